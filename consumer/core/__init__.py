@@ -1,0 +1,1 @@
+"""Decisions without I/O, clock, randomness or asyncio: values in, values out."""

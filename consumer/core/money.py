@@ -1,0 +1,56 @@
+"""Exact amounts of one currency. Decimals from end to end; nothing here ever rounds or uses a float."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+import iso4217
+
+#: More decimal digits than any unit of account has; above it a ``fraction_digits`` is an accident.
+MAX_FRACTION_DIGITS: Final = 18
+
+
+class InvalidMoney(ValueError):
+    """An amount that can't be read; the text says what about it is wrong, never the amount."""
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """An amount in major units (499.00 for 49900 paise) of the ISO 4217 currency ``currency``."""
+
+    amount: Decimal
+    currency: str
+
+
+def exponent(currency: str) -> int | None:
+    """Return the decimal digits of ``currency`` by ISO 4217; None where ISO defines none (XAU) or no such code.
+
+    Source: the ``iso4217`` package, which is made anew from the ISO maintenance agency's table.
+    """
+    return _EXPONENTS.get(currency)
+
+
+def is_currency(code: str) -> bool:
+    """Tell whether ``code`` is a current ISO 4217 alphabetic code, in upper case."""
+    return code in _EXPONENTS
+
+
+def from_minor_units(minor_units: int, currency: str, fraction_digits: int | None = None) -> Money:
+    """Return ``minor_units`` as exact major units.
+
+    ``fraction_digits`` None means the currency's ISO 4217 exponent. Raises :class:`InvalidMoney` for a code
+    that ISO 4217 does not list, for one without an exponent where none is given, and for digits outside 0..18.
+    """
+    if not is_currency(currency):
+        raise InvalidMoney("is in a currency that is no ISO 4217 code in upper case")
+    digits = exponent(currency) if fraction_digits is None else fraction_digits
+    if digits is None:
+        raise InvalidMoney("is in a currency without minor units, and fraction_digits is not given")
+    if not 0 <= digits <= MAX_FRACTION_DIGITS:
+        raise InvalidMoney(f"has fraction_digits outside 0..{MAX_FRACTION_DIGITS}")
+    return Money(Decimal(minor_units).scaleb(-digits), currency)
+
+
+_EXPONENTS: Final[dict[str, int | None]] = {
+    currency.code: currency.exponent for currency in iso4217.Currency
+}
