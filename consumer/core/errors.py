@@ -7,8 +7,7 @@
     ├── CredentialsError        a key that should be there is not (exit 77)
     ├── DependencyError         something outside failed for good (exit 69)
     ├── Unreadable              this record can never be decoded: dead letter
-    ├── Unavailable             we can't tell yet: hold the record and try again
-    └── InvalidEvent            decoded, but senseless: dead letter (also a ValueError)
+    └── Unavailable             we can't tell yet: hold the record and try again
 
 An answer of the API is never an exception: it is a value (``consumer.core.verdicts``).
 """
@@ -68,7 +67,3 @@ class Unreadable(ConsumerError):
 
 class Unavailable(ConsumerError):
     """What is needed to read the record can't be had now; the text says why. The record waits."""
-
-
-class InvalidEvent(ConsumerError, ValueError):
-    """The event was decoded but makes no sense; the text names the field, never its value."""

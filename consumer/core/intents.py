@@ -14,7 +14,7 @@ from typing import TypeAlias
 from consumer.core.money import Money
 
 #: A free attribute of an event. None is dropped before it is sent.
-Scalar: TypeAlias = None | bool | int | float | str
+Scalar: TypeAlias = bool | int | float | str | None
 
 
 class PaymentType(StrEnum):
@@ -81,7 +81,7 @@ class DeadLetterReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One line of an order. ``unit_price`` and ``group_id`` may be missing: the catalogue rules judge that."""
+    """One line of an order. ``unit_price`` and ``group_id`` may be missing: catalogue rules judge that."""
 
     id: str
     quantity: int
@@ -107,8 +107,10 @@ class Capture:
 
 @dataclass(frozen=True, slots=True)
 class Remove:
-    """A payment that the API shall forget. There is no user field, on purpose: with one, the API would
-    delete every payment of that user."""
+    """A payment that the API shall forget.
+
+    There is no user field, on purpose: with one, the API would delete every payment of that user.
+    """
 
     payment_id: str
 

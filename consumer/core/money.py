@@ -23,7 +23,7 @@ class Money:
 
 
 def exponent(currency: str) -> int | None:
-    """Return the decimal digits of ``currency`` by ISO 4217; None where ISO defines none (XAU) or no such code.
+    """Return the decimal digits of ``currency`` by ISO 4217; None where it has none (XAU) or no such code.
 
     Source: the ``iso4217`` package, which is made anew from the ISO maintenance agency's table.
     """
@@ -39,7 +39,7 @@ def from_minor_units(minor_units: int, currency: str, fraction_digits: int | Non
     """Return ``minor_units`` as exact major units.
 
     ``fraction_digits`` None means the currency's ISO 4217 exponent. Raises :class:`InvalidMoney` for a code
-    that ISO 4217 does not list, for one without an exponent where none is given, and for digits outside 0..18.
+    that ISO 4217 does not list, for one without an exponent where none is given, for digits outside 0..18.
     """
     if not is_currency(currency):
         raise InvalidMoney("is in a currency that is no ISO 4217 code in upper case")
@@ -51,6 +51,4 @@ def from_minor_units(minor_units: int, currency: str, fraction_digits: int | Non
     return Money(Decimal(minor_units).scaleb(-digits), currency)
 
 
-_EXPONENTS: Final[dict[str, int | None]] = {
-    currency.code: currency.exponent for currency in iso4217.Currency
-}
+_EXPONENTS: Final[dict[str, int | None]] = {currency.code: currency.exponent for currency in iso4217.Currency}

@@ -27,7 +27,7 @@ class HoldCause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An HTTP answer. ``retry_after`` is the header as sent; ``html`` tells a proxy's page from the API's body."""
+    """An HTTP answer. ``retry_after`` is the header as sent; ``html`` marks a proxy's page."""
 
     status: int
     html: bool = False
