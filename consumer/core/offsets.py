@@ -40,7 +40,7 @@ class Assigned:
     """A partition that was given to this process, and where it starts.
 
     ``metadata`` is what the last commit carried. ``fresh`` marks a start that was resolved just now and
-    is not committed yet: it is committed at once, so that the group has a position even where nothing arrives.
+    is not committed yet: it is committed at once: the group has a position even where nothing arrives.
     """
 
     partition: Partition
