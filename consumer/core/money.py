@@ -48,7 +48,9 @@ def from_minor_units(minor_units: int, currency: str, fraction_digits: int | Non
         raise InvalidMoney("is in a currency without minor units, and fraction_digits is not given")
     if not 0 <= digits <= MAX_FRACTION_DIGITS:
         raise InvalidMoney(f"has fraction_digits outside 0..{MAX_FRACTION_DIGITS}")
-    return Money(Decimal(minor_units).scaleb(-digits), currency)
+    sign, unscaled, _ = Decimal(minor_units).as_tuple()
+    # Built from its digits: arithmetic would round to the precision of the decimal context.
+    return Money(Decimal((sign, unscaled, -digits)), currency)
 
 
 _EXPONENTS: Final[dict[str, int | None]] = {currency.code: currency.exponent for currency in iso4217.Currency}
