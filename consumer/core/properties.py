@@ -1,0 +1,68 @@
+"""Settings that are passed through to another library; the secret ones are masked wherever they are shown."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+#: What is shown in place of a secret.
+MASK: Final = "***"
+
+#: Names of librdkafka's and the registry client's properties whose values are secret, or may hold one.
+_SECRET_NAME: Final = re.compile(
+    r"passw|secret|credential|private|user\.?info|assertion|oauthbearer\.config|(?:token|\.key|\.pem)$"
+)
+
+
+def is_secret(name: str) -> bool:
+    """Tell whether the value of the property ``name`` must not be shown."""
+    return _SECRET_NAME.search(name) is not None
+
+
+class Properties(Mapping[str, str]):
+    """Names and texts, read-only. Looking one up gives its value; showing them masks the secret ones.
+
+    ``hidden`` names those that are secret whatever they are called, because a file held them.
+    """
+
+    __slots__ = ("_hidden", "_values")
+
+    def __init__(self, values: Mapping[str, str] | None = None, hidden: frozenset[str] = frozenset()) -> None:
+        self._values: Final = dict(values or {})
+        self._hidden: Final = hidden
+
+    def __getitem__(self, name: str) -> str:
+        """Return the value of ``name``, also of a secret one."""
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names, in the order of the configuration."""
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        """Return how many properties there are."""
+        return len(self._values)
+
+    def __hash__(self) -> int:
+        """Return a hash of names and values, so that settings stay hashable."""
+        return hash(frozenset(self._values.items()))
+
+    def __repr__(self) -> str:
+        """Return what :meth:`shown` gives, as text."""
+        return repr(self.shown())
+
+    def shown(self) -> dict[str, str]:
+        """Return the properties for people to read: secrets are ``***``."""
+        return {name: MASK if self.hides(name) else value for name, value in self._values.items()}
+
+    def hides(self, name: str) -> bool:
+        """Tell whether the value of ``name`` must not be shown."""
+        return name in self._hidden or is_secret(name)
+
+
+def as_text(value: object) -> str | None:
+    """Return a scalar as librdkafka writes it (``true``, ``5``), or None where it is no scalar."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float | str):
+        return str(value)
+    return None
