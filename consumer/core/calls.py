@@ -1,6 +1,6 @@
 """Calls of the Linkrunner API, and how an intent becomes one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, Literal, TypeAlias, assert_never
@@ -172,11 +172,11 @@ def _with_plain_numbers(value: Json) -> object:
     """
     if isinstance(value, Decimal):
         return msgspec.Raw(format(value, "f").encode())
+    if value is None or isinstance(value, str | int | float):
+        return value
     if isinstance(value, Mapping):
         return {key: _with_plain_numbers(part) for key, part in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_with_plain_numbers(part) for part in value]
-    return value
+    return [_with_plain_numbers(part) for part in value]
 
 
 _ENCODER: Final = msgspec.json.Encoder()

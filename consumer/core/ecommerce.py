@@ -6,9 +6,8 @@ Linkrunner hands these fields on to Meta's catalogue campaigns as a Purchase. So
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Context, Decimal
 from enum import Enum, StrEnum
-from fractions import Fraction
 from math import isfinite
 from typing import Final, Self, TypeAlias
 
@@ -164,11 +163,11 @@ def _does_not_add_up(capture: Capture) -> bool:
     """R4; only where the sum means something: every price is there, in the amount's currency."""
     if _has_no_price(capture) or _mixes_currencies(capture):
         return False
-    lines = zip(capture.items, _prices(capture), strict=True)
-    # Fractions: a decimal product would be rounded to the precision of the decimal context.
-    total = sum(item.quantity * Fraction(price.amount) for item, price in lines)
-    tolerance = _minor_unit(capture.amount) / 2 * len(capture.items)
-    return abs(Fraction(capture.amount.amount) - total) > tolerance
+    total = Decimal(0)
+    for item, price in zip(capture.items, _prices(capture), strict=True):
+        total = _WIDE.fma(price.amount, item.quantity, total)
+    off = _WIDE.subtract(capture.amount.amount, total).copy_abs()
+    return _WIDE.multiply(off, 2) > _WIDE.multiply(_minor_unit(capture.amount), len(capture.items))
 
 
 def _has_no_price(capture: Capture) -> bool:
@@ -186,10 +185,13 @@ def _mixes_currencies(capture: Capture) -> bool:
     return any(price.currency != capture.amount.currency for price in _prices(capture))
 
 
-def _minor_unit(money: Money) -> Fraction:
+def _minor_unit(money: Money) -> Decimal:
     """Return the smallest unit of the currency; 1 where ISO 4217 defines none (gold)."""
-    return Fraction(1, 10 ** (exponent(money.currency) or 0))
+    return Decimal((0, (1,), -(exponent(money.currency) or 0)))
 
+
+#: The thread's context rounds to 28 digits; 19-digit prices times 10-digit quantities, added up, fit here.
+_WIDE: Final = Context(prec=100)
 
 _CHECKS: Final[tuple[tuple[Rule, Callable[[Capture], bool]], ...]] = (
     (Rule.R1, _has_blank_id),
