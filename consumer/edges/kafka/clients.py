@@ -1,0 +1,96 @@
+"""How our Kafka clients are configured: what the promises need, and what users may add.
+
+What users may not set is refused with a reason by ``consumer.core.kafka_properties``, so the values here that
+carry a promise can't be overridden.
+"""
+
+from collections.abc import Mapping
+from typing import Final, TypeAlias
+
+Value: TypeAlias = str | int | float | bool
+Config: TypeAlias = dict[str, Value]
+
+#: Seconds between two statistics reports of the client; lag and ends of partitions come from them.
+STATISTICS_SECONDS: Final = 2
+
+#: Kept unless the user says otherwise. Fetching ahead is bounded, because payments are few and memory is not.
+_CONSUMER_DEFAULTS: Final[Mapping[str, Value]] = {
+    "client.id": "linkrunner-consumer",
+    "session.timeout.ms": 15_000,
+    "max.poll.interval.ms": 300_000,
+    "queued.max.messages.kbytes": 8_192,
+    "fetch.message.max.bytes": 1_048_576,
+    "fetch.wait.max.ms": 100,
+    "socket.keepalive.enable": True,
+    "check.crcs": True,
+}
+
+_CONSUMER_PROMISES: Final[Mapping[str, Value]] = {
+    "enable.auto.commit": False,
+    "enable.auto.offset.store": False,
+    "enable.partition.eof": False,
+    "auto.offset.reset": "error",
+    "isolation.level": "read_committed",
+    "allow.auto.create.topics": False,
+    "partition.assignment.strategy": "cooperative-sticky",
+    "statistics.interval.ms": STATISTICS_SECONDS * 1000,
+}
+
+#: Classic-protocol settings that the client refuses beside ``group.protocol=consumer`` (KIP-848).
+_CLASSIC_ONLY: Final = ("partition.assignment.strategy", "session.timeout.ms")
+
+_PRODUCER_DEFAULTS: Final[Mapping[str, Value]] = {
+    "client.id": "linkrunner-consumer-dead-letters",
+    "compression.type": "lz4",
+    "linger.ms": 5,
+    "message.timeout.ms": 10_000,
+    "topic.metadata.propagation.max.ms": 5_000,
+    "queue.buffering.max.kbytes": 16_384,
+    "message.max.bytes": 10_485_760,
+    "socket.keepalive.enable": True,
+}
+
+_PRODUCER_PROMISES: Final[Mapping[str, Value]] = {
+    "enable.idempotence": True,
+    "acks": "all",
+    "allow.auto.create.topics": False,
+}
+
+
+def consumer_config(bootstrap_servers: str, group_id: str, properties: Mapping[str, Value]) -> Config:
+    """Return the consumer's configuration in librdkafka's names."""
+    config: Config = {
+        **_CONSUMER_DEFAULTS,
+        **properties,
+        **_CONSUMER_PROMISES,
+        "bootstrap.servers": bootstrap_servers,
+        "group.id": group_id,
+    }
+    if properties.get("group.protocol") == "consumer":
+        for name in _CLASSIC_ONLY:
+            del config[name]
+    return config
+
+
+def producer_config(
+    bootstrap_servers: str, shared: Mapping[str, Value], properties: Mapping[str, Value]
+) -> Config:
+    """Return the dead-letter producer's configuration.
+
+    ``shared`` are the consumer's properties, of which the connection and its security apply here too;
+    ``properties`` are the producer's own and win, the brokers included.
+    """
+    connection = {name: value for name, value in shared.items() if is_shared(name)}
+    return {
+        "bootstrap.servers": bootstrap_servers,
+        **_PRODUCER_DEFAULTS,
+        **connection,
+        **properties,
+        **_PRODUCER_PROMISES,
+    }
+
+
+def is_shared(name: str) -> bool:
+    """Tell whether a property says how to reach and trust the brokers, whichever client asks."""
+    prefixes = ("sasl.", "ssl.", "socket.", "broker.address.", "client.dns.", "reconnect.")
+    return name == "security.protocol" or name.startswith(prefixes)

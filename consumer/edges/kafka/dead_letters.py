@@ -1,0 +1,159 @@
+"""The dead-letter topic: a copy is there only when the broker says so.
+
+One producer, idempotent and with ``acks=all``. A thread of its own serves its acknowledgements; everything
+else happens on the event loop. A producer that failed for good is replaced, and the record stays unsettled.
+"""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Collection, Sequence
+from typing import Final
+
+from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from consumer.core.errors import Unavailable
+from consumer.core.records import Header, Record
+from consumer.edges.kafka.clients import Config, is_shared
+
+#: Seconds of one wait for acknowledgements; also how often an idle client refreshes its tokens.
+_SERVE_SECONDS: Final = 0.2
+
+#: Seconds that a question about topics may take.
+_ASK_SECONDS: Final = 5.0
+
+#: Seconds that the last acknowledgements are waited for at the end.
+_FLUSH_SECONDS: Final = 2.0
+
+
+class DeadLetters:
+    """Writes dead letters. :meth:`start` it on the running loop and :meth:`close` it at the end."""
+
+    def __init__(self, config: Config, topic: str, *, create: bool, logger: logging.Logger) -> None:
+        """Take the producer's configuration and the topic's name, in which ``{topic}`` is the source's."""
+        self._config: Final = config
+        self._topic: Final = topic
+        self._create: Final = create
+        self._logger: Final = logger
+        self._closing: Final = threading.Event()
+        self._producer: Producer | None = None
+        self._thread: threading.Thread | None = None
+
+    async def start(self) -> None:
+        """Open the producer; brokers need not answer yet."""
+        self._loop = asyncio.get_running_loop()
+        self._producer = self._open()
+        self._thread = threading.Thread(target=self._serve, name="dead-letters", daemon=True)
+        self._thread.start()
+
+    def topic_for(self, source_topic: str) -> str:
+        """Return where the dead letters of a topic go."""
+        return self._topic.replace("{topic}", source_topic)
+
+    async def put(self, record: Record, headers: Sequence[Header]) -> None:
+        """Copy a record and return once the broker has acknowledged it.
+
+        Raises :class:`Unavailable` where it did not; the copy may exist all the same (at least once).
+        """
+        topic = self.topic_for(record.partition.topic)
+        done: asyncio.Future[None] = self._loop.create_future()
+        try:
+            self._current().produce(
+                topic,
+                value=record.value,
+                key=record.key,
+                headers=list(headers),
+                timestamp=record.timestamp_ms or 0,
+                on_delivery=lambda error, _: self._acknowledged(done, error),
+            )
+        except BufferError:
+            raise Unavailable("the dead-letter producer's queue is full") from None
+        except KafkaException as error:
+            self._replace_if_dead(error.args[0])
+            raise Unavailable(f"dead letters can't be written: {error.args[0].name()}") from None
+        try:
+            await done
+        except KafkaException as error:
+            self._replace_if_dead(error.args[0])
+            raise Unavailable(self._refused(topic, error.args[0])) from None
+
+    async def prepare(self, source_topics: Collection[str]) -> list[str]:
+        """Return the dead-letter topics that are missing, after creating them where that is wanted.
+
+        Raises :class:`Unavailable` where the brokers do not answer.
+        """
+        wanted = {self.topic_for(topic) for topic in source_topics}
+        missing = sorted(wanted - await self._loop.run_in_executor(None, self._known_topics))
+        if not self._create:
+            return missing
+        return [topic for topic in missing if not await self._made(topic)]
+
+    async def close(self) -> None:
+        """Wait shortly for the last acknowledgements and end the thread."""
+        if self._thread is None:
+            return
+        self._closing.set()
+        await self._loop.run_in_executor(None, self._thread.join, _FLUSH_SECONDS + 1)
+
+    def _open(self) -> Producer:
+        return Producer(self._config, logger=self._logger)
+
+    def _current(self) -> Producer:
+        if self._producer is None:
+            self._producer = self._open()
+        return self._producer
+
+    def _serve(self) -> None:
+        while not self._closing.is_set():
+            producer = self._producer
+            if producer is None:
+                self._closing.wait(_SERVE_SECONDS)
+            else:
+                producer.poll(_SERVE_SECONDS)
+        if self._producer is not None:
+            self._producer.flush(_FLUSH_SECONDS)
+
+    def _acknowledged(self, done: asyncio.Future[None], error: KafkaError | None) -> None:
+        def tell() -> None:
+            if done.done():
+                return
+            if error is None:
+                done.set_result(None)
+            else:
+                done.set_exception(KafkaException(error))
+
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(tell)
+
+    def _replace_if_dead(self, error: KafkaError) -> None:
+        if error.fatal() or error.code() == KafkaError._FATAL:  # noqa: SLF001  (the client's public names)
+            self._producer = None
+
+    def _refused(self, topic: str, error: KafkaError) -> str:
+        unknown = (KafkaError._UNKNOWN_TOPIC, KafkaError.UNKNOWN_TOPIC_OR_PART)  # noqa: SLF001  (as above)
+        if error.code() in unknown:
+            return f"the dead-letter topic {topic} does not exist; create it: {creating(topic)}"
+        return f"the dead-letter topic {topic} did not take it: {error.name()}"
+
+    def _known_topics(self) -> set[str]:
+        try:
+            return set(self._current().list_topics(timeout=_ASK_SECONDS).topics)
+        except KafkaException as error:
+            raise Unavailable(f"brokers do not answer: {error.args[0].name()}") from None
+
+    async def _made(self, topic: str) -> bool:
+        connection = {name: value for name, value in self._config.items() if is_shared(name)}
+        admin = AdminClient({**connection, "bootstrap.servers": self._config["bootstrap.servers"]})
+        future = admin.create_topics([NewTopic(topic, num_partitions=-1, replication_factor=-1)])[topic]
+        try:
+            await asyncio.wrap_future(future)
+        except KafkaException as error:
+            return bool(error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS)
+        return True
+
+
+def creating(topic: str) -> str:
+    """Return the command that creates a topic, for a person to copy."""
+    return f"kafka-topics.sh --bootstrap-server BROKER --create --topic {topic}"

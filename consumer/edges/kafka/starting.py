@@ -1,0 +1,115 @@
+"""Where assigned partitions start: one read of the group's commits, and the first start's own rules.
+
+Everything here runs on the consumer's thread, inside its assignment callback. Reads have timeouts and are
+tried again until they succeed: a guess about where to start would lose or repeat payments.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from confluent_kafka import OFFSET_INVALID, Consumer, KafkaException, TopicPartition
+
+from consumer.core import marks, starts
+from consumer.core.errors import ConfigurationError, Mistake
+from consumer.core.records import Partition
+from consumer.core.starts import StartFrom
+
+#: Seconds that one question to the brokers may take.
+READ_SECONDS: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where a partition starts. ``fresh``: resolved just now, not committed yet."""
+
+    partition: Partition
+    offset: int
+    metadata: str
+    fresh: bool
+
+
+class Starting:
+    """Answers where partitions start, for one group."""
+
+    def __init__(self, topics: Sequence[str], policy: StartFrom, give_up: Callable[[str], bool]) -> None:
+        """Take what to ask for; ``give_up`` hears of each failed read and says whether to stop trying."""
+        self._topics: Final = topics
+        self._policy: Final = policy
+        self._give_up: Final = give_up
+
+    def resolve(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> list[Start] | None:
+        """Return the start of each partition, or None where giving up came first.
+
+        Raises :class:`ConfigurationError` where the group has no commit at all and ``start_from: refuse``.
+        """
+        for attempt in self._attempts():
+            try:
+                return self._resolve(consumer, partitions)
+            except KafkaException as error:
+                if self._give_up(f"attempt {attempt}: {error.args[0].name()}"):
+                    return None
+        return None
+
+    def _attempts(self) -> Iterator[int]:
+        attempt = 0
+        while True:
+            attempt += 1
+            yield attempt
+
+    def _resolve(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> list[Start]:
+        if not partitions:
+            return []
+        known = _committed(consumer, partitions)
+        missing = [partition for partition in known if known[partition].offset < 0]
+        fresh = self._first_starts(consumer, missing) if missing else {}
+        return [
+            fresh.get(partition) or Start(partition, found.offset, found.metadata or "", fresh=False)
+            for partition, found in known.items()
+        ]
+
+    def _first_starts(self, consumer: Consumer, missing: Collection[Partition]) -> dict[Partition, Start]:
+        counts = _partition_counts(consumer, self._topics)
+        everything = [TopicPartition(t, number) for t, count in counts.items() for number in range(count)]
+        commits = [found for found in _committed(consumer, everything).values() if found.offset >= 0]
+        first_start = not commits
+        if first_start and self._policy is StartFrom.REFUSE:
+            raise ConfigurationError([_REFUSED])
+        origins = {marks.parse(found.metadata or "", found.offset).origin for found in commits}
+        ours = starts.origin(self._policy, counts) if first_start else max(origins, default="")
+        result = {}
+        for partition in missing:
+            where = starts.resolve(partition, self._policy, origins, first_start=first_start)
+            offset = _end_of(consumer, partition, where)
+            result[partition] = Start(partition, offset, marks.write(offset, (), ours), fresh=True)
+        return result
+
+
+_REFUSED: Final = Mistake(
+    "kafka.start_from",
+    "the group has no committed offset, and the first start is refused",
+    "write earliest or latest for the first start, or set the group's offsets yourself",
+)
+
+
+def _committed(consumer: Consumer, partitions: Sequence[TopicPartition]) -> dict[Partition, TopicPartition]:
+    asked = [TopicPartition(p.topic, p.partition, OFFSET_INVALID) for p in partitions]
+    found = consumer.committed(asked, timeout=READ_SECONDS)
+    for entry in found:
+        if entry.error is not None:
+            raise KafkaException(entry.error)
+    return {Partition(entry.topic, entry.partition): entry for entry in found}
+
+
+def _partition_counts(consumer: Consumer, topics: Sequence[str]) -> dict[str, int]:
+    counts = {}
+    for topic in topics:
+        metadata = consumer.list_topics(topic, timeout=READ_SECONDS).topics[topic]
+        if metadata.error is None:
+            counts[topic] = len(metadata.partitions)
+    return counts
+
+
+def _end_of(consumer: Consumer, partition: Partition, where: StartFrom) -> int:
+    low, high = consumer.get_watermark_offsets(TopicPartition(*partition), timeout=READ_SECONDS)
+    return high if where is StartFrom.LATEST else low

@@ -1,0 +1,103 @@
+"""One call over HTTP, and what came back. Never an exception, never a second try."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+import httpx
+
+from consumer.core.verdicts import Answer, Fault, FaultKind, Response
+from consumer.edges.linkrunner.transport import AiohttpTransport
+
+#: Bytes of an answer that are looked at; the rest is left unread and the connection closed.
+BODY_LIMIT: Final = 64 * 1024
+
+#: Share of a call's time that connecting may take, so that it can be told from an answer that never comes.
+_CONNECT_SHARE: Final = 0.5
+
+
+class Linkrunner:
+    """The API. :meth:`start` it on the running loop and :meth:`close` it at the end."""
+
+    def __init__(
+        self,
+        base_url: str,
+        key: Callable[[], str],
+        *,
+        timeout_seconds: float,
+        connections: int,
+        user_agent: str,
+    ) -> None:
+        """Take where the API is and how to get the key, which is asked for at each call.
+
+        ``timeout_seconds`` bounds a whole call, from connecting to the last byte looked at.
+        """
+        self._base_url: Final = httpx.URL(base_url.rstrip("/"))
+        self._key: Final = key
+        self._timeout: Final = timeout_seconds
+        self._connections: Final = connections
+        self._headers: Final = {
+            "content-type": "application/json",
+            "accept": "application/json",
+            "accept-encoding": "identity",
+            "user-agent": user_agent,
+        }
+        self._transport: AiohttpTransport | None = None
+
+    async def start(self) -> None:
+        """Open the connection pool; nothing is sent."""
+        self._transport = AiohttpTransport(self._connections)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self._transport is not None:
+            await self._transport.aclose()
+
+    async def send(self, path: str, body: bytes) -> Answer:
+        """Send a call's JSON body once and say what came back.
+
+        Nothing of the answer but its status, its Retry-After and whether it is a web page leaves this edge.
+        """
+        if self._transport is None:
+            raise RuntimeError("Linkrunner.start was not called")
+        try:
+            async with asyncio.timeout(self._timeout):
+                response = await self._transport.handle_async_request(self._request(path, body))
+                try:
+                    return await _read(response)
+                finally:
+                    await response.aclose()
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol):
+            return Fault(FaultKind.CONNECT, sent=False)
+        except (TimeoutError, httpx.TimeoutException):
+            return Fault(FaultKind.TIMEOUT)
+        except httpx.ProtocolError:
+            return Fault(FaultKind.PROTOCOL)
+        except httpx.TransportError:
+            return Fault(FaultKind.RESET)
+
+    def _request(self, path: str, body: bytes) -> httpx.Request:
+        return httpx.Request(
+            "POST",
+            self._base_url.copy_with(path=self._base_url.path.rstrip("/") + path),
+            headers={**self._headers, "linkrunner-key": self._key()},
+            content=body,
+            extensions={"timeout": {"connect": self._timeout * _CONNECT_SHARE, "read": self._timeout}},
+        )
+
+
+async def _read(response: httpx.Response) -> Response:
+    body = b""
+    async for chunk in response.aiter_raw():
+        body += chunk
+        if len(body) >= BODY_LIMIT:
+            break
+    return Response(
+        status=response.status_code,
+        html=_is_html(response.headers.get("content-type", ""), body),
+        retry_after=response.headers.get("retry-after"),
+    )
+
+
+def _is_html(content_type: str, body: bytes) -> bool:
+    return "html" in content_type.lower() or body.lstrip()[:1] == b"<"

@@ -1,0 +1,125 @@
+"""HTTP/1.1 for httpx's types over aiohttp's sockets.
+
+httpx's own transport spends its time in a pure-Python parser and pool: ``benchmarks/http_clients.py`` shows
+this one an order of magnitude faster at 32 calls in flight. What it promises beyond httpx's interface:
+
+- a redirect is an answer like any other (following it would hand the key to somebody else);
+- no cookies, no proxy from the environment, no decompression, certificates always verified;
+- failures come as httpx's own exceptions, and truly tell *not sent* (ConnectError, ConnectTimeout) from
+  *outcome unknown* (everything else).
+"""
+
+from collections.abc import AsyncIterator
+from types import TracebackType
+from typing import Final, Self
+
+import aiohttp
+import httpx
+from yarl import URL
+
+#: Seconds that a name's addresses are kept, so that a moved host is found again.
+_DNS_SECONDS: Final = 10
+
+#: Seconds that an idle connection is kept.
+_IDLE_SECONDS: Final = 30.0
+
+_CHUNK: Final = 16 * 1024
+
+
+class AiohttpTransport(httpx.AsyncBaseTransport):
+    """A pool of at most ``connections`` connections. Must be made and closed on the running loop."""
+
+    def __init__(self, connections: int) -> None:
+        connector = aiohttp.TCPConnector(
+            limit=connections, ttl_dns_cache=_DNS_SECONDS, keepalive_timeout=_IDLE_SECONDS
+        )
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            trust_env=False,
+            skip_auto_headers=("User-Agent", "Content-Type", "Accept", "Accept-Encoding"),
+        )
+
+    async def __aenter__(self) -> Self:
+        """Return the transport itself."""
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None = None,
+        error: BaseException | None = None,
+        trace: TracebackType | None = None,
+    ) -> None:
+        """Close all connections."""
+        await self.aclose()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request whose content is in memory; return as soon as the answer's head is read.
+
+        The extension ``timeout`` gives ``connect`` and ``read`` in seconds. Raises httpx.TransportError.
+        """
+        limits = request.extensions.get("timeout", {})
+        try:
+            response = await self._session.request(
+                request.method,
+                URL(str(request.url), encoded=True),
+                headers=request.headers.multi_items(),
+                data=request.content,
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(
+                    total=None, sock_connect=limits.get("connect"), sock_read=limits.get("read")
+                ),
+            )
+        except (aiohttp.ClientError, OSError) as error:
+            raise _translated(error, request) from error
+        return httpx.Response(
+            status_code=response.status,
+            headers=response.raw_headers,
+            stream=_Body(response, request),
+            request=request,
+        )
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._session.close()
+
+
+class _Body(httpx.AsyncByteStream):
+    """The answer's body. Closing it before its end closes the connection, so nothing is read on unseen."""
+
+    def __init__(self, response: aiohttp.ClientResponse, request: httpx.Request) -> None:
+        self._response = response
+        self._request = request
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        try:
+            async for chunk in self._response.content.iter_chunked(_CHUNK):
+                yield chunk
+        except (aiohttp.ClientError, OSError) as error:
+            raise _translated(error, self._request) from error
+
+    async def aclose(self) -> None:
+        if self._response.content.at_eof():
+            self._response.release()
+        else:
+            self._response.close()
+
+
+def _translated(error: aiohttp.ClientError | OSError, request: httpx.Request) -> httpx.TransportError:
+    for ours, theirs in _TRANSLATIONS:
+        if isinstance(error, ours):
+            return theirs(type(error).__name__, request=request)
+    return httpx.ReadError(type(error).__name__, request=request)
+
+
+#: The first that fits. A connector's error is the only proof that nothing was sent.
+_TRANSLATIONS: Final[tuple[tuple[type[Exception], type[httpx.TransportError]], ...]] = (
+    (aiohttp.ConnectionTimeoutError, httpx.ConnectTimeout),
+    (aiohttp.ClientConnectorError, httpx.ConnectError),
+    (aiohttp.InvalidURL, httpx.UnsupportedProtocol),
+    (TimeoutError, httpx.ReadTimeout),
+    (aiohttp.ClientPayloadError, httpx.RemoteProtocolError),
+    (aiohttp.ClientResponseError, httpx.RemoteProtocolError),
+    (aiohttp.ServerDisconnectedError, httpx.ReadError),
+)
