@@ -1,8 +1,8 @@
 """Requests a second of three ways to send a small JSON POST, over loopback.
 
-``python -m benchmarks.http_clients [--seconds 5] [--in-flight 32]`` starts an aiohttp server in a process of
-its own and sends for the given time with each client in turn, each in a fresh process. The server answers 201
-at once, so the figure is what the client costs, not what an API takes.
+``python -m benchmarks.http_clients [--seconds 5] [--in-flight 32]`` starts an aiohttp server in a process
+of its own and sends for the given time with each client in turn, each in a fresh process. The server
+answers 201 at once, so the figure is what the client costs, not what an API takes.
 """
 
 import argparse
