@@ -1,6 +1,7 @@
 """The state of the service as others may see it: health for probes, status for people. No personal data."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from consumer.core.verdicts import HoldCause
@@ -80,4 +81,4 @@ class Status:
     partitions: tuple[PartitionStatus, ...] = ()
     holds: tuple[HoldStatus, ...] = ()
     errors: tuple[LastError, ...] = ()
-    config: tuple[tuple[str, str], ...] = ()
+    config: Mapping[str, str] = field(default_factory=dict)

@@ -158,7 +158,9 @@ def _renderer(style: str, fd: int) -> Callable[[object, str, _LineFields], str]:
     if style == "json" or (style == "auto" and not terminal):
         return lambda _logger, _method, line: json.dumps(line, ensure_ascii=False)
     # https://no-color.org: any value but an empty one means no colours.
-    console = structlog.dev.ConsoleRenderer(colors=terminal and not os.environ.get("NO_COLOR"))
+    console = structlog.dev.ConsoleRenderer(
+        colors=terminal and not os.environ.get("NO_COLOR"), sort_keys=False
+    )
     return lambda logger, method, line: console(logger, method, dict(line))
 
 
