@@ -40,15 +40,15 @@ class MetricType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A label. ``values`` are those known beforehand; ``more`` says what else may come, empty if nothing."""
+    """A label. ``values`` are those known beforehand; ``note`` says what else may come, or what they mean."""
 
     name: str
     values: tuple[str, ...] = ()
-    more: str = ""
+    note: str = ""
 
 
 #: The label that is known only once topics are subscribed.
-TOPIC: Final = Label("topic", more="a subscribed topic")
+TOPIC: Final = Label("topic", note="a subscribed topic")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ def _values(*members: Iterable[StrEnum]) -> tuple[str, ...]:
     return tuple(member.value for group in members for member in group)
 
 
-_PARTITION: Final = Label("partition", more="the number of a partition held by this process")
+_PARTITION: Final = Label("partition", note="the number of a partition held by this process")
 _SENT: Final = Label("action", (Action.CAPTURE.value, Action.REMOVE.value))
 _ACTION: Final = Label("action", _values(Action))
 _OUTCOME: Final = Label("outcome", _values(Outcome))
@@ -142,13 +142,13 @@ _RETRY: Final = Label(
     "reason", ("429", "500", "503", *_values(FaultKind), "html"), "any other HTTP status, 100 to 599"
 )
 _CAUSE: Final = Label("cause", _values(HoldCause))
-_RULE: Final = Label("rule", _values(Rule))
+_RULE: Final = Label("rule", _values(Rule), "; ".join(f"{rule}: {rule.meaning}" for rule in Rule))
 _RESULT: Final = Label("result", _values(CommitResult))
 _EVENT: Final = Label("event", _values(RebalanceEvent))
 _BUILD: Final = (
-    Label("version", more="of this service"),
-    Label("python", more="version of the interpreter"),
-    Label("confluent_kafka", more="version of the Kafka client"),
+    Label("version", note="of this service"),
+    Label("python", note="version of the interpreter"),
+    Label("confluent_kafka", note="version of the Kafka client"),
 )
 
 _COUNTER, _GAUGE, _HISTOGRAM = MetricType.COUNTER, MetricType.GAUGE, MetricType.HISTOGRAM

@@ -7,6 +7,10 @@ writer lets no other field through. A record is named by ``topic``, ``partition`
 from enum import IntEnum, StrEnum
 from typing import Final, Protocol, Self, TypedDict, Unpack
 
+#: How often an event may repeat itself in :data:`REPEAT_SECONDS`.
+MAX_REPEATS: Final = 20
+REPEAT_SECONDS: Final = 60.0
+
 
 class Level(IntEnum):
     """How much an event matters; the numbers are those of Python's logging."""
@@ -210,7 +214,7 @@ class Repeats:
     #: Causes are closed sets; this bounds the memory should one of them ever not be.
     _MAX_KEYS: Final = 1000
 
-    def __init__(self, limit: int = 20, seconds: float = 60.0) -> None:
+    def __init__(self, limit: int = MAX_REPEATS, seconds: float = REPEAT_SECONDS) -> None:
         self._limit: Final = limit
         self._seconds: Final = seconds
         self._windows: dict[tuple[str, ...], _Window] = {}

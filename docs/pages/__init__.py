@@ -1,0 +1,1 @@
+"""One module for each generated page; its ``page()`` returns the whole text."""
