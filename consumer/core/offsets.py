@@ -66,8 +66,10 @@ class _Track:
     received: int
     open: deque[_Open] = field(default_factory=deque)
     by_offset: dict[int, _Open] = field(default_factory=dict)
+    unsettled: int = 0
     version: int = 0
     confirmed: int = 0
+    confirmed_offset: int | None = None
     dirty_since: float | None = None
 
 
@@ -84,6 +86,8 @@ class Offsets:
         if given.fresh:
             track.version = 1
             track.dirty_since = now
+        else:
+            track.confirmed_offset = given.offset
         self._tracks[given.partition] = track
 
     def receive(self, record: Record, now: float) -> bool:
@@ -101,6 +105,8 @@ class Offsets:
         track.by_offset[record.offset] = entry
         if entry.settled:
             self._advance(track, now)
+        else:
+            track.unsettled += 1
         return not entry.settled
 
     def settle(self, record: Record, now: float) -> bool:
@@ -112,6 +118,7 @@ class Offsets:
         if entry is None or entry.settled:
             return False
         entry.settled = True
+        track.unsettled -= 1
         self._advance(track, now)
         return True
 
@@ -130,6 +137,7 @@ class Offsets:
         if track is None or track.epoch != position.epoch or position.version <= track.confirmed:
             return
         track.confirmed = position.version
+        track.confirmed_offset = position.offset
         track.dirty_since = None if track.version == track.confirmed else now
 
     def forget(self, partitions: Collection[Partition]) -> dict[Partition, int]:
@@ -138,7 +146,7 @@ class Offsets:
         for partition in partitions:
             track = self._tracks.pop(partition, None)
             if track is not None:
-                left[partition] = sum(not entry.settled for entry in track.open)
+                left[partition] = track.unsettled
         return left
 
     def span(self, partition: Partition) -> int:
@@ -150,10 +158,20 @@ class Offsets:
         """Return the watermark of every partition: the offset that a commit now would carry."""
         return {partition: track.watermark for partition, track in self._tracks.items()}
 
-    def epoch(self, partition: Partition) -> int | None:
-        """Return the current assignment's number, or None for a partition that is not ours."""
+    def position(self, partition: Partition) -> int | None:
+        """Return the next offset to be received, or None for a partition that is not ours."""
         track = self._tracks.get(partition)
-        return None if track is None else track.epoch
+        return None if track is None else track.received + 1
+
+    def confirmed_offset(self, partition: Partition) -> int | None:
+        """Return the offset that the broker has confirmed, or None where it has not confirmed any."""
+        track = self._tracks.get(partition)
+        return None if track is None else track.confirmed_offset
+
+    def unsettled(self, partition: Partition) -> int:
+        """Return how many received records are not settled."""
+        track = self._tracks.get(partition)
+        return 0 if track is None else track.unsettled
 
     def oldest_unsettled_ms(self) -> int | None:
         """Return the timestamp of the oldest unsettled record (milliseconds), or None where none waits."""

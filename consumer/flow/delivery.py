@@ -1,0 +1,276 @@
+"""One record's story, from its bytes to a settled outcome, one step at a time.
+
+A step ends in one of three ways: the record is *settled*; it has to *wait* (a try failed, or something it
+needs is not there); or it was *stopped* before it could start. What a story has learned (the call, the
+letter, its tries) stays with it, so that every try sends the same bytes.
+"""
+
+import random
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, Protocol, TypeAlias, TypedDict, assert_never
+
+from consumer.core import calls, letters, verdicts
+from consumer.core.calls import Planned, PlanRules
+from consumer.core.errors import Unavailable, Unreadable
+from consumer.core.gates import Gate, Pass
+from consumer.core.intents import DeadLetterReason, Reject, Skip
+from consumer.core.letters import Letter, Sender, Stage
+from consumer.core.lifecycle import LifecyclePolicy, interpret
+from consumer.core.logbook import Event, Log
+from consumer.core.outcomes import Outcome, Settled
+from consumer.core.records import Header, Record
+from consumer.core.verdicts import Again, Answer, Delivered, Fault, Hold, HoldCause, NothingToRemove, Refused
+from consumer.edges.metrics import Metrics
+
+#: Seconds that a record waits where another one is already finding out whether dead letters work again.
+_LETTER_WAIT: Final = 1.0
+
+
+class Decoder(Protocol):
+    """Turns a record's bytes into an event."""
+
+    async def decode(self, record: Record) -> Mapping[str, object] | None:
+        """Return the event, or None for a tombstone. Raises Unreadable or Unavailable."""
+
+
+class Api(Protocol):
+    """Sends calls."""
+
+    async def send(self, path: str, body: bytes) -> Answer:
+        """Send once; never raises for what the other side does."""
+
+
+class DeadLetterBox(Protocol):
+    """Keeps copies of records that can't be delivered."""
+
+    async def put(self, record: Record, headers: Sequence[Header]) -> None:
+        """Return once the copy is safe. Raises Unavailable."""
+
+
+@dataclass(slots=True)
+class Story:
+    """What is known of a record on its way. ``on_wire`` while something was sent and not answered."""
+
+    record: Record
+    planned: Planned | None = None
+    letter: Letter | None = None
+    tries: int = 0
+    setbacks: int = 0
+    on_wire: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Try again after ``seconds``; ``cause`` is the hold that is to blame, if one is."""
+
+    seconds: float
+    cause: HoldCause | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """Nothing was sent: calls are stopped, or the partition is being given up."""
+
+
+Step: TypeAlias = Settled | Wait | Stopped
+Permit: TypeAlias = Callable[[], Awaitable[bool]]
+
+
+class Traffic(Protocol):
+    """Hears what the API says, for everything that concerns more than one record."""
+
+    def heard(self, verdict: verdicts.Verdict, began: float) -> bool:
+        """Take note of the verdict on a call; return whether calls are stopped now because of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the operator decided about meaning and calls."""
+
+    lifecycle: LifecyclePolicy
+    plan: PlanRules
+    retry_after_cap: float
+    sender: Sender
+
+
+class Delivery:
+    """Tells records' stories. Owns no queue and no task: the pipeline says when a step is due."""
+
+    def __init__(
+        self,
+        *,
+        decoder: Decoder,
+        api: Api,
+        box: DeadLetterBox,
+        traffic: Traffic,
+        rules: Rules,
+        metrics: Metrics,
+        log: Log,
+    ) -> None:
+        """Take what a story needs."""
+        self._decoder: Final = decoder
+        self._api: Final = api
+        self._box: Final = box
+        self._traffic: Final = traffic
+        self._rules: Final = rules
+        self._metrics: Final = metrics
+        self._log: Final = log
+        self._box_gate: Final = Gate()
+
+    async def advance(self, story: Story, permit: Permit) -> Step:
+        """Tell the next part of a story.
+
+        ``permit`` is asked right before a call is sent; it waits for the call's turn, and False means that
+        nothing may be sent.
+        """
+        if story.planned is None and story.letter is None:
+            ended = await self._understand(story)
+            if ended is not None:
+                return ended
+        if story.letter is not None:
+            return await self._give_up(story, story.letter)
+        assert story.planned is not None  # noqa: S101  (_understand leaves a call, a letter or an end)
+        return await self._send(story, story.planned, permit)
+
+    async def _understand(self, story: Story) -> Step | None:
+        try:
+            event = await self._decoder.decode(story.record)
+        except Unreadable as error:
+            story.letter = Letter(error.reason, error.detail, Stage.DECODE)
+            return None
+        except Unavailable as error:
+            return self._wait_for_registry(story, str(error))
+        intent = interpret(event, self._rules.lifecycle)
+        plan = calls.plan(intent, self._rules.plan)
+        match plan:
+            case Skip():
+                return Settled(plan.action, Outcome.SKIPPED, plan.reason.value)
+            case Reject():
+                story.letter = Letter(plan.reason, plan.detail, Stage.MEANING, plan.action)
+            case Planned():
+                self._note_catalogue(story.record, plan)
+                story.planned = plan
+            case _:
+                assert_never(plan)
+        return None
+
+    async def _send(self, story: Story, planned: Planned, permit: Permit) -> Step:
+        if not await permit():
+            return Stopped()
+        story.tries += 1
+        action = calls.action(planned.call)
+        began = time.monotonic()
+        story.on_wire = True
+        try:
+            answer = await self._api.send(calls.path(planned.call), planned.body)
+        finally:
+            story.on_wire = False
+        self._metrics.call_ended(action, _status(answer), time.monotonic() - began)
+        verdict = verdicts.judge(
+            action, answer, now=datetime.now(UTC), retry_after_cap=self._rules.retry_after_cap
+        )
+        stopped = self._traffic.heard(verdict, began)
+        match verdict:
+            case Delivered():
+                return Settled(action, Outcome.DELIVERED, status=_code(answer))
+            case NothingToRemove():
+                return Settled(action, Outcome.NOTHING_TO_REMOVE, status=_code(answer))
+            case Refused(status):
+                detail = f"the API refused the {action.value} for good with status {status}"
+                story.letter = Letter(DeadLetterReason.REFUSED, detail, Stage.CALL, action, status)
+                return await self._give_up(story, story.letter)
+            case Again():
+                return Stopped() if stopped else self._wait_for_api(story, verdict)
+            case Hold():
+                return Stopped()
+            case _:
+                assert_never(verdict)
+
+    async def _give_up(self, story: Story, letter: Letter) -> Step:
+        passing = self._box_gate.ask(time.monotonic())
+        if passing is Pass.SHUT:
+            return Wait(_LETTER_WAIT, HoldCause.DEAD_LETTERS)
+        headers = letters.headers(
+            story.record, letter, self._rules.sender, attempts=story.tries, failed_at=datetime.now(UTC)
+        )
+        story.on_wire = True
+        try:
+            await self._box.put(story.record, headers)
+        except Unavailable as error:
+            self._metrics.dead_letter_failed()
+            self._log(Event.DEAD_LETTER_FAILED, **where(story.record), error=str(error))
+            self._box_gate.shut_for(HoldCause.DEAD_LETTERS, time.monotonic())
+            return Wait(_LETTER_WAIT, HoldCause.DEAD_LETTERS)
+        finally:
+            story.on_wire = False
+            if passing is Pass.PROBE:
+                self._box_gate.probe_ended(time.monotonic(), tried=True)
+        self._box_gate.open()
+        self._log(
+            Event.RECORD_DEAD_LETTERED,
+            **where(story.record),
+            reason=letter.reason.value,
+            detail=letter.detail,
+            attempts=story.tries,
+        )
+        return Settled(letter.action, Outcome.DEAD_LETTERED, letter.reason.value, letter.status)
+
+    def _wait_for_api(self, story: Story, verdict: Again) -> Wait:
+        self._metrics.retried(verdict.reason)
+        seconds = max(_backoff(story.tries), verdict.retry_after or 0.0)
+        self._log(
+            Event.CALL_RETRIED,
+            **where(story.record),
+            reason=verdict.reason,
+            attempts=story.tries,
+            seconds=round(seconds, 3),
+        )
+        return Wait(seconds)
+
+    def _wait_for_registry(self, story: Story, why: str) -> Wait:
+        story.setbacks += 1
+        self._log(Event.REGISTRY_UNAVAILABLE, **where(story.record), error=why)
+        return Wait(min(_backoff(story.setbacks), _REGISTRY_WAIT), HoldCause.REGISTRY)
+
+    def _note_catalogue(self, record: Record, planned: Planned) -> None:
+        for rule in planned.broken:
+            self._metrics.rule_broken(rule)
+            self._log(Event.EVENT_DATA_INVALID, **where(record), rule=rule.value)
+        if planned.dropped_attributes:
+            self._metrics.attributes_dropped(planned.dropped_attributes)
+
+
+#: Seconds: a record is back at full flow within 5 s of the registry's return.
+_REGISTRY_WAIT: Final = 3.0
+
+
+class Where(TypedDict):
+    """How a record is named in the log."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+def where(record: Record) -> Where:
+    """Return the log fields that name a record."""
+    return {
+        "topic": record.partition.topic,
+        "partition": record.partition.number,
+        "offset": record.offset,
+    }
+
+
+def _backoff(tries: int) -> float:
+    return verdicts.backoff(tries, random.random())  # noqa: S311  (spreads retries; no secret depends on it)
+
+
+def _status(answer: Answer) -> str:
+    return answer.kind.value if isinstance(answer, Fault) else str(answer.status)
+
+
+def _code(answer: Answer) -> int | None:
+    return None if isinstance(answer, Fault) else answer.status

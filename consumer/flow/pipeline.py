@@ -1,0 +1,366 @@
+"""The pipeline: records come in, wait in lanes, fly one per lane, settle, and move the offsets.
+
+Four loops share one event loop and therefore need no locks: *fetch* takes records and serves the group,
+*dispatch* starts flights, *commit* stores positions, *watch* tells changes of the holds. Nothing flows
+backwards but three signals: full (pause), revoked (:meth:`Pipeline.release`), stop (:meth:`Pipeline.drain`).
+"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Collection, Sequence
+from functools import partial
+from typing import Final, Protocol
+
+from consumer.core.cures import ADVICE
+from consumer.core.gates import Pass
+from consumer.core.intake import Held, Intake
+from consumer.core.lanes import Lanes, Ordering, Ticket
+from consumer.core.logbook import Event, Log
+from consumer.core.offsets import Assigned, Offsets
+from consumer.core.outcomes import CommitResult, RebalanceEvent, Settled
+from consumer.core.records import Partition, Record
+from consumer.core.traces import trace_of
+from consumer.core.verdicts import HoldCause
+from consumer.edges.kafka.source import Positions
+from consumer.edges.metrics import Metrics
+from consumer.flow.delivery import Delivery, Step, Stopped, Story, Wait, where
+from consumer.flow.traffic import Traffic
+
+#: Records of one fetch: small enough that the loop stays responsive between two.
+BATCH: Final = 500
+
+#: Seconds that the dispatch loop sleeps at most when nothing wakes it.
+_IDLE: Final = 0.5
+
+#: Seconds between two looks at the holds.
+_WATCH: Final = 0.5
+
+#: Holds that are there as long as a record waits for them.
+_WAITED_FOR: Final = (HoldCause.REGISTRY, HoldCause.DEAD_LETTERS)
+
+#: Seconds until a record is tried again that met a defect of ours.
+_BUG_WAIT: Final = 30.0
+
+#: Seconds within which the last positions must be stored at a stop.
+LAST_COMMIT_SECONDS: Final = 5.0
+
+
+class Source(Protocol):
+    """Where records come from and positions go to."""
+
+    async def fetch(self, limit: int) -> list[Record]:
+        """Return up to ``limit`` records, soon."""
+
+    async def commit(self, positions: Positions) -> Positions | None:
+        """Commit; return what was confirmed, None where no answer came in time."""
+
+    async def commit_and_confirm(self, positions: Positions, seconds: float) -> Positions:
+        """Commit and return what is known to be stored within ``seconds``."""
+
+    async def pause(self, partitions: Collection[Partition]) -> None:
+        """Stop fetching from partitions."""
+
+    async def resume(self, partitions: Collection[Partition]) -> None:
+        """Fetch from partitions again."""
+
+
+class Pipeline:
+    """Moves records. Also the source's Listener: the group's decisions arrive here, on the event loop."""
+
+    def __init__(
+        self,
+        *,
+        source: Source,
+        delivery: Delivery,
+        traffic: Traffic,
+        metrics: Metrics,
+        log: Log,
+        ordering: Ordering,
+        max_in_flight: int,
+        commit_seconds: float,
+    ) -> None:
+        """Take what the loops work with; :meth:`run` starts them."""
+        self._source: Final = source
+        self._delivery: Final = delivery
+        self._traffic: Final = traffic
+        self._metrics: Final = metrics
+        self._log: Final = log
+        self._max_in_flight: Final = max_in_flight
+        self._commit_seconds: Final = commit_seconds
+        self.lanes: Final[Lanes[Story]] = Lanes(ordering)
+        self.offsets: Final = Offsets()
+        self._intake: Final = Intake()
+        self._flights: Final[dict[Ticket[Story], asyncio.Task[Step]]] = {}
+        self._out_of_range: Final[set[Partition]] = set()
+        self._paused: frozenset[Partition] = frozenset()
+        self._stuck: frozenset[Partition] = frozenset()
+        self._holding: dict[HoldCause, float] = {}
+        self._wake: Final = asyncio.Event()
+        self._commit_now: Final = asyncio.Event()
+        self._stopping = False
+        self._drained = False
+        self.ticked_at = time.monotonic()
+
+    # --- the loops ---
+
+    async def run(self) -> None:
+        """Run until :meth:`drain` is done. Raises what the source raises; a flight's defect ends nothing."""
+        async with asyncio.TaskGroup() as group:
+            others = (self._dispatch(group), self._commit(), self._watch())
+            loops = [group.create_task(loop) for loop in others]
+            await self._fetch()
+            for loop in loops:
+                loop.cancel()
+
+    async def drain(self, seconds: float) -> bool:
+        """Stop: take nothing new, wait for calls on the wire, commit; return whether they ended in time.
+
+        Records in a wait or a hold are let go at once; they come again after the next start.
+        """
+        self._stopping = True
+        positions = await self.release(list(self.offsets.next_offsets()), seconds)
+        drained = not any(ticket.story.on_wire for ticket in self._flights)
+        for task in self._flights.values():
+            task.cancel()
+        if positions:
+            self.confirmed(await self._source.commit_and_confirm(positions, LAST_COMMIT_SECONDS))
+        self._drained = True
+        return drained
+
+    async def _fetch(self) -> None:
+        while not self._drained:
+            records = await self._source.fetch(BATCH)
+            if not self._stopping:
+                self._take_in(records)
+                await self._adjust_pauses()
+
+    async def _dispatch(self, group: asyncio.TaskGroup) -> None:
+        while not self._stopping:
+            self._wake.clear()
+            while len(self._flights) < self._max_in_flight and self._start_one(group):
+                pass
+            try:
+                async with asyncio.timeout(self._nap()):
+                    await self._wake.wait()
+            except TimeoutError:
+                continue
+
+    async def _commit(self) -> None:
+        while not self._stopping:
+            try:
+                async with asyncio.timeout(self._commit_seconds):
+                    await self._commit_now.wait()
+            except TimeoutError:
+                pass
+            self._commit_now.clear()
+            positions = self.offsets.committable()
+            if positions and not self._stopping:
+                self._note_commit(positions, await self._source.commit(positions))
+
+    async def _watch(self) -> None:
+        while not self._stopping:
+            self.ticked_at = time.monotonic()
+            holding = self.holding()
+            for cause in sorted(holding - self._holding.keys()):
+                advice = ADVICE[cause]
+                self._log(Event.HOLD_STARTED, cause=cause.value, scope=advice.scope, cure=advice.cure)
+                self._holding[cause] = time.monotonic()
+            for cause in sorted(self._holding.keys() - holding):
+                seconds = round(time.monotonic() - self._holding.pop(cause), 1)
+                self._log(Event.HOLD_ENDED, cause=cause.value, seconds=seconds)
+            await asyncio.sleep(_WATCH)
+
+    # --- what the group decides (Listener) ---
+
+    def assigned(self, given: Sequence[Assigned]) -> None:
+        """Start with these partitions."""
+        for each in given:
+            self.offsets.assign(each, time.monotonic())
+            self._paused -= {each.partition}
+            self._log(
+                Event.PARTITION_STARTED,
+                topic=each.partition.topic,
+                partition=each.partition.number,
+                offset=each.offset,
+            )
+        self._metrics.watch_topics({each.partition.topic for each in given})
+        self._metrics.rebalanced(RebalanceEvent.ASSIGNED)
+        self._log(Event.PARTITIONS_ASSIGNED, count=len(given))
+        if any(each.fresh for each in given):
+            self._commit_now.set()
+
+    async def release(self, partitions: Collection[Partition], seconds: float) -> Positions:
+        """Give up partitions: what waits is dropped, what is on the wire is waited for, at most ``seconds``.
+
+        What ends in time still counts; only then may the caller commit the positions that this returns.
+        """
+        self.lanes.drop(partitions)
+        concerned = {
+            ticket: task
+            for ticket, task in self._flights.items()
+            if ticket.released and ticket.record.partition in partitions
+        }
+        for ticket, task in concerned.items():
+            if not ticket.story.on_wire:
+                task.cancel()
+        if concerned:
+            await asyncio.wait(concerned.values(), timeout=seconds)
+        return self.offsets.committable(partitions)
+
+    def confirmed(self, positions: Positions) -> None:
+        """Note that these positions are stored."""
+        for partition, position in positions.items():
+            self.offsets.committed(partition, position, time.monotonic())
+
+    def forget(self, partitions: Collection[Partition], *, lost: bool) -> None:
+        """Take leave of partitions."""
+        if not partitions:
+            return
+        for ticket in self.lanes.drop(partitions):
+            if not ticket.story.on_wire:
+                self._flights[ticket].cancel()
+        for partition, left in self.offsets.forget(partitions).items():
+            self._metrics.released(partition.topic, left)
+        self._paused -= set(partitions)
+        self._stuck -= set(partitions)
+        self._out_of_range.difference_update(partitions)
+        self._metrics.rebalanced(RebalanceEvent.LOST if lost else RebalanceEvent.REVOKED)
+        event = Event.PARTITIONS_LOST if lost else Event.PARTITIONS_REVOKED
+        self._log(event, count=len(partitions))
+
+    def out_of_range(self, partition: Partition) -> None:
+        """Hold a partition whose committed offset is gone."""
+        self._out_of_range.add(partition)
+
+    def trouble(self, what: str, detail: str) -> None:
+        """Log what the client says."""
+        self._log(Event.KAFKA_ERROR, cause=what, error=detail)
+
+    # --- what others see ---
+
+    def holding(self) -> frozenset[HoldCause]:
+        """Return the holds of this moment."""
+        holds = {cause for cause in _WAITED_FOR if self.lanes.waiting_for(cause)}
+        if self._traffic.gate.cause is not None:
+            holds.add(self._traffic.gate.cause)
+        if self._stuck:
+            holds.add(HoldCause.SPAN)
+        if self._out_of_range:
+            holds.add(HoldCause.OUT_OF_RANGE)
+        return frozenset(holds)
+
+    def holding_since(self) -> dict[HoldCause, float]:
+        """Return for how many seconds each hold has been there."""
+        return {cause: time.monotonic() - since for cause, since in self._holding.items()}
+
+    def pauses(self) -> dict[Partition, str]:
+        """Return the partitions that are not fetched, with the reason in a word."""
+        reasons = dict.fromkeys(self._paused, "full")
+        reasons |= dict.fromkeys(self._stuck, HoldCause.SPAN.value)
+        return reasons | dict.fromkeys(self._out_of_range, HoldCause.OUT_OF_RANGE.value)
+
+    @property
+    def in_flight(self) -> int:
+        """Records that are being worked on."""
+        return len(self._flights)
+
+    # --- steps ---
+
+    def wake(self) -> None:
+        """Let the dispatch loop look again."""
+        self._wake.set()
+
+    def _take_in(self, records: Sequence[Record]) -> None:
+        now = time.monotonic()
+        taken: Counter[str] = Counter()
+        for record in records:
+            if self.offsets.receive(record, now):
+                self.lanes.offer(record, Story(record))
+                taken[record.partition.topic] += 1
+        for topic, count in taken.items():
+            self._metrics.consumed(topic, count)
+        if taken:
+            self._wake.set()
+
+    async def _adjust_pauses(self) -> None:
+        pauses = self._intake.decide(
+            {partition: self._held(partition) for partition in self.offsets.next_offsets()}, self._paused
+        )
+        begin, end = pauses.paused - self._paused, self._paused - pauses.paused
+        self._paused, self._stuck = pauses.paused, pauses.stuck
+        if begin:
+            await self._source.pause(begin)
+        if end:
+            await self._source.resume(end)
+
+    def _held(self, partition: Partition) -> Held:
+        load = self.lanes.load(partition)
+        return Held(load.records, load.size, self.offsets.span(partition), load.movable)
+
+    def _nap(self) -> float:
+        due = [moment for moment in (self.lanes.next_wake(), self._traffic.gate.next_probe()) if moment]
+        return min([_IDLE, *(max(0.0, moment - time.monotonic()) for moment in due)])
+
+    def _start_one(self, group: asyncio.TaskGroup) -> bool:
+        now = time.monotonic()
+        gate = self._traffic.gate
+        if gate.shut and ((due := gate.next_probe()) is None or due > now):
+            return False
+        ticket = self.lanes.take(now)
+        if ticket is None:
+            return False
+        probe = gate.ask(now) is Pass.PROBE
+        task = group.create_task(self._fly(ticket, probe=probe))
+        self._flights[ticket] = task
+        # Not a `finally` in the flight: one that is cancelled before its first step never gets there.
+        task.add_done_callback(lambda flight: self._landed(ticket, flight, probe=probe))
+        return True
+
+    async def _fly(self, ticket: Ticket[Story], *, probe: bool) -> Step:
+        may_send = partial(self._may_send, ticket, probe=probe)
+        permit = partial(self._traffic.permit, may_send=may_send)
+        try:
+            return await self._delivery.advance(ticket.story, permit)
+        except Exception as error:  # noqa: BLE001  (the border: a defect holds its own record and no other)
+            self._log(Event.BUG, error=type(error).__name__, trace=trace_of(error), **where(ticket.record))
+            return Wait(_BUG_WAIT)
+
+    def _landed(self, ticket: Ticket[Story], flight: asyncio.Task[Step], *, probe: bool) -> None:
+        step = Stopped() if flight.cancelled() else flight.result()
+        del self._flights[ticket]
+        self._land(ticket, step)
+        if probe and self._traffic.gate.shut:
+            self._traffic.gate.probe_ended(time.monotonic(), tried=ticket.story.tries > 0)
+        self._wake.set()
+
+    def _may_send(self, ticket: Ticket[Story], *, probe: bool) -> bool:
+        return not (ticket.released or self._stopping) and (probe or not self._traffic.gate.shut)
+
+    def _land(self, ticket: Ticket[Story], step: Step) -> None:
+        match step:
+            case Settled():
+                self._settle(ticket, step)
+            case Wait(seconds, cause):
+                self.lanes.park(ticket, time.monotonic() + seconds, cause)
+            case Stopped():
+                self.lanes.put_back(ticket)
+
+    def _settle(self, ticket: Ticket[Story], settled: Settled) -> None:
+        record = ticket.record
+        self.lanes.finish(ticket)
+        if not self.offsets.settle(record, time.monotonic()):
+            return
+        stamp = record.timestamp_ms
+        self._metrics.settled(
+            record.partition.topic, settled, None if stamp is None else time.time() - stamp / 1000
+        )
+
+    def _note_commit(self, sent: Positions, confirmed: Positions | None) -> None:
+        if confirmed is None:
+            self._metrics.committed(CommitResult.TIMEOUT)
+            self._log(Event.COMMIT_FAILED, result=CommitResult.TIMEOUT.value)
+            return
+        self.confirmed(confirmed)
+        complete = len(confirmed) == len(sent)
+        self._metrics.committed(CommitResult.OK if complete else CommitResult.REFUSED)

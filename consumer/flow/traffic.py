@@ -1,0 +1,82 @@
+"""What about calls concerns more than one record: the gate, the pace, and doubts about the address.
+
+One object says whether a call may leave, hears every verdict, and by that opens or shuts the gate for all.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Final, assert_never
+
+from consumer.core.gates import Doubt, Gate
+from consumer.core.logbook import Event, Log
+from consumer.core.pacing import Pacer
+from consumer.core.verdicts import Again, Delivered, Hold, HoldCause, NothingToRemove, Refused, Verdict
+from consumer.edges.metrics import Metrics
+
+
+class Traffic:
+    """The way out, shared by all calls of this process."""
+
+    def __init__(self, pacer: Pacer, metrics: Metrics, log: Log, on_open: Callable[[], None]) -> None:
+        """``on_open`` is called when the gate opens, so that waiting work starts at once."""
+        self.gate: Final = Gate()
+        self.pacer: Final = pacer
+        #: Whether the last thing that the API said about our key was not a no.
+        self.auth_ok = True
+        self._doubt: Final = Doubt()
+        self._metrics: Final = metrics
+        self._log: Final = log
+        self._on_open: Final = on_open
+
+    async def permit(self, *, may_send: Callable[[], bool]) -> bool:
+        """Wait for a call's turn; False where ``may_send`` turned false meanwhile."""
+        while may_send():
+            seconds = self.pacer.reserve(time.monotonic())
+            if seconds <= 0:
+                return True
+            began = time.monotonic()
+            await asyncio.sleep(seconds)
+            self._metrics.throttled(time.monotonic() - began)
+            if not self.pacer.silent(time.monotonic()):
+                return may_send()
+        return False
+
+    def heard(self, verdict: Verdict, began: float) -> bool:
+        """Take note of the verdict on a call that ``began`` then; return whether the gate is shut by it.
+
+        A good answer to a call from before the gate was shut proves nothing about now.
+        """
+        now = time.monotonic()
+        match verdict:
+            case Delivered() | NothingToRemove() | Refused():
+                self._answered(began)
+                return False
+            case Hold(cause):
+                self._shut(cause, now)
+                return True
+            case Again():
+                return self._failed(verdict, now)
+            case _:
+                assert_never(verdict)
+
+    def _failed(self, verdict: Again, now: float) -> bool:
+        if verdict.retry_after is not None:
+            self.pacer.stop(now, verdict.retry_after)
+            self._log(Event.RATE_LIMITED, reason=verdict.reason, seconds=verdict.retry_after)
+        if verdict.doubtful and self._doubt.doubtful(now):
+            self._shut(HoldCause.ADDRESS, now)
+            return True
+        return False
+
+    def _answered(self, began: float) -> None:
+        if self.gate.shut and began < self.gate.since:
+            return
+        self._doubt.answered()
+        self.auth_ok = True
+        if self.gate.open() is not None:
+            self._on_open()
+
+    def _shut(self, cause: HoldCause, now: float) -> None:
+        self.auth_ok = cause is not HoldCause.CREDENTIALS
+        self.gate.shut_for(cause, now)
