@@ -217,6 +217,4 @@ def test_core_reads_no_clock_and_no_file() -> None:
     """Time and texts are handed in, so that a decision can be tested without a world around it."""
     core = [module for module in MODULES if name_of(module).startswith("core/")]
     found = {name_of(module): IMPURE.intersection(called(module)) for module in core}
-    assert {name for name, impure in found.items() if impure} <= {
-        f"core/{name}" for name in READS_PACKAGE_DATA
-    }
+    assert {name for name, impure in found.items() if impure} <= READS_PACKAGE_DATA
