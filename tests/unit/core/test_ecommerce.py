@@ -170,6 +170,21 @@ def test_the_sum_may_be_off_by_half_a_minor_unit_per_row(
     assert build(capture).broken == ((Rule.R4,) if breaks else ())
 
 
+def test_the_sum_is_exact_beyond_28_digits() -> None:
+    """One part in 10^29 above the limit is above the limit: nothing is rounded while adding up."""
+    quantity, limit = 2**31 - 1, 5 * 10**15  # half a paisa, in units of 10^-18 rupees
+    price = (limit + 1) * pow(quantity, -1, 10**16) % 10**16 + 9 * 10**18
+    paise, over = divmod(quantity * price, 10**16)
+    assert over == limit + 1
+    capture = Capture(
+        user_id="u",
+        payment_id="p",
+        amount=money(paise, "INR"),
+        items=(Item("SKU-1", quantity, None, money(price, "INR", 18)),),
+    )
+    assert build(capture).broken == (Rule.R4,)
+
+
 def test_every_rule_tells_its_severity_and_meaning() -> None:
     """The rules are R1 to R7, and only R4 lets the fields through."""
     assert [rule.value for rule in Rule] == ["R1", "R2", "R3", "R4", "R5", "R6", "R7"]

@@ -318,6 +318,17 @@ def test_a_wrong_type_is_never_a_crash(kind: str, field: str, wrong: object) -> 
         assert intent.detail.split()[0] in {field, "minor_units"}
 
 
+def test_a_boolean_is_no_number() -> None:
+    """Python counts True as 1; an amount and a quantity do not."""
+    for fields, name in (
+        ({"amount": money(True)}, "minor_units"),
+        ({"items": [line(quantity=True)]}, "quantity"),
+    ):
+        assert interpret(payment_event(**fields), DEFAULTS) == Reject(
+            DeadLetterReason.INVALID_EVENT, f"{name} is not an integer", Action.CAPTURE
+        )
+
+
 def test_an_empty_record_is_rejected() -> None:
     """A record of another shape has no kind."""
     assert interpret({}, DEFAULTS) == Reject(DeadLetterReason.INVALID_EVENT, "kind is not a string")

@@ -1,5 +1,6 @@
 """Verdicts: every status for both actions, Retry-After in all its forms, and the backoff."""
 
+import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Final
@@ -136,6 +137,16 @@ def test_the_cap_is_handed_on() -> None:
 def test_retry_after(header: str | None, seconds: float | None) -> None:
     """Seconds and the three forms of an HTTP date, capped; anything else says nothing."""
     assert retry_after(header, now=NOW, cap=CAP) == seconds
+
+
+def test_a_date_without_a_zone_is_in_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The asctime form names no zone, and the machine's own has nothing to do with it."""
+    with monkeypatch.context() as local:
+        local.setenv("TZ", "UTC-05:30")
+        time.tzset()
+        wait = retry_after("Sun Mar  1 12:00:45 2026", now=NOW, cap=CAP)
+    time.tzset()
+    assert wait == 45.0
 
 
 @given(st.integers(1, 300))
