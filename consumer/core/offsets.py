@@ -99,14 +99,15 @@ class Offsets:
         track = self._tracks.get(record.partition)
         if track is None or track.epoch != record.epoch or record.offset <= track.received:
             return False
+        gap = not track.open and record.offset > track.received + 1
         track.received = record.offset
         entry = _Open(record.offset, record.timestamp_ms, settled=record.offset in track.done_before)
         track.open.append(entry)
         track.by_offset[record.offset] = entry
-        if entry.settled:
-            self._advance(track, now)
-        else:
+        if not entry.settled:
             track.unsettled += 1
+        if entry.settled or gap:
+            self._advance(track, now)
         return not entry.settled
 
     def settle(self, record: Record, now: float) -> bool:
