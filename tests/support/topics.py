@@ -125,7 +125,7 @@ class Topics:
             }
 
     def committed(self, group: str, topic: str) -> dict[Partition, int]:
-        """Return what ``group`` has committed, without joining it; partitions without a commit are left out."""
+        """Return what ``group`` has committed, without joining it; only partitions that have a commit."""
         with closing(self._reader(group)) as consumer:
             return committed(consumer, self.partitions(topic))
 
