@@ -176,10 +176,6 @@ def _all(*changes: Change) -> Change:
     return change
 
 
-def _commits(*commits: CommitSeen) -> Change:
-    return lambda h: replace(h, commits=[*commits, *h.commits])
-
-
 def _told(name: str, text: str) -> Change:
     return lambda h: replace(h, texts={**h.texts, name: text})
 
@@ -190,7 +186,7 @@ INVENTED: Final = Request(91, "/api/v1/capture-payment", {"payment_id": "pay-new
 PLANTED: Final[Mapping[str, tuple[Change, set[Law]]]] = {
     "a record that was dropped": (
         _all(_without_request(4), lambda h: replace(h, recorded=h.recorded[:1])),
-        {Law.L1, Law.L4, Law.L5},
+        {Law.L1, Law.L4, Law.L5, Law.L7},
     ),
     "a poison record that was dropped": (
         lambda h: replace(h, dead_letters=h.dead_letters[1:]),
@@ -255,14 +251,17 @@ PLANTED: Final[Mapping[str, tuple[Change, set[Law]]]] = {
             _with_request(4, body={**_capture("pay-ff").body, "amount": Decimal("10.51")}),
             lambda h: replace(h, recorded=[h.recorded[0], replace(h.recorded[1], amount=Decimal("10.51"))]),
         ),
-        {Law.L1, Law.L2, Law.L3, Law.L5},
+        {Law.L1, Law.L2, Law.L3, Law.L5, Law.L7},
     ),
     "a payment that came back to life": (
         lambda h: replace(h, recorded=[*h.recorded, _recorded(h.produced[0].expected)]),
         {Law.L4},
     ),
     "a payment that went missing": (lambda h: replace(h, recorded=h.recorded[:1]), {Law.L4}),
-    "a commit before the answer": (_commits(CommitSeen(1.2, P0, 1)), {Law.L5}),
+    "a commit before the answer": (
+        lambda h: replace(h, commits=[CommitSeen(2, P0, 1), *h.commits[1:]]),
+        {Law.L5},
+    ),
     "a commit before the dead letter": (
         _all(_with_letter(0, lambda letter: replace(letter, written=3.9))),
         {Law.L5},
@@ -334,7 +333,7 @@ def test_a_planted_violation_is_seen(name: str) -> None:
 
 
 def test_a_kill_excuses_what_it_left_behind() -> None:
-    """After a kill the next owner may repeat within the allowance, also over a call that the dead one left."""
+    """The owner after a kill may repeat within the allowance, also over a call that the dead one left."""
     killed = replace(_all(_again(3, 2.2))(_clean()), kills=[2.1], repeats_allowed=1)
     history = replace(killed, requests=sorted(killed.requests, key=lambda r: r.arrived))
 
