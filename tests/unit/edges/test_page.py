@@ -1,0 +1,120 @@
+"""The status page: complete, self-contained, and nothing in it is taken for HTML."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+
+import pytest
+
+from consumer.core.status import Health, HoldStatus, LastError, PartitionStatus, Status
+from consumer.core.verdicts import HoldCause
+from consumer.edges.probes.page import duration, page
+
+NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+EVIL = "<script>alert('&\"1')</script>"
+
+
+def status(**changes: object) -> Status:
+    """Return a status in trouble, with markup wherever a text can be."""
+    fields: dict[str, object] = {
+        "version": "1.2.3" + EVIL,
+        "group": EVIL,
+        "started_at": NOON - timedelta(hours=5, minutes=12, seconds=3),
+        "at": NOON,
+        "health": Health(started=True, live=True, ready=False, reasons=("key refused " + EVIL,)),
+        "in_flight": 3,
+        "max_in_flight": 32,
+        "queued": 4120,
+        "parked": 1,
+        "rate_limit_per_second": 12.5,
+        "freshness_seconds": 73.0,
+        "partitions": (
+            PartitionStatus(EVIL, 0, 18_211, 18_200, 11, 5, 4, EVIL),
+            PartitionStatus("t", 1, None, None, None, 0, 0),
+        ),
+        "holds": (HoldStatus(HoldCause.CREDENTIALS, NOON - timedelta(minutes=3), EVIL, EVIL),),
+        "errors": (LastError(EVIL, NOON - timedelta(seconds=5), EVIL, 1234),),
+        "config": {"kafka.group_id" + EVIL: EVIL},
+    }
+    return Status(**{**fields, **changes})  # type: ignore[arg-type]  # a builder for tests
+
+
+class Checker(HTMLParser):
+    """Collects tags and texts, and sees that each tag is closed."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.texts: list[str] = []
+        self._open: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note a tag."""
+        self.tags.add(tag)
+        assert not [name for name, _ in attrs if name.startswith("on") or name in {"src", "href"}]
+        if tag != "meta":
+            self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        """See that the innermost tag is closed."""
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        """Note a text."""
+        self.texts.append(data)
+
+
+def test_markup_in_values_is_shown_not_obeyed() -> None:
+    """No value becomes a tag, wherever it stands."""
+    checked = Checker(page(status()))
+    assert "script" not in checked.tags
+    assert sum(text.count(EVIL) for text in checked.texts) == 11
+
+
+def test_the_page_needs_nothing_else() -> None:
+    """No scripts, no links, nothing to load."""
+    text = page(status(group="g"))
+    assert not re.search(r"https?:|@import|url\(", text)
+    Checker(text)
+
+
+def test_the_page_says_what_is_wrong_and_what_to_do() -> None:
+    """Health with reasons, holds with age and cure, partitions with what is unknown, errors with a count."""
+    cure = "Put a valid key into the file."
+    holds = (HoldStatus(HoldCause.CREDENTIALS, NOON - timedelta(minutes=3), "all sends", cure),)
+    texts = " ".join(Checker(page(status(holds=holds))).texts)
+    for shown in ("not ready", "key refused", "up 5 h 12 min", "credentials 3 min ago all sends " + cure):
+        assert shown in texts
+    for shown in ("3 of 32", "4,120", "12.5 / s", "1 min 13 s", "18,211 18,200 11 5 4", "1,234", "5.0 s ago"):
+        assert shown in texts
+    assert "t[1] unknown unknown unknown 0 0 no" in texts
+
+
+def test_a_quiet_service_has_a_page_too() -> None:
+    """Empty tables are said to be empty."""
+    quiet = status(health=Health(True, True, True), partitions=(), holds=(), errors=(), config={})
+    texts = " ".join(Checker(page(quiet)).texts)
+    for shown in ("Nothing is held.", "No partition is assigned.", "No errors.", "ready"):
+        assert shown in texts
+    assert "not ready" not in texts
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (-1, "0 ms"),
+        (0.25, "250 ms"),
+        (59.94, "59.9 s"),
+        (60, "1 min"),
+        (73.9, "1 min 13 s"),
+        (3600, "1 h"),
+        (3605, "1 h 5 s"),
+        (90061, "1 d 1 h"),
+    ],
+)
+def test_durations_read_well(seconds: float, text: str) -> None:
+    """Two units are enough."""
+    assert duration(seconds) == text
