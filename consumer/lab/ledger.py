@@ -181,6 +181,10 @@ class Journal:
 
     _entries: list[Entry] = field(default_factory=list)
 
+    def __len__(self) -> int:
+        """Return how many requests have arrived."""
+        return len(self._entries)
+
     def open(self, path: str, now: float) -> Entry:
         """Add the request that has just arrived at ``now`` and return its entry, to be completed."""
         entry = Entry(len(self._entries) + 1, path, now)
