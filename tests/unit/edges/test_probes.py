@@ -175,11 +175,11 @@ def test_nothing_else_is_served(path: str) -> None:
 
 
 def test_requests_are_bounded_and_not_logged(caplog: pytest.LogCaptureFixture) -> None:
-    """A huge header is refused, the next request is served, and there is no access log."""
+    """A long header is refused, the next request is served, and there is no access log."""
     caplog.set_level(logging.DEBUG, logger="aiohttp.access")
 
     async def act(client: Client) -> None:
-        code, _, _ = await client.ask("/livez", accept="x" * 100_000)
+        code, _, _ = await client.ask("/livez", accept="x" * 5000)
         assert code == 400
         code, _, _ = await client.ask("/livez")
         assert code == 200
