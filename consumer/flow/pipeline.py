@@ -18,7 +18,7 @@ from consumer.core.intake import Held, Intake
 from consumer.core.lanes import Lanes, Ordering, Ticket
 from consumer.core.logbook import Event, Log
 from consumer.core.offsets import Assigned, Offsets
-from consumer.core.outcomes import CommitResult, RebalanceEvent, Settled
+from consumer.core.outcomes import CommitResult, Outcome, RebalanceEvent, Settled
 from consumer.core.records import Partition, Record
 from consumer.core.traces import trace_of
 from consumer.core.verdicts import HoldCause
@@ -38,6 +38,16 @@ _WATCH: Final = 0.5
 
 #: Holds that are there as long as a record waits for them.
 _WAITED_FOR: Final = (HoldCause.REGISTRY, HoldCause.DEAD_LETTERS)
+
+#: Seconds between two lines about progress.
+_PROGRESS: Final = 60.0
+
+#: What is logged of a settled record; a dead letter is logged where it is written.
+_DEBUG_EVENTS: Final = {
+    Outcome.DELIVERED: Event.RECORD_DELIVERED,
+    Outcome.NOTHING_TO_REMOVE: Event.RECORD_DELIVERED,
+    Outcome.SKIPPED: Event.RECORD_SKIPPED,
+}
 
 #: Seconds until a record is tried again that met a defect of ours.
 _BUG_WAIT: Final = 30.0
@@ -98,6 +108,9 @@ class Pipeline:
         self._holding: dict[HoldCause, float] = {}
         self._wake: Final = asyncio.Event()
         self._commit_now: Final = asyncio.Event()
+        self._joined = False
+        self._settled_lately = 0
+        self._told_at = time.monotonic()
         self._stopping = False
         self._drained = False
         self.ticked_at = time.monotonic()
@@ -169,6 +182,7 @@ class Pipeline:
             for cause in sorted(self._holding.keys() - holding):
                 seconds = round(time.monotonic() - self._holding.pop(cause), 1)
                 self._log(Event.HOLD_ENDED, cause=cause.value, seconds=seconds)
+            self._tell_progress()
             await asyncio.sleep(_WATCH)
 
     # --- what the group decides (Listener) ---
@@ -186,6 +200,9 @@ class Pipeline:
             )
         self._metrics.watch_topics({each.partition.topic for each in given})
         self._metrics.rebalanced(RebalanceEvent.ASSIGNED)
+        if not self._joined:
+            self._joined = True
+            self._log(Event.GROUP_JOINED)
         self._log(Event.PARTITIONS_ASSIGNED, count=len(given))
         if any(each.fresh for each in given):
             self._commit_now.set()
@@ -293,6 +310,17 @@ class Pipeline:
             await self._source.pause(begin)
         if end:
             await self._source.resume(end)
+        for event, partitions in ((Event.PARTITION_PAUSED, begin), (Event.PARTITION_RESUMED, end)):
+            for partition in sorted(partitions):
+                self._log(event, topic=partition.topic, partition=partition.number)
+
+    def _tell_progress(self) -> None:
+        seconds = time.monotonic() - self._told_at
+        if seconds >= _PROGRESS:
+            if self._settled_lately:
+                self._log(Event.PROGRESS, count=self._settled_lately, seconds=round(seconds))
+            self._settled_lately = 0
+            self._told_at = time.monotonic()
 
     def _held(self, partition: Partition) -> Held:
         load = self.lanes.load(partition)
@@ -351,6 +379,10 @@ class Pipeline:
         self.lanes.finish(ticket)
         if not self.offsets.settle(record, time.monotonic()):
             return
+        self._settled_lately += 1
+        event = _DEBUG_EVENTS.get(settled.outcome)
+        if event is not None:
+            self._log(event, action=settled.action.value, reason=settled.reason, **where(record))
         stamp = record.timestamp_ms
         self._metrics.settled(
             record.partition.topic, settled, None if stamp is None else time.time() - stamp / 1000

@@ -1,7 +1,7 @@
 """What others see of the running service: gauges, health and status, read from where the facts are."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol, Unpack
 
@@ -61,7 +61,7 @@ class Report:
         errors: ErrorBook,
         group_id: str,
         max_in_flight: int,
-        config: Sequence[tuple[str, str]],
+        config: Mapping[str, str],
     ) -> None:
         """Take the parts to read; ``config`` is the effective configuration with secrets masked."""
         self._pipeline: Final = pipeline
@@ -70,8 +70,9 @@ class Report:
         self._errors: Final = errors
         self._group_id: Final = group_id
         self._max_in_flight: Final = max_in_flight
-        self._config: Final = tuple(config)
+        self._config: Final = config
         self._started_at: Final = datetime.now(UTC)
+        self._stuck = False
         self.draining = False
 
     def gauges(self) -> Gauges:
@@ -109,6 +110,9 @@ class Report:
         if self.draining:
             reasons.append("the service is stopping")
         ready = not (reasons or stuck)
+        if stuck and not self._stuck:
+            self._errors(Event.STUCK)
+        self._stuck = stuck
         if stuck:
             reasons.append(f"a loop has not moved for {STUCK_SECONDS:.0f} s")
         return Health(started=True, live=not stuck, ready=ready, reasons=tuple(reasons))

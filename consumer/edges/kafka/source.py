@@ -102,6 +102,7 @@ class Source:
         self._last_epoch = 0
         self._failure: ConsumerError | Exception | None = None
         self._stopping = False
+        self._closed = False
         self._pending: tuple[Positions, asyncio.Future[Positions]] | None = None
         self.ends = statistics.Ends()
         self.joined = False
@@ -154,10 +155,12 @@ class Source:
         self._stopping = True
 
     async def close(self) -> None:
-        """Leave the group and close the client. Positions must be committed before."""
+        """Leave the group and close the client, once. Positions must be committed before."""
         self.interrupt()
-        await self._on_thread(self._close)
-        self._thread.shutdown(wait=False)
+        if not self._closed:
+            self._closed = True
+            await self._on_thread(self._close)
+            self._thread.shutdown(wait=False)
 
     # --- from here on everything runs on the consumer's thread ---
 
@@ -343,6 +346,7 @@ class Source:
         self._consumer.seek(TopicPartition(*partition, low))
 
     def _read_failed(self, detail: str) -> bool:
+        self.polled_at = time.monotonic()
         self._report("start_unknown", detail)
         if not self._stopping:
             time.sleep(_SLICE)
@@ -365,6 +369,7 @@ class Source:
         answer: Future[T] = asyncio.run_coroutine_threadsafe(question, self._loop)
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
+            self.polled_at = time.monotonic()
             try:
                 return answer.result(_SLICE)
             except NotYet:

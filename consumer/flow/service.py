@@ -1,0 +1,283 @@
+"""The running service: built here, started, told to stop, drained, closed.
+
+The only module that knows every part. How a stop goes, with one deadline for all of it:
+
+1. the first SIGTERM or SIGINT makes the service not ready and starts the watchdog;
+2. nothing new is taken; what waits is dropped; calls on the wire are waited for, ``shutdown.drain_seconds``;
+3. what settled is committed and read back;
+4. the group is left, the clients are closed, the probes last.
+
+A second signal, or the watchdog, ends the process at once: then records come again, none is lost.
+"""
+
+import asyncio
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager, suppress
+from typing import Final
+
+from prometheus_client import CollectorRegistry
+
+from consumer import __version__
+from consumer.core.calls import PlanRules
+from consumer.core.errors import ConsumerError, DependencyError, Unavailable
+from consumer.core.lanes import Ordering
+from consumer.core.letters import Sender
+from consumer.core.lifecycle import LifecyclePolicy, Status
+from consumer.core.logbook import Event, Log
+from consumer.core.pacing import Pacer
+from consumer.core.settings import Settings
+from consumer.core.starts import StartFrom
+from consumer.core.traces import trace_of
+from consumer.edges.kafka.clients import consumer_config, producer_config
+from consumer.edges.kafka.dead_letters import DeadLetters, creating
+from consumer.edges.kafka.source import Source
+from consumer.edges.linkrunner import Linkrunner
+from consumer.edges.logs import Logs
+from consumer.edges.metrics import Metrics
+from consumer.edges.probes import Probes
+from consumer.edges.server_key import ServerKey
+from consumer.flow.decoding import Decoder
+from consumer.flow.delivery import Delivery, Rules
+from consumer.flow.pipeline import LAST_COMMIT_SECONDS, Pipeline
+from consumer.flow.report import ErrorBook, Report
+from consumer.flow.traffic import Traffic
+
+#: Exit codes of the service itself; the command has more (see ``consumer.cli``).
+EXIT_OK: Final = 0
+EXIT_BUG: Final = 70
+EXIT_DRAIN_TIMED_OUT: Final = 143
+
+#: Seconds that committing and closing may take behind the drain; the chart's grace period has one more.
+CLOSING_SECONDS: Final = LAST_COMMIT_SECONDS + 4
+
+#: Seconds between two tries to find out whether the dead-letter topics are there.
+_ASK_AGAIN_SECONDS: Final = 5.0
+
+
+def run(settings: Settings, environ: Mapping[str, str]) -> int:
+    """Run the service until it is told to stop; return the exit code.
+
+    Raises :class:`ConsumerError` for what the operator has to mend: a missing key, an address that can't be
+    listened on, a Kafka client that is beyond repair.
+    """
+    key = ServerKey(settings.linkrunner, environ)
+    with Logs(settings.log.level, settings.log.format) as logs:
+        try:
+            return asyncio.run(Service(settings, key, logs).run())
+        except BaseExceptionGroup as group:
+            known = _first_known(group)
+            if isinstance(known, DependencyError):
+                logs(Event.KAFKA_FATAL, error=str(known))
+            if known is not None:
+                raise known from group
+            logs(Event.BUG, error=type(group).__name__, trace=trace_of(group))
+            return EXIT_BUG
+
+
+class Service:
+    """All parts of one process, and their life."""
+
+    def __init__(self, settings: Settings, key: ServerKey, logs: Logs) -> None:
+        """Build the parts; nothing is opened yet."""
+        self._settings: Final = settings
+        self._log: Final = ErrorBook(logs)
+        self._metrics: Final = Metrics(CollectorRegistry())
+        self._traffic: Final = Traffic(
+            Pacer(settings.linkrunner.requests_per_second), self._metrics, self._log, self._wake
+        )
+        self._api: Final = Linkrunner(
+            settings.linkrunner.base_url,
+            _announcing(key, self._log),
+            timeout_seconds=settings.linkrunner.timeout_seconds,
+            connections=settings.linkrunner.max_in_flight,
+            user_agent=f"linkrunner-consumer/{__version__}",
+        )
+        self._box: Final = DeadLetters(
+            producer_config(
+                settings.kafka.bootstrap_servers, settings.kafka.properties, settings.dead_letters.properties
+            ),
+            settings.dead_letters.topic,
+            create=settings.dead_letters.create,
+            logger=logs.librdkafka,
+        )
+        self._decoder: Final = Decoder.from_settings(settings)
+        self._source: Final = Source(
+            consumer_config(
+                settings.kafka.bootstrap_servers, settings.kafka.group_id, settings.kafka.properties
+            ),
+            settings.kafka.topics,
+            start_from=StartFrom(settings.kafka.start_from),
+            restart_at_beginning=settings.kafka.on_out_of_range == "earliest",
+            drain_seconds=settings.shutdown.drain_seconds,
+            logger=logs.librdkafka,
+        )
+        self._pipeline: Final = Pipeline(
+            source=self._source,
+            delivery=Delivery(
+                decoder=self._decoder,
+                api=self._api,
+                box=self._box,
+                traffic=self._traffic,
+                rules=_rules(settings),
+                metrics=self._metrics,
+                log=self._log,
+            ),
+            traffic=self._traffic,
+            metrics=self._metrics,
+            log=self._log,
+            ordering=Ordering(settings.ordering),
+            max_in_flight=settings.linkrunner.max_in_flight,
+            commit_seconds=settings.commit.interval_seconds,
+        )
+        self._report: Final = Report(
+            pipeline=self._pipeline,
+            traffic=self._traffic,
+            group=self._source,
+            errors=self._log,
+            group_id=settings.kafka.group_id,
+            max_in_flight=settings.linkrunner.max_in_flight,
+            config=effective(settings),
+        )
+        self._watchdog: threading.Timer | None = None
+        self._metrics.observe(self._report.gauges)
+        self._metrics.watch_topics(settings.kafka.topics)
+
+    async def run(self) -> int:
+        """Open everything, work until a signal, close everything; return the exit code."""
+        stop = asyncio.Event()
+        self._log(Event.STARTING, version=__version__, group=self._settings.kafka.group_id)
+        if self._settings.linkrunner.base_url.startswith("http://"):
+            self._log(Event.KEY_IN_CLEAR, cure="use https wherever the network is not yours alone")
+        with _signals(stop, self._log):
+            async with AsyncExitStack() as closing:
+                await self._open(closing)
+                drained = await self._work(stop)
+            self._log(Event.STOPPED)
+        return EXIT_OK if drained else EXIT_DRAIN_TIMED_OUT
+
+    async def _open(self, closing: AsyncExitStack) -> None:
+        """Open the parts in this order; they close in the opposite one."""
+        http = self._settings.http
+        probes = Probes(http.host, http.port, self._metrics, self._report.health, self._report.status)
+        await probes.start()
+        closing.push_async_callback(probes.stop)
+        self._log(Event.LISTENING, address=f"{http.host}:{probes.port}")
+        closing.push_async_callback(self._decoder.close)
+        await self._api.start()
+        closing.push_async_callback(self._api.close)
+        await self._box.start()
+        closing.push_async_callback(self._box.close)
+        await self._source.start(self._pipeline)
+        closing.push_async_callback(self._source.close)
+
+    async def _work(self, stop: asyncio.Event) -> bool:
+        working = asyncio.create_task(self._pipeline.run())
+        asking = asyncio.create_task(self._ask_for_dead_letter_topics())
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if working.done():
+                await working
+            self._start_watchdog()
+            self._report.draining = True
+            self._source.interrupt()
+            drained = await self._pipeline.drain(self._settings.shutdown.drain_seconds)
+            if not drained:
+                self._log(Event.DRAIN_TIMED_OUT)
+            await working
+            return drained
+        finally:
+            self._start_watchdog()
+            for task in (working, asking, stopping):
+                task.cancel()
+
+    async def _ask_for_dead_letter_topics(self) -> None:
+        while True:
+            with suppress(Unavailable):
+                for topic in await self._box.prepare(self._settings.kafka.topics):
+                    self._log(Event.DEAD_LETTER_TOPIC_MISSING, topic=topic, cure=creating(topic))
+                return
+            self._log(Event.WAITING, target="kafka", address=self._settings.kafka.bootstrap_servers)
+            await asyncio.sleep(_ASK_AGAIN_SECONDS)
+
+    def _start_watchdog(self) -> None:
+        if self._watchdog is None:
+            seconds = self._settings.shutdown.drain_seconds + CLOSING_SECONDS
+            self._watchdog = threading.Timer(seconds, _exit_now)
+            self._watchdog.daemon = True
+            self._watchdog.start()
+
+    def _wake(self) -> None:
+        self._pipeline.wake()
+
+
+def effective(settings: Settings) -> Mapping[str, str]:
+    """Return the settings by dotted key, as text, secrets masked."""
+    return {"kafka.topics": ", ".join(settings.kafka.topics)}
+
+
+def _rules(settings: Settings) -> Rules:
+    lifecycle = settings.lifecycle
+    return Rules(
+        lifecycle=LifecyclePolicy(
+            partial_refunds=lifecycle.partial_refunds,
+            capture_statuses=frozenset(Status(name) for name in lifecycle.capture_statuses),
+            wallet_topups=lifecycle.wallet_topups,
+            withdrawals=lifecycle.withdrawals,
+        ),
+        plan=PlanRules(accept=settings.currency.accept, on_invalid=settings.event_data.on_invalid),
+        retry_after_cap=settings.linkrunner.retry_after_cap_seconds,
+        sender=Sender(settings.kafka.group_id, __version__),
+    )
+
+
+def _announcing(key: ServerKey, log: Log) -> Callable[[], str]:
+    """Return a source of the key that logs when it has changed."""
+    last = key.current()
+
+    def current() -> str:
+        nonlocal last
+        now = key.current()
+        if now != last:
+            last = now
+            log(Event.KEY_RELOADED)
+        return now
+
+    return current
+
+
+@contextmanager
+def _signals(stop: asyncio.Event, log: Log) -> Iterator[None]:
+    """Let the first SIGTERM or SIGINT set ``stop`` and the second one end the process."""
+    loop = asyncio.get_running_loop()
+
+    def heard(number: signal.Signals) -> None:
+        if stop.is_set():
+            _exit_now()
+        log(Event.STOPPING, signal=number.name)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, heard, number)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+
+def _exit_now() -> None:
+    # Not sys.exit: a client that hangs in its close would hang this too.
+    os._exit(EXIT_DRAIN_TIMED_OUT)
+
+
+def _first_known(group: BaseExceptionGroup[BaseException]) -> ConsumerError | None:
+    for error in group.exceptions:
+        if isinstance(error, ConsumerError):
+            return error
+        if isinstance(error, BaseExceptionGroup) and (found := _first_known(error)) is not None:
+            return found
+    return None
