@@ -154,6 +154,9 @@ class Fields(TypedDict, total=False):
     trace: str
 
 
+#: Events that differ in one of these are not repeats of each other. All of them have few values.
+DISTINCT_BY: Final = ("topic", "cause", "reason", "rule", "target", "logger")
+
 #: What each field holds; ``docs/logs.md`` is made from it.
 FIELDS: Final[dict[str, str]] = {
     "topic": "topic of the record",

@@ -20,7 +20,7 @@ from typing import Final, Literal, Self, TypeAlias, Unpack
 
 import structlog
 
-from consumer.core.logbook import ADDED_FIELDS, FIELDS, Event, Fields, Level, Repeats
+from consumer.core.logbook import ADDED_FIELDS, DISTINCT_BY, FIELDS, Event, Fields, Level, Repeats
 from consumer.core.traces import trace_of
 
 #: Longer texts are cut: nothing that we say on purpose is that long.
@@ -116,7 +116,7 @@ class Logs:
     def _suppressed(self, level: Level, event: Event, fields: Fields) -> int | None:
         if level is Level.DEBUG:
             return 0  # who asks for debug wants all of it
-        key = (event, *(str(fields.get(name, "")) for name in ("cause", "reason", "rule", "logger")))
+        key = (event, *(str(fields.get(name, "")) for name in DISTINCT_BY)))
         return self._repeats.admit(key, self._monotonic())
 
     def _stamped(self, _logger: object, method: str, line: _LineFields) -> _LineFields:

@@ -150,11 +150,12 @@ def test_the_level_leaves_out_what_matters_less(tmp_path: Path, level: Level, ev
 
 
 def test_repeats_are_left_out_until_the_minute_is_over(book: Book) -> None:
-    """A fault that hits every record costs a few lines a minute, each cause for itself."""
+    """A fault that hits every record costs a few lines a minute, each cause and topic for itself."""
     for offset in range(100):
         book.log(Event.RECORD_DEAD_LETTERED, topic="t", offset=offset, reason="refused")
     book.log(Event.RECORD_DEAD_LETTERED, topic="t", reason="undecodable")
-    assert len(book.lines) == MAX_REPEATS + 1
+    book.log(Event.RECORD_DEAD_LETTERED, topic="other", reason="refused")
+    assert len(book.lines) == MAX_REPEATS + 2
     assert not [line for line in book.lines if "suppressed" in line]
     book.elapsed = REPEAT_SECONDS
     book.log(Event.RECORD_DEAD_LETTERED, topic="t", offset=100, reason="refused")
