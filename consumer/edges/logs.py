@@ -116,7 +116,7 @@ class Logs:
     def _suppressed(self, level: Level, event: Event, fields: Fields) -> int | None:
         if level is Level.DEBUG:
             return 0  # who asks for debug wants all of it
-        key = (event, *(str(fields.get(name, "")) for name in DISTINCT_BY)))
+        key = (event, *(str(fields.get(name, "")) for name in DISTINCT_BY))
         return self._repeats.admit(key, self._monotonic())
 
     def _stamped(self, _logger: object, method: str, line: _LineFields) -> _LineFields:

@@ -13,7 +13,8 @@ a terminal (`log.format`). `log.level` sets the least level that is written.
 - A record is named by `topic`, `partition` and `offset`. There is no field for its key, payload, ids or
   amounts, and nothing but the fields below is ever written.
 - Control characters are escaped and long texts cut, so that a line is one line.
-- The same event is written at most {MAX_REPEATS} times a minute for each {", ".join(map(code, DISTINCT_BY))};
+- The same event is written at most {MAX_REPEATS} times a minute for each combination of
+  {", ".join(map(code, DISTINCT_BY))};
   the next line says in `suppressed` how many were left out. Level `debug` is not limited.
 - A reader that is slow or gone never stops the service: up to 1 MiB waits for it, what is more is lost and
   counted in `log_lines_dropped`.
