@@ -94,7 +94,7 @@ class Codec:
         try:
             inspected = inspect(schema)
             if inspected.name != self._name:
-                return _Refusal(f"the value is not of the record {self._name}")
+                return _Refusal(f"the schema is not of the record {self._name}")
             resolution = Resolution(inspected.documents, self._reader.document, self._reader.types)
             writer = _prepare(resolution.fitted)
         except Unreadable as unreadable:

@@ -1,0 +1,151 @@
+"""A record's bytes → the event in them: framing, schema, codec."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol, assert_never
+
+from consumer.core import schemas
+from consumer.core.codec import Codec, SchemaLibrary
+from consumer.core.errors import ConfigurationError, Mistake, Unavailable, Unreadable
+from consumer.core.framing import ByFingerprint, ByGuid, ById, Framed, Raw, WireFormat, frame
+from consumer.core.inspection import WriterSchema
+from consumer.core.records import Record
+from consumer.core.settings import DecodingSettings, Settings
+from consumer.edges.registry import Registry, RegistryHealth
+from consumer.edges.schema_files import read_schema
+
+_NO_REGISTRY: Final = (
+    "the record names a schema in a registry, and none is configured; set schema_registry.url, or mend "
+    "decoding.wire_format if the record is not in Confluent's framing"
+)
+_ID_ZERO: Final = (
+    "the record names schema 0, which no registry gives out; mend the producer, or decoding.wire_format if "
+    "the record is not in Confluent's framing"
+)
+
+
+class Schemas(Protocol):
+    """Where schemas in a registry come from."""
+
+    async def find(self, key: int | str) -> WriterSchema:
+        """Return the schema with this id or GUID. Raises Unavailable or Unreadable."""
+
+    def describe(self) -> RegistryHealth:
+        """Return how the registry does."""
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaFiles:
+    """The schemas that the configuration names: that of raw records, and those known by fingerprint."""
+
+    raw: WriterSchema | None
+    more: tuple[WriterSchema, ...]
+
+
+class Decoder:
+    """Decodes canonical records. ``registry`` None: none is configured."""
+
+    def __init__(
+        self, wire_format: WireFormat, codec: Codec, files: SchemaFiles, registry: Schemas | None
+    ) -> None:
+        self._wire_format: Final = wire_format
+        self._codec: Final = codec
+        self._raw: Final = files.raw
+        self._library: Final = SchemaLibrary((*map(WriterSchema, schemas.bundled()), *files.more))
+        self._registry: Final = registry
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> "Decoder":
+        """Return the decoder that ``settings`` describe. Nothing is asked of a registry yet.
+
+        Raises :class:`ConfigurationError` for schema files that can't be used and for properties that the
+        registry client does not take.
+        """
+        codec = Codec(schemas.payment_event())
+        files = read_schema_files(settings.decoding, codec)
+        registry = Registry.from_settings(settings.schema_registry, time.monotonic)
+        return cls(WireFormat(settings.decoding.wire_format), codec, files, registry)
+
+    async def decode(self, record: Record) -> Mapping[str, object] | None:
+        """Return the event in ``record``: fields of the canonical schema to values, to be read only.
+
+        None is a tombstone. Raises :class:`Unreadable` if the record can never be decoded, and
+        :class:`Unavailable` if its schema can't be had now.
+        """
+        if record.value is None:
+            return None
+        framed = frame(record.value, record.headers, self._wire_format)
+        return self._codec.decode(await self._schema(framed), framed.body)
+
+    def describe_registry(self) -> RegistryHealth | None:
+        """Return how the registry does; None: none is configured."""
+        return None if self._registry is None else self._registry.describe()
+
+    async def close(self) -> None:
+        """Close the connections to the registry."""
+        if self._registry is not None:
+            await self._registry.close()
+
+    async def _schema(self, framed: Framed) -> WriterSchema:
+        match framed:
+            case ById(schema_id=schema_id):
+                return await self._registered(schema_id)
+            case ByGuid(guid=guid):
+                return await self._registered(guid)
+            case ByFingerprint(fingerprint=fingerprint):
+                return self._library.find(fingerprint)
+            case Raw():
+                if self._raw is None:
+                    raise Unavailable("decoding.schema is not set, which raw records need")
+                return self._raw
+            case _:
+                assert_never(framed)
+
+    async def _registered(self, key: int | str) -> WriterSchema:
+        if self._registry is None:
+            raise Unavailable(_NO_REGISTRY)
+        if key == 0:
+            raise Unavailable(_ID_ZERO)
+        return await self._registry.find(key)
+
+
+def read_schema_files(decoding: DecodingSettings, codec: Codec) -> SchemaFiles:
+    """Return the schemas in the files of ``decoding``.
+
+    Raises :class:`ConfigurationError` with every file that can't be read, is no schema, or is not one of
+    canonical records.
+    """
+    mistakes: list[Mistake] = []
+    raw = _read_all([decoding.schema_file] if decoding.schema_file else [], "schema", codec, mistakes)
+    more = _read_all(decoding.schemas, "schemas", codec, mistakes)
+    if mistakes:
+        raise ConfigurationError(mistakes)
+    return SchemaFiles(next(iter(raw), None), tuple(more))
+
+
+def _read_all(paths: Sequence[Path], key: str, codec: Codec, mistakes: list[Mistake]) -> list[WriterSchema]:
+    """Return the schemas in ``paths``, and add to ``mistakes`` what is wrong with the others."""
+    found = []
+    for path in paths:
+        try:
+            schema = read_schema(path)
+            codec.examine(schema)
+        except OSError as error:
+            mistakes.append(_mistake(key, path, f"can't be read: {error.strerror}", "check the path"))
+        except ValueError as error:
+            mistakes.append(_mistake(key, path, f"can't be read: {error}", "write it in UTF-8"))
+        except Unreadable as unreadable:
+            cure = "name a file with an Avro schema of revenue.v1.PaymentEvent"
+            mistakes.append(_mistake(key, path, f"can't be used: {unreadable.detail}", cure))
+        else:
+            found.append(schema)
+    return found
+
+
+def _mistake(key: str, path: Path, what: str, cure: str) -> Mistake:
+    return Mistake(f"decoding.{key} ({path})", what, cure)
