@@ -22,6 +22,7 @@ from prometheus_client import CollectorRegistry
 
 from consumer import __version__
 from consumer.core.calls import PlanRules
+from consumer.core.effective import effective
 from consumer.core.errors import ConsumerError, DependencyError, Unavailable
 from consumer.core.lanes import Ordering
 from consumer.core.letters import Sender
@@ -212,11 +213,6 @@ class Service:
 
     def _wake(self) -> None:
         self._pipeline.wake()
-
-
-def effective(settings: Settings) -> Mapping[str, str]:
-    """Return the settings by dotted key, as text, secrets masked."""
-    return {"kafka.topics": ", ".join(settings.kafka.topics)}
 
 
 def _rules(settings: Settings) -> Rules:
