@@ -109,8 +109,9 @@ class Delivery:
         rules: Rules,
         metrics: Metrics,
         log: Log,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Take what a story needs."""
+        """Take what a story needs; ``clock`` is the steady clock that ``traffic`` measures by."""
         self._decoder: Final = decoder
         self._api: Final = api
         self._box: Final = box
@@ -118,6 +119,7 @@ class Delivery:
         self._rules: Final = rules
         self._metrics: Final = metrics
         self._log: Final = log
+        self._clock: Final = clock
         self._box_gate: Final = Gate()
 
     async def advance(self, story: Story, permit: Permit) -> Step:
@@ -162,13 +164,13 @@ class Delivery:
             return Stopped()
         story.tries += 1
         action = calls.action(planned.call)
-        began = time.monotonic()
+        began = self._clock()
         story.on_wire = True
         try:
             answer = await self._api.send(calls.path(planned.call), planned.body)
         finally:
             story.on_wire = False
-        self._metrics.call_ended(action, _status(answer), time.monotonic() - began)
+        self._metrics.call_ended(action, _status(answer), self._clock() - began)
         verdict = verdicts.judge(
             action, answer, now=datetime.now(UTC), retry_after_cap=self._rules.retry_after_cap
         )
@@ -190,7 +192,7 @@ class Delivery:
                 assert_never(verdict)
 
     async def _give_up(self, story: Story, letter: Letter) -> Step:
-        passing = self._box_gate.ask(time.monotonic())
+        passing = self._box_gate.ask(self._clock())
         if passing is Pass.SHUT:
             return Wait(_LETTER_WAIT, HoldCause.DEAD_LETTERS)
         headers = letters.headers(
@@ -202,12 +204,12 @@ class Delivery:
         except Unavailable as error:
             self._metrics.dead_letter_failed()
             self._log(Event.DEAD_LETTER_FAILED, **where(story.record), error=str(error))
-            self._box_gate.shut_for(HoldCause.DEAD_LETTERS, time.monotonic())
+            self._box_gate.shut_for(HoldCause.DEAD_LETTERS, self._clock())
             return Wait(_LETTER_WAIT, HoldCause.DEAD_LETTERS)
         finally:
             story.on_wire = False
             if passing is Pass.PROBE:
-                self._box_gate.probe_ended(time.monotonic(), tried=True)
+                self._box_gate.probe_ended(self._clock(), tried=True)
         self._box_gate.open()
         self._log(
             Event.RECORD_DEAD_LETTERED,

@@ -94,6 +94,7 @@ class Pipeline:
         self._source: Final = source
         self._delivery: Final = delivery
         self._traffic: Final = traffic
+        self._clock: Final = traffic.clock
         self._metrics: Final = metrics
         self._log: Final = log
         self._max_in_flight: Final = max_in_flight
@@ -110,10 +111,10 @@ class Pipeline:
         self._commit_now: Final = asyncio.Event()
         self._joined = False
         self._settled_lately = 0
-        self._told_at = time.monotonic()
+        self._told_at = self._clock()
         self._stopping = False
         self._drained = False
-        self.ticked_at = time.monotonic()
+        self.ticked_at = self._clock()
 
     # --- the loops ---
 
@@ -173,14 +174,14 @@ class Pipeline:
 
     async def _watch(self) -> None:
         while not self._stopping:
-            self.ticked_at = time.monotonic()
+            self.ticked_at = self._clock()
             holding = self.holding()
             for cause in sorted(holding - self._holding.keys()):
                 advice = ADVICE[cause]
                 self._log(Event.HOLD_STARTED, cause=cause.value, scope=advice.scope, cure=advice.cure)
-                self._holding[cause] = time.monotonic()
+                self._holding[cause] = self._clock()
             for cause in sorted(self._holding.keys() - holding):
-                seconds = round(time.monotonic() - self._holding.pop(cause), 1)
+                seconds = round(self._clock() - self._holding.pop(cause), 1)
                 self._log(Event.HOLD_ENDED, cause=cause.value, seconds=seconds)
             self._tell_progress()
             await asyncio.sleep(_WATCH)
@@ -190,7 +191,7 @@ class Pipeline:
     def assigned(self, given: Sequence[Assigned]) -> None:
         """Start with these partitions."""
         for each in given:
-            self.offsets.assign(each, time.monotonic())
+            self.offsets.assign(each, self._clock())
             self._paused -= {each.partition}
             self._log(
                 Event.PARTITION_STARTED,
@@ -228,7 +229,7 @@ class Pipeline:
     def confirmed(self, positions: Positions) -> None:
         """Note that these positions are stored."""
         for partition, position in positions.items():
-            self.offsets.committed(partition, position, time.monotonic())
+            self.offsets.committed(partition, position, self._clock())
 
     def forget(self, partitions: Collection[Partition], *, lost: bool) -> None:
         """Take leave of partitions."""
@@ -269,7 +270,7 @@ class Pipeline:
 
     def holding_since(self) -> dict[HoldCause, float]:
         """Return for how many seconds each hold has been there."""
-        return {cause: time.monotonic() - since for cause, since in self._holding.items()}
+        return {cause: self._clock() - since for cause, since in self._holding.items()}
 
     def pauses(self) -> dict[Partition, str]:
         """Return the partitions that are not fetched, with the reason in a word."""
@@ -289,7 +290,7 @@ class Pipeline:
         self._wake.set()
 
     def _take_in(self, records: Sequence[Record]) -> None:
-        now = time.monotonic()
+        now = self._clock()
         taken: Counter[str] = Counter()
         for record in records:
             if self.offsets.receive(record, now):
@@ -315,12 +316,12 @@ class Pipeline:
                 self._log(event, topic=partition.topic, partition=partition.number)
 
     def _tell_progress(self) -> None:
-        seconds = time.monotonic() - self._told_at
+        seconds = self._clock() - self._told_at
         if seconds >= _PROGRESS:
             if self._settled_lately:
                 self._log(Event.PROGRESS, count=self._settled_lately, seconds=round(seconds))
             self._settled_lately = 0
-            self._told_at = time.monotonic()
+            self._told_at = self._clock()
 
     def _held(self, partition: Partition) -> Held:
         load = self.lanes.load(partition)
@@ -328,10 +329,10 @@ class Pipeline:
 
     def _nap(self) -> float:
         due = [moment for moment in (self.lanes.next_wake(), self._traffic.gate.next_probe()) if moment]
-        return min([_IDLE, *(max(0.0, moment - time.monotonic()) for moment in due)])
+        return min([_IDLE, *(max(0.0, moment - self._clock()) for moment in due)])
 
     def _start_one(self, group: asyncio.TaskGroup) -> bool:
-        now = time.monotonic()
+        now = self._clock()
         gate = self._traffic.gate
         if gate.shut and ((due := gate.next_probe()) is None or due > now):
             return False
@@ -359,7 +360,7 @@ class Pipeline:
         del self._flights[ticket]
         self._land(ticket, step)
         if probe and self._traffic.gate.shut:
-            self._traffic.gate.probe_ended(time.monotonic(), tried=ticket.story.tries > 0)
+            self._traffic.gate.probe_ended(self._clock(), tried=ticket.story.tries > 0)
         self._wake.set()
 
     def _may_send(self, ticket: Ticket[Story], *, probe: bool) -> bool:
@@ -370,14 +371,14 @@ class Pipeline:
             case Settled():
                 self._settle(ticket, step)
             case Wait(seconds, cause):
-                self.lanes.park(ticket, time.monotonic() + seconds, cause)
+                self.lanes.park(ticket, self._clock() + seconds, cause)
             case Stopped():
                 self.lanes.put_back(ticket)
 
     def _settle(self, ticket: Ticket[Story], settled: Settled) -> None:
         record = ticket.record
         self.lanes.finish(ticket)
-        if not self.offsets.settle(record, time.monotonic()):
+        if not self.offsets.settle(record, self._clock()):
             return
         self._settled_lately += 1
         event = _DEBUG_EVENTS.get(settled.outcome)

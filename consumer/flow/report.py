@@ -78,7 +78,7 @@ class Report:
     def gauges(self) -> Gauges:
         """Return the gauges of this moment."""
         lanes, offsets = self._pipeline.lanes, self._pipeline.offsets
-        now = time.monotonic()
+        now = self._traffic.clock()
         return Gauges(
             freshness_seconds=self._freshness(),
             lag={
@@ -102,7 +102,7 @@ class Report:
 
     def health(self) -> Health:
         """Return what the probes answer."""
-        now = time.monotonic()
+        now = self._traffic.clock()
         stuck = now - min(self._group.polled_at, self._pipeline.ticked_at) > STUCK_SECONDS
         reasons = [f"hold {cause.value}: {ADVICE[cause].cure}" for cause in self._blocking()]
         if not self._group.joined:

@@ -18,10 +18,21 @@ from consumer.edges.metrics import Metrics
 class Traffic:
     """The way out, shared by all calls of this process."""
 
-    def __init__(self, pacer: Pacer, metrics: Metrics, log: Log, on_open: Callable[[], None]) -> None:
-        """``on_open`` is called when the gate opens, so that waiting work starts at once."""
+    def __init__(
+        self,
+        pacer: Pacer,
+        metrics: Metrics,
+        log: Log,
+        on_open: Callable[[], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """``on_open`` is called when the gate opens, so that waiting work starts at once.
+
+        ``clock`` gives the seconds of a steady clock: the one by which gate, pace and pipeline measure.
+        """
         self.gate: Final = Gate()
         self.pacer: Final = pacer
+        self.clock: Final = clock
         #: Whether the last thing that the API said about our key was not a no.
         self.auth_ok = True
         self._doubt: Final = Doubt()
@@ -32,13 +43,13 @@ class Traffic:
     async def permit(self, *, may_send: Callable[[], bool]) -> bool:
         """Wait for a call's turn; False where ``may_send`` turned false meanwhile."""
         while may_send():
-            seconds = self.pacer.reserve(time.monotonic())
+            seconds = self.pacer.reserve(self.clock())
             if seconds <= 0:
                 return True
-            began = time.monotonic()
+            began = self.clock()
             await asyncio.sleep(seconds)
-            self._metrics.throttled(time.monotonic() - began)
-            if not self.pacer.silent(time.monotonic()):
+            self._metrics.throttled(self.clock() - began)
+            if not self.pacer.silent(self.clock()):
                 return may_send()
         return False
 
@@ -47,7 +58,7 @@ class Traffic:
 
         A good answer to a call from before the gate was shut proves nothing about now.
         """
-        now = time.monotonic()
+        now = self.clock()
         match verdict:
             case Delivered() | NothingToRemove() | Refused():
                 self._answered(began)
