@@ -1,7 +1,7 @@
 """Settings that are passed through to another library; the secret ones are masked wherever they are shown."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
 #: What is shown in place of a secret.
@@ -53,6 +53,11 @@ class Properties(Mapping[str, str]):
     def shown(self) -> dict[str, str]:
         """Return the properties for people to read: secrets are ``***``."""
         return {name: MASK if self.hides(name) else value for name, value in self._values.items()}
+
+    def without(self, names: Collection[str]) -> "Properties":
+        """Return the properties whose names are not among ``names``."""
+        rest = {name: value for name, value in self._values.items() if name not in names}
+        return Properties(rest, self._hidden)
 
     def hides(self, name: str) -> bool:
         """Tell whether the value of ``name`` must not be shown."""

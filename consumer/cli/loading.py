@@ -1,0 +1,52 @@
+"""Settings for a command: what ``run`` and ``check`` find is the same, because both find it here."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from consumer.core.configuration import Reading
+from consumer.core.documents import Finding, place
+from consumer.core.kafka_properties import Refusal, Role
+from consumer.core.properties import Properties
+from consumer.core.settings import Settings
+from consumer.edges import configuration
+
+
+def load(path: Path, environ: Mapping[str, str]) -> Settings:
+    """Return the settings, or raise :class:`ConfigurationError` with all mistakes."""
+    return read(path, environ).unwrap()
+
+
+def read(path: Path, environ: Mapping[str, str]) -> Reading:
+    """Return what the configuration comes to, the opinions of the Kafka and registry clients included.
+
+    Raises :class:`ConfigurationError` where the file can't be read at all.
+    """
+    reading = configuration.read(path, environ)
+    return reading.with_findings(_by_clients(reading))
+
+
+def _by_clients(reading: Reading) -> Iterator[Finding]:
+    """Yield what the client libraries do not take of the properties that nothing was found about yet."""
+    kafka, dead_letters, registry = (_acceptable(reading, role) for role in Role)
+    if kafka or dead_letters:
+        # Imported here: without properties there is nothing to ask librdkafka, and loading it takes time.
+        from consumer.edges.kafka.checks import refused_by_consumer, refused_by_producer  # noqa: PLC0415
+
+        yield from _findings(reading, Role.CONSUMER, refused_by_consumer(kafka))
+        yield from _findings(reading, Role.PRODUCER, refused_by_producer(kafka, dead_letters))
+    if registry:
+        from consumer.edges.registry_properties import refused_by_registry_client  # noqa: PLC0415  # the same
+
+        yield from _findings(reading, Role.REGISTRY, refused_by_registry_client(registry))
+
+
+def _acceptable(reading: Reading, role: Role) -> Properties:
+    path = (role.value, "properties")
+    wrong = {finding.path[2] for finding in reading.findings if finding.path[:2] == path and finding.path[2:]}
+    return reading.properties[role].without(wrong)
+
+
+def _findings(reading: Reading, role: Role, refusals: Iterator[Refusal]) -> Iterator[Finding]:
+    for name, what, cure in refusals:
+        path = (role.value, "properties", *([name] if name else []))
+        yield Finding(path, place(reading.root, path), what, cure)
