@@ -18,10 +18,11 @@ The other rules kept here, each paid for with an experiment:
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
-from typing import Final, Protocol, TypeVar
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -49,6 +50,13 @@ HANDOVER_SECONDS: Final = 5.0
 _SLICE: Final = 0.1
 
 Positions = Mapping[Partition, Position]
+
+
+class _SentCommit(NamedTuple):
+    """A commit on its way. ``answer`` is None where it is read back instead."""
+
+    positions: Positions
+    answer: asyncio.Future[Positions] | None
 
 
 class Listener(Protocol):
@@ -103,7 +111,7 @@ class Source:
         self._failure: ConsumerError | Exception | None = None
         self._stopping = False
         self._closed = False
-        self._pending: tuple[Positions, asyncio.Future[Positions]] | None = None
+        self._sent: deque[_SentCommit] = deque()
         self.ends = statistics.Ends()
         self.joined = False
         self.polled_at = time.monotonic()
@@ -224,17 +232,16 @@ class Source:
             (self._consumer.pause if what == "pause" else self._consumer.resume)(ours)
 
     def _send_commit(self, positions: Positions, answer: asyncio.Future[Positions]) -> None:
-        self._pending = (positions, answer)
         try:
-            self._consumer.commit(offsets=_offsets(positions), asynchronous=True)
+            self._commit(positions, answer)
         except KafkaException:
-            self._answer_commit({})
+            self._answer(answer, {})
 
-    def _answer_commit(self, confirmed: Positions) -> None:
-        if self._pending is None:
-            return
-        _, answer = self._pending
-        self._pending = None
+    def _commit(self, positions: Positions, answer: asyncio.Future[Positions] | None) -> None:
+        self._consumer.commit(offsets=_offsets(positions), asynchronous=True)
+        self._sent.append(_SentCommit(positions, answer))
+
+    def _answer(self, answer: asyncio.Future[Positions], confirmed: Positions) -> None:
         self._tell(lambda: None if answer.done() else answer.set_result(confirmed))
 
     def _store(self, positions: Positions, seconds: float) -> Positions:
@@ -243,7 +250,7 @@ class Source:
         stored: dict[Partition, Position] = {}
         while left and (remaining := deadline - time.monotonic()) > 0:
             try:
-                self._consumer.commit(offsets=_offsets(left), asynchronous=True)
+                self._commit(dict(left), None)
                 found = self._consumer.committed(_offsets(left), timeout=min(remaining, READ_SECONDS))
             except KafkaException as error:
                 self._report("commit_refused", _name(error))
@@ -305,9 +312,10 @@ class Source:
         self._guard(lambda: self._tell(lambda: self._listener.forget(gone, lost=True)))
 
     def _on_commit(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:
-        if self._pending is None:
+        if not self._sent:
             return
-        sent, _ = self._pending
+        # The broker answers in order. The comparison below is for the case that the client once does not.
+        sent, answer = self._sent.popleft()
         confirmed = {}
         for entry in partitions:
             position = sent.get(partition := Partition(entry.topic, entry.partition))
@@ -316,7 +324,8 @@ class Source:
                 confirmed[partition] = position
         if error is not None:
             self._report("commit_refused", error.name())
-        self._answer_commit(confirmed)
+        if answer is not None:
+            self._answer(answer, confirmed)
 
     def _on_statistics(self, report: str) -> None:
         try:
