@@ -7,13 +7,11 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
-from consumer.core.errors import DependencyError
 from consumer.lab import demo as lab
 from consumer.lab.display import Display
 from consumer.lab.stage import Plan
 
-_UNAVAILABLE: Final = 69
-_TERMINATED: Final = 143
+_TERMINATED: Final = 128 + signal.SIGTERM
 #: With fewer there are not enough calls for every fault to be met.
 _FAULTY_EVENTS: Final = 500
 
@@ -35,9 +33,6 @@ def demo(
         raise typer.BadParameter(f"with --faults, at least {_FAULTY_EVENTS}", param_hint="--events")
     try:
         agrees = asyncio.run(_until_terminated(Plan(events, seed, faults), Display(Console())))
-    except DependencyError as error:
-        typer.echo(f"The demo can't run here: {error}", err=True)
-        raise typer.Exit(_UNAVAILABLE) from None
     except asyncio.CancelledError:
         raise typer.Exit(_TERMINATED) from None
     if not agrees:

@@ -3,13 +3,13 @@
 import asyncio
 import os
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from consumer.cli.loading import load
+from consumer.cli.output import ConfigOption
 from consumer.core.settings import Settings
-from consumer.edges.configuration import load
 from consumer.edges.kafka.clients import is_shared
 from consumer.lab.publisher import Publisher
 from consumer.lab.registration import confluent_prefix
@@ -24,7 +24,7 @@ class Wire(StrEnum):
 
 
 def produce(
-    config: Annotated[Path, typer.Option(help="The service's configuration: brokers, topics, registry.")],
+    config: ConfigOption,
     events: Annotated[int, typer.Option(min=1, help="How many records to write.")] = 1_000,
     rate: Annotated[float | None, typer.Option(min=0.1, help="Records per second.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Which story to tell: the same seed, the same bytes.")] = 0,
@@ -40,8 +40,8 @@ def produce(
     topic = settings.kafka.topics[0]
     records = samples(events, seed, _encoder(settings, topic, wire))
     shared = {name: value for name, value in settings.kafka.properties.items() if is_shared(name)}
-    publisher = Publisher(settings.kafka.bootstrap_servers, shared)
-    count = asyncio.run(publisher.publish(topic, records, rate))
+    with Publisher(settings.kafka.bootstrap_servers, shared) as publisher:
+        count = asyncio.run(publisher.publish(topic, records, rate))
     typer.echo(f"Wrote {count} records to {topic}; all are acknowledged.")
 
 

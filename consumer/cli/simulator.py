@@ -2,14 +2,13 @@
 
 import asyncio
 import signal
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
+from consumer.core.errors import DependencyError
 from consumer.lab import faults
 from consumer.lab.simulator import Simulator, serving
-
-_UNAVAILABLE: Final = 69
 
 
 def simulator(
@@ -29,8 +28,7 @@ def simulator(
     try:
         asyncio.run(_serve(Simulator(key, rate, script), host, port))
     except OSError as error:
-        typer.echo(f"The simulator can't listen on {host}:{port}: {error.strerror}", err=True)
-        raise typer.Exit(_UNAVAILABLE) from None
+        raise DependencyError(f"the simulator can't listen on {host}:{port}: {error.strerror}") from None
 
 
 async def _serve(api: Simulator, host: str, port: int) -> None:

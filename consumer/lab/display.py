@@ -59,12 +59,14 @@ class Display:
 
     def report(self, report: Report) -> None:
         """Write the table of a reconciliation."""
-        table = Table(title="Reconciliation: what the events say, and what there is", title_justify="left")
-        table.add_column("outcome")
-        table.add_column("currency or reason")
+        self.say("Reconciliation: what the events say, and what there is")
+        # Narrow enough for 80 columns, and nothing is ever cut off: a sum without its end proves nothing.
+        table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
+        table.add_column("outcome", overflow="fold")
+        table.add_column("currency or reason", overflow="fold")
         for heading in ("expected", "found", "expected sum", "found sum"):
-            table.add_column(heading, justify="right")
-        table.add_column("agrees")
+            table.add_column(heading, justify="right", overflow="fold")
+        table.add_column("")
         for row in report.rows:
             table.add_row(*_cells(row), style=None if row.agrees else "bold red")
         self._console.print(table)
@@ -80,7 +82,7 @@ class Display:
 def _cells(row: Row) -> tuple[str, ...]:
     """Return a row of the table as text."""
     numbers = (str(row.expected), str(row.found), _sum(row.expected_sum), _sum(row.found_sum))
-    return row.outcome, row.detail, *numbers, "yes" if row.agrees else "NO"
+    return row.outcome, row.detail, *numbers, "ok" if row.agrees else "NO"
 
 
 def _sum(amount: Decimal | None) -> str:

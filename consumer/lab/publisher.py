@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Final, Self
 
 from confluent_kafka import KafkaError, Message, Producer
 
@@ -15,6 +15,8 @@ Config = dict[str, str | int | float | bool]
 _DEFAULTS: Final[Mapping[str, str | int | float | bool]] = {
     "client.id": "linkrunner-consumer-lab",
     "linger.ms": 5,
+    # An idle connection that the broker closes is no news.
+    "log.connection.close": False,
     "message.timeout.ms": 30_000,
 }
 _PROMISES: Final[Mapping[str, str | int | float | bool]] = {"enable.idempotence": True, "acks": "all"}
@@ -27,6 +29,7 @@ class Publisher:
     """A producer of samples. ``properties`` are librdkafka's, as in ``kafka.properties``.
 
     ``acknowledged`` counts what the broker has. Use from one event loop; :meth:`publish` keeps it turning.
+    A context: at its end what is not acknowledged yet is given up, and the client is closed.
     """
 
     def __init__(self, bootstrap_servers: str, properties: Mapping[str, str]) -> None:
@@ -34,6 +37,15 @@ class Publisher:
         self._producer: Final = Producer(config)
         self._error: KafkaError | None = None
         self.acknowledged = 0
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the client at once."""
+        self._producer.purge()
+        self._producer.close()
 
     async def publish(self, topic: str, records: Iterable[Sample], rate: float | None = None) -> int:
         """Write ``records`` in order, at most ``rate`` per second, and return how many, all acknowledged.

@@ -36,6 +36,7 @@ _KEYS: Final = ("demo-key-1", "demo-key-2")
 _WINDOW: Final = 20_000
 _BATCH: Final = 500
 _LOOK_SECONDS: Final = 0.1
+_ASK_SECONDS: Final = 0.5
 #: Without any progress for so long the demo gives up.
 _STALL_SECONDS: Final = 45.0
 #: Calls per second without faults: so many that the machine is the limit.
@@ -121,20 +122,23 @@ class Stage:
     look: Onlooker
     service: Service
     _committed: int = 0
+    _settled: int = 0
+    _asked: float = 0.0
     _moved: float = field(default_factory=lambda: asyncio.get_running_loop().time())
 
     async def play(self, told: Callable[[int], None]) -> None:
-        """Publish the records and wait until the last is committed; ``told`` hears how many are.
+        """Publish the records and wait until the last is committed; ``told`` hears how many are settled.
 
         Raises :class:`Stalled`.
         """
-        publisher, story = Publisher(self.kafka, {}), self.plan.samples()
-        while self._committed < self.plan.events:
-            room = publisher.acknowledged - self._committed <= _WINDOW
-            if not room or not await publisher.publish(_TOPIC, islice(story, _BATCH)):
-                await asyncio.sleep(_LOOK_SECONDS)
-            await self._watch()
-            told(self._committed)
+        story = self.plan.samples()
+        with Publisher(self.kafka, {}) as publisher:
+            while self._committed < self.plan.events:
+                room = publisher.acknowledged - self._committed <= _WINDOW
+                if not room or not await publisher.publish(_TOPIC, islice(story, _BATCH)):
+                    await asyncio.sleep(_LOOK_SECONDS)
+                await self._watch()
+                told(max(self._committed, await self._count_settled()))
 
     async def _watch(self) -> None:
         """Look how far the service is; raise :class:`Stalled` where it will get no further."""
@@ -148,6 +152,15 @@ class Stage:
             raise Stalled(f"the service ended by itself with exit code {self.service.exit_code}")
         if now - self._moved > _STALL_SECONDS:
             raise Stalled(f"nothing was committed for {_STALL_SECONDS:g} s; {committed} records were before")
+
+    async def _count_settled(self) -> int:
+        """Return how many records are settled, as the service counts them; asked twice a second at most."""
+        now = asyncio.get_running_loop().time()
+        if now - self._asked >= _ASK_SECONDS:
+            self._asked = now
+            with suppress(httpx.HTTPError):  # it has not begun to listen, or ends: there is no news then
+                self._settled = sum((await self.service.settled()).values())
+        return self._settled
 
     async def observe(self) -> Observation:
         """Look at all that the run has left behind."""
