@@ -140,7 +140,8 @@ def _plan_capture(capture: Capture, rules: PlanRules) -> Plan:
         return Reject(DeadLetterReason.CURRENCY_NOT_ACCEPTED, detail, Action.CAPTURE)
     data = ecommerce.build(capture)
     if rules.on_invalid == "dead_letter" and not data.is_valid:
-        return Reject(DeadLetterReason.INVALID_EVENT, _complaint(data.broken), Action.CAPTURE)
+        rules_broken = tuple(rule.value for rule in data.broken)
+        return Reject(DeadLetterReason.INVALID_EVENT, _complaint(data.broken), Action.CAPTURE, rules_broken)
     call = CapturePayment(
         user_id=capture.user_id,
         payment_id=capture.payment_id,

@@ -125,11 +125,16 @@ class Skip:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """The event is wrong and goes to the dead-letter topic. ``detail`` names fields, never their values."""
+    """The event is wrong and goes to the dead-letter topic.
+
+    ``detail`` names fields, never their values; ``rules`` are the catalogue rules that were broken, if that
+    is why.
+    """
 
     reason: DeadLetterReason
     detail: str
     action: Action = Action.NONE
+    rules: tuple[str, ...] = ()
 
 
 Intent: TypeAlias = Capture | Remove | Skip | Reject

@@ -14,6 +14,7 @@ from typing import Final, Protocol, TypeAlias, TypedDict, assert_never
 
 from consumer.core import calls, letters, verdicts
 from consumer.core.calls import Planned, PlanRules
+from consumer.core.ecommerce import Rule
 from consumer.core.errors import Unavailable, Unreadable
 from consumer.core.gates import Gate, Pass
 from consumer.core.intents import DeadLetterReason, Reject, Skip
@@ -151,9 +152,12 @@ class Delivery:
             case Skip():
                 return Settled(plan.action, Outcome.SKIPPED, plan.reason.value)
             case Reject():
+                self._note_broken(story.record, plan.rules)
                 story.letter = Letter(plan.reason, plan.detail, Stage.MEANING, plan.action)
             case Planned():
-                self._note_catalogue(story.record, plan)
+                self._note_broken(story.record, [rule.value for rule in plan.broken])
+                if plan.dropped_attributes:
+                    self._metrics.attributes_dropped(plan.dropped_attributes)
                 story.planned = plan
             case _:
                 assert_never(plan)
@@ -237,12 +241,10 @@ class Delivery:
         self._log(Event.REGISTRY_UNAVAILABLE, **where(story.record), error=why)
         return Wait(min(_backoff(story.setbacks), _REGISTRY_WAIT), HoldCause.REGISTRY)
 
-    def _note_catalogue(self, record: Record, planned: Planned) -> None:
-        for rule in planned.broken:
-            self._metrics.rule_broken(rule)
-            self._log(Event.EVENT_DATA_INVALID, **where(record), rule=rule.value)
-        if planned.dropped_attributes:
-            self._metrics.attributes_dropped(planned.dropped_attributes)
+    def _note_broken(self, record: Record, rules: Sequence[str]) -> None:
+        for rule in rules:
+            self._metrics.rule_broken(Rule(rule))
+            self._log(Event.EVENT_DATA_INVALID, **where(record), rule=rule)
 
 
 #: Seconds: a record is back at full flow within 5 s of the registry's return.
