@@ -9,8 +9,10 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Mapping
 from typing import Final, TypeVar
 
-import httpx2
 from confluent_kafka.schema_registry import AsyncSchemaRegistryClient, Schema, SchemaReference
+
+# Whichever httpx the client itself was built on: its session has to be one of the same library.
+from confluent_kafka.schema_registry.common._httpx_compat import httpx
 from confluent_kafka.schema_registry.error import OAuthTokenError, SchemaRegistryError
 
 from consumer.core.errors import Unavailable, Unreadable
@@ -121,9 +123,9 @@ def _explain(error: Exception) -> str:
             return f"{what} (status {error.http_status_code}); {cure}"
         case OAuthTokenError():
             return "can't be asked: its token could not be had; check schema_registry.properties"
-        case httpx2.TimeoutException():
+        case httpx.TimeoutException():
             return "does not answer in time; it is asked again"
-        case httpx2.TransportError():
+        case httpx.TransportError():
             return f"can't be reached ({type(error).__name__}); it is asked again"
         case _TooLarge():
             return f"gives an answer of more than {MAX_ANSWER_BYTES // 1024 // 1024} MiB"
@@ -173,10 +175,10 @@ class _TooLarge(Exception):
     """An answer is larger than any schema."""
 
 
-class _Bounded(httpx2.AsyncByteStream):
+class _Bounded(httpx.AsyncByteStream):
     """The body of an answer, cut off with :class:`_TooLarge` at the bound."""
 
-    def __init__(self, body: httpx2.AsyncByteStream) -> None:
+    def __init__(self, body: httpx.AsyncByteStream) -> None:
         self._body: Final = body
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -193,11 +195,11 @@ class _Bounded(httpx2.AsyncByteStream):
         await self._body.aclose()
 
 
-async def _bound(answer: httpx2.Response) -> None:
+async def _bound(answer: httpx.Response) -> None:
     if answer.headers.get("content-encoding", "identity") != "identity":
         # It was asked not to compress, and a megabyte can unfold to a gigabyte.
         raise _TooLarge
-    if isinstance(answer.stream, httpx2.AsyncByteStream):
+    if isinstance(answer.stream, httpx.AsyncByteStream):
         answer.stream = _Bounded(answer.stream)
 
 
@@ -207,7 +209,7 @@ def _restrain(client: AsyncSchemaRegistryClient) -> None:
     There is no public way to do so: the session, made of the same parts, takes the place of the client's own.
     """
     rest = client._rest_client  # noqa: SLF001 - see above; a test holds it to what is promised here
-    rest.session = httpx2.AsyncClient(
+    rest.session = httpx.AsyncClient(
         verify=rest.verify,
         auth=rest.auth,
         proxy=rest.proxy,
