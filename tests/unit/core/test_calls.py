@@ -155,6 +155,7 @@ def test_broken_ecommerce_data_is_a_dead_letter_on_request() -> None:
         "event_data: R1 an item's id is blank; R2 a quantity is below 1; "
         "R5 an item has no readable unit_price",
         Action.CAPTURE,
+        rules=("R1", "R2", "R5"),
     )
 
 
