@@ -5,10 +5,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from docs.pages import logs, metrics
+from docs.pages import configuration, logs, metrics
 
 #: Each page by its file name in this folder.
 PAGES: Final[Mapping[str, Callable[[], str]]] = {
+    "configuration.md": configuration.page,
     "metrics.md": metrics.page,
     "logs.md": logs.page,
 }
