@@ -43,6 +43,8 @@ REMOVE: Final = "/remove-payment"
 NEVER: Final = float("inf")
 #: A number in a text: an amount is found as a whole one, not as a part of a longer one.
 _NUMBER: Final = re.compile(r"\d+(?:\.\d+)?")
+#: A time of day: its seconds may look like an amount.
+_CLOCK: Final = re.compile(r"\d\d:\d\d:\d\d(?:\.\d+)?")
 #: What the headers that the service adds to a dead letter begin with.
 _OURS: Final = ("linkrunner.", "__connect.")
 
@@ -388,7 +390,7 @@ def _hygiene(case: Case) -> Iterator[str]:
     }
     texts = {**case.history.texts, **letters}
     for name, text in texts.items():
-        numbers = set(_NUMBER.findall(text))
+        numbers = set(_NUMBER.findall(_CLOCK.sub("", text)))
         leaked = sorted(
             s for s in case.history.secrets if (s in numbers if _NUMBER.fullmatch(s) else s in text)
         )

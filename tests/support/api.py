@@ -1,0 +1,82 @@
+"""The API simulator as a process of its own, and what it knows in the checker's terms."""
+
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+from tests.support.history import Recorded, Request
+from tests.support.process import Command
+from tests.support.waiting import eventually, free_port
+
+START_SECONDS: Final = 20.0
+
+
+class Api:
+    """``linkrunner-consumer simulator`` on a port that is known before it starts."""
+
+    def __init__(self, directory: Path, key: str) -> None:
+        self.port: Final = free_port()
+        arguments = ["simulator", "--port", str(self.port), "--key", key]
+        self._command = Command(arguments, directory / "simulator.log")
+        self._client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=30)
+
+    @property
+    def base_url(self) -> str:
+        """What ``linkrunner.base_url`` is set to."""
+        return f"http://127.0.0.1:{self.port}/api/v1"
+
+    def start(self) -> None:
+        """Start it and return once it answers."""
+        self._command.start()
+        eventually(self._answers, START_SECONDS, "the simulator answers")
+
+    def misbehave(self, script: str) -> None:
+        """Replace its fault script (``docs/simulator.md``); an empty one ends all faults."""
+        self._client.put("/faults", content=json.dumps(script)).raise_for_status()
+
+    def accept_key(self, key: str) -> None:
+        """Let it accept only ``key`` from now on."""
+        self._client.put("/key", json={"key": key}).raise_for_status()
+
+    def requests(self) -> list[Request]:
+        """Return its log of requests in the order of arrival, numbers exact."""
+        text = self._client.get("/ledger/requests").raise_for_status().text
+        return [_request(json.loads(line, parse_float=Decimal)) for line in text.splitlines()]
+
+    def recorded(self) -> list[Recorded]:
+        """Return the payments that it holds now."""
+        records = self._client.get("/ledger").raise_for_status().json()["records"]
+        return [
+            Recorded(r["type"], r["payment_id"], r["user_id"], Decimal(r["amount"]), r["currency"])
+            for r in records
+        ]
+
+    def close(self) -> None:
+        """End it."""
+        self._client.close()
+        self._command.close()
+
+    def _answers(self) -> bool:
+        assert self._command.running, self._command.text
+        try:
+            return self._client.get("/healthz").is_success
+        except httpx.TransportError:
+            return False
+
+
+def _request(line: dict[str, object]) -> Request:
+    seq, arrived, answered, status = (line[name] for name in ("seq", "arrived", "answered", "status"))
+    outcome, fault = line["outcome"], line["fault"]
+    return Request(
+        seq=int(str(seq)),
+        path=str(line["path"]),
+        body=line["body"],
+        arrived=float(str(arrived)),
+        answered=None if answered is None else float(str(answered)),
+        status=None if status is None else int(str(status)),
+        outcome=None if outcome is None else str(outcome),
+        fault=None if fault is None else str(fault),
+    )

@@ -1,0 +1,135 @@
+"""The real service as a process of its own, configured by a file, seen through its log and its probes."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from signal import SIGTERM
+from typing import Final, TypeAlias
+
+import httpx
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.support.process import Command
+from tests.support.waiting import eventually, free_port
+
+#: A configuration or a part of one: sections, and settings in them.
+Config: TypeAlias = Mapping[str, object]
+
+READY_SECONDS: Final = 30.0
+PREFIX: Final = "linkrunner_consumer_"
+
+
+class Metrics:
+    """One scrape."""
+
+    def __init__(self, text: str) -> None:
+        families = text_string_to_metric_families(text)
+        self._samples: Final = [sample for family in families for sample in family.samples]
+
+    def total(self, name: str, **labels: str) -> float:
+        """Return the sum of all series of ``name`` (without prefix) that have ``labels``."""
+        return sum(
+            sample.value
+            for sample in self._samples
+            if sample.name == PREFIX + name and labels.items() <= sample.labels.items()
+        )
+
+
+class Service:
+    """``linkrunner-consumer run --config FILE``, the file made from ``config``, probes on a free port."""
+
+    def __init__(self, directory: Path, name: str, config: Config) -> None:
+        self.port: Final = free_port()
+        self.name: Final = name
+        file = directory / f"{name}.yaml"
+        whole = merged(config, {"http": {"host": "127.0.0.1", "port": self.port}})
+        file.write_text(yaml.safe_dump(whole, sort_keys=False), encoding="utf-8")
+        self._command = Command(["run", "--config", str(file)], directory / f"{name}.log")
+        self._client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=10)
+        self.seen: Final[dict[str, str]] = {}
+
+    def start(self) -> "Service":
+        """Start it; it is not ready yet."""
+        self._command.start()
+        return self
+
+    def wait_ready(self) -> "Service":
+        """Return once it has joined its group; AssertionError with its log if it ends or takes too long."""
+        eventually(self.ready, READY_SECONDS, f"{self.name} is ready")
+        return self
+
+    def ready(self) -> bool:
+        """Tell whether it says that it is ready."""
+        return self._asked("/readyz") is not None
+
+    def live(self) -> bool:
+        """Tell whether it says that it is live."""
+        return self._asked("/livez") is not None
+
+    def why_not_ready(self) -> str:
+        """Return what ``/readyz`` says."""
+        return self._client.get("/readyz").text
+
+    def metrics(self) -> Metrics:
+        """Scrape it."""
+        text = self._client.get("/metrics").raise_for_status().text
+        self.seen["metrics"] = text
+        return Metrics(text)
+
+    def status(self) -> dict[str, object]:
+        """Return ``/statusz``."""
+        answer = self._client.get("/statusz", headers={"Accept": "application/json"}).raise_for_status()
+        self.seen["statusz"] = answer.text
+        status: dict[str, object] = answer.json()
+        return status
+
+    @property
+    def log(self) -> str:
+        """All that it has logged so far."""
+        return self._command.text
+
+    @property
+    def running(self) -> bool:
+        """Whether the process is there."""
+        return self._command.running
+
+    def term(self) -> float:
+        """Send SIGTERM, don't wait, and return when."""
+        return self._command.send(SIGTERM)
+
+    def wait(self, within: float) -> int:
+        """Return the exit code of a service that was told to stop."""
+        return self._command.wait(within)
+
+    def stop(self) -> int:
+        """Look at it a last time, stop it, and return its exit code."""
+        self.metrics()
+        self.status()
+        return self._command.stop()
+
+    def kill(self) -> float:
+        """Kill it and return when."""
+        return self._command.kill()
+
+    def close(self) -> None:
+        """Make sure that nothing of it is left."""
+        self._client.close()
+        self._command.close()
+
+    def _asked(self, path: str) -> str | None:
+        assert self._command.running, f"{self.name} has ended:\n{self.log[-3000:]}"
+        try:
+            answer = self._client.get(path)
+        except httpx.TransportError:
+            return None
+        return answer.text if answer.is_success else None
+
+
+def merged(base: Config, over: Config) -> dict[str, object]:
+    """Return ``base`` with ``over`` on top, section by section."""
+    result = dict(base)
+    for name, value in over.items():
+        below = result.get(name)
+        both = isinstance(below, Mapping) and isinstance(value, Mapping)
+        result[name] = merged(below, value) if both else value  # type: ignore[arg-type]  # both are mappings here
+    return result
