@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from consumer.core.errors import DependencyError
-from consumer.lab import faults
+from consumer.lab import fault_grammar
 from consumer.lab.simulator import Simulator, serving
 
 
@@ -22,8 +22,8 @@ def simulator(
 ) -> None:
     """Serve the Linkrunner API as documented, with a ledger and scripted faults, until Ctrl-C."""
     try:
-        script = faults.parse(faults_spec)
-    except faults.FaultScriptError as error:
+        script = fault_grammar.parse(faults_spec)
+    except fault_grammar.FaultScriptError as error:
         raise typer.BadParameter(str(error), param_hint="--faults") from None
     try:
         asyncio.run(_serve(Simulator(key, rate, script), host, port))

@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 
 from consumer.lab.bodies import TYPES
 from consumer.lab.samples import Mishap, Sample
-from consumer.lab.scenes import CURRENCIES, FOREIGN, Event
+from consumer.lab.story import CURRENCIES, FOREIGN, Event
 
 #: Decimal digits by currency, for all that exist in the samples; any other code is no currency.
 _DIGITS: Final[Mapping[str, int]] = {**CURRENCIES, FOREIGN: 2}

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
-from consumer.lab import faults
+from consumer.lab.fault_grammar import parse
+from consumer.lab.faults import Script
 
 #: Each is met twice. ``applied`` ones did what was asked: the second try must not count it again. Two kinds
 #: carry ``applied`` always: their status line says 201, so a client may believe them at once.
@@ -39,7 +40,7 @@ _TIMES_EACH: Final = 2
 REFUSALS: Final = (400, 422)
 
 
-def mischief(calls: int, refused: Sequence[str]) -> faults.Script:
+def mischief(calls: int, refused: Sequence[str]) -> Script:
     """Return a script that spreads every fault evenly over ``calls`` calls.
 
     ``refused`` are the payment ids that meet :data:`REFUSALS`, one each, for ever.
@@ -49,9 +50,9 @@ def mischief(calls: int, refused: Sequence[str]) -> faults.Script:
         f"{fault} after={calls * number // (len(_ROUND) + 1)} first={_TIMES_EACH}"
         for number, fault in enumerate(_ROUND, start=1)
     ]
-    return faults.parse("; ".join((*forever, *spread)))
+    return parse("; ".join((*forever, *spread)))
 
 
-def unmet(script: faults.Script, met: dict[str, int]) -> tuple[str, ...]:
+def unmet(script: Script, met: dict[str, int]) -> tuple[str, ...]:
     """Return the names of the faults in ``script`` that no call has met."""
     return tuple(sorted({rule.name for rule in script.rules} - met.keys()))

@@ -16,7 +16,8 @@ from fastavro.schema import fingerprint, to_parsing_canonical_form
 from fastavro.types import Schema as AvroSchema
 
 from consumer.core import schemas
-from consumer.lab.scenes import BEGINNING, Event, events
+from consumer.lab.scenes import events
+from consumer.lab.story import BEGINNING, Event
 
 _SINGLE_OBJECT_MAGIC: Final = b"\xc3\x01"
 _UNKNOWN_PREFIX: Final = _SINGLE_OBJECT_MAGIC + b"\x01" * 8

@@ -14,7 +14,7 @@ from typing import Final
 
 from aiohttp import web
 
-from consumer.lab import bodies, faults
+from consumer.lab import bodies, fault_grammar, faults
 from consumer.lab.ledger import Bucket, Entry, Journal, Ledger, Outcome
 from consumer.lab.misbehaviour import Exchange, answer_badly, page, say
 
@@ -245,8 +245,8 @@ class _Endpoints:
     async def set_faults(self, request: web.Request) -> web.Response:
         """Replace the fault script by the one in the body."""
         try:
-            script = faults.load(await request.json())
-        except (faults.FaultScriptError, json.JSONDecodeError, UnicodeDecodeError) as error:
+            script = fault_grammar.load(await request.json())
+        except (fault_grammar.FaultScriptError, json.JSONDecodeError, UnicodeDecodeError) as error:
             raise web.HTTPBadRequest(text=f"{error}\n") from None
         self.simulator.misbehave(script)
         return web.json_response({"ok": True, "rules": len(script.rules)})

@@ -22,8 +22,8 @@ from consumer.lab.process import Service, service
 from consumer.lab.publisher import Publisher
 from consumer.lab.reconciliation import Observation
 from consumer.lab.samples import Sample, samples
-from consumer.lab.scenes import CURRENCIES
 from consumer.lab.simulator import Simulator, serving
+from consumer.lab.story import CURRENCIES
 from consumer.lab.topic import Onlooker, onlooker
 
 _TOPIC: Final = "payments.events.v1"

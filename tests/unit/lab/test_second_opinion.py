@@ -15,8 +15,8 @@ from consumer.lab.bodies import parse_json
 from consumer.lab.expectation import Expectation
 from consumer.lab.reconciliation import Observation, reconcile
 from consumer.lab.samples import Mishap, Sample, samples
-from consumer.lab.scenes import CURRENCIES, Event
 from consumer.lab.simulator import Simulator
+from consumer.lab.story import CURRENCIES, Event
 
 ACCEPTED = tuple(CURRENCIES)
 PREFIX_BYTES = 10
