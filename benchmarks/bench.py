@@ -149,9 +149,7 @@ def _running(folder: Path, name: str, *command: str) -> Iterator[Process]:
     """Run a command of ours with its output in ``<name>.log``; end it by SIGTERM, after 30 s by force."""
     with (
         (folder / f"{name}.log").open("wb") as log,
-        subprocess.Popen(
-            [sys.executable, "-m", "consumer", *command], stdout=log, stderr=log, cwd=folder
-        ) as process,
+        subprocess.Popen([sys.executable, "-m", "consumer", *command], stdout=log, stderr=log) as process,
     ):
         try:
             yield Process(process.pid)
