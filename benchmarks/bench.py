@@ -71,7 +71,6 @@ class Bench:
             [sys.executable, "-m", "consumer", *command],
             check=True,
             stdout=subprocess.DEVNULL,
-            cwd=self.folder,
         )
         return sum(self.topics.end_offsets(self.topic).values())
 
