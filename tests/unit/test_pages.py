@@ -6,7 +6,13 @@ from typing import Final
 
 import pytest
 
+from consumer.cli import COMMANDS
+from consumer.cli.loading import load
+from consumer.cli.output import ExitCode
+from consumer.core.catalogue import CATALOGUE
+
 ROOT: Final = Path(__file__).resolve().parents[2]
+README: Final = (ROOT / "README.md").read_text("utf-8")
 PAGES: Final = sorted(
     [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "benchmarks").glob("*.md")]
 )
@@ -59,6 +65,40 @@ def test_every_target_is_explained() -> None:
 
 def test_the_first_screen_has_the_two_commands() -> None:
     """Whoever opens the page sees at once how to try it and how to test it."""
-    first = "\n".join((ROOT / "README.md").read_text("utf-8").splitlines()[:20])
+    first = "\n".join(README.splitlines()[:20])
     assert "make demo" in first
     assert "make test" in first
+
+
+def test_the_configuration_of_the_front_page_is_one(tmp_path: Path) -> None:
+    """Whoever copies the first configuration that they see has no mistake in it."""
+    (block,) = re.findall(r"^```yaml\n(.+?)^```", README, re.MULTILINE | re.DOTALL)
+    file = tmp_path / "config.yaml"
+    file.write_text(block, "utf-8")
+    assert load(file, {"LINKRUNNER_SERVER_KEY": "a-key"}).kafka.topics == ("payments.events.v1",)
+
+
+def test_the_front_page_has_all_commands_and_no_other() -> None:
+    """The table of commands names what the command line has."""
+    told = set(re.findall(r"^\| `(\w+)[^|]*\| [^|]+\|$", README.partition("## Commands")[2], re.MULTILINE))
+    called = set(re.findall(r"linkrunner-consumer (\w+)", README))
+    known = {command.name for command in COMMANDS}
+    assert told & known == known
+    assert called <= known
+
+
+def test_the_front_page_has_all_exit_codes() -> None:
+    """An operator finds every exit code, and none that does not exist."""
+    told = {int(code) for code in re.findall(r"^\| (\d+) \|", README, re.MULTILINE)}
+    assert told == set(ExitCode)
+
+
+def test_metrics_that_pages_name_exist() -> None:
+    """Nobody is sent to look for a metric that is not there."""
+    known = {spec.full_name for spec in CATALOGUE}
+    suffix = re.compile(r"_(?:bucket|sum|count)$")
+    for page in PAGES:
+        named = set(re.findall(r"linkrunner_consumer_\w+", page.read_text("utf-8")))
+        assert {name for name in named if name not in known and suffix.sub("", name) not in known} == set(), (
+            page
+        )
