@@ -36,18 +36,18 @@ KEYS: Final[Mapping[Path, FieldInfo]] = {
 
 
 def suggestion(path: Path) -> Path | None:
-    """Return the key that ``path``, which is none, was probably meant to be, or None."""
+    """Return the key or section that ``path``, which is none, was probably meant to be, or None."""
+    if len(path) == 1 and (sections := get_close_matches(path[0], SECTIONS, 1)):
+        return (sections[0],)
+    elsewhere = [known for known in KEYS if known[-1] == path[-1]]
+    if len(elsewhere) == 1:
+        return elsewhere[0]
+    siblings = {known[-1]: known for known in KEYS if known[:-1] == path[:-1]}
+    if near := get_close_matches(path[-1], siblings, 1):
+        return siblings[near[0]]
     dotted = {".".join(known): known for known in KEYS}
-    siblings = [name for name, known in dotted.items() if known[:-1] == path[:-1]]
-    sections = {section: (section,) for section in SECTIONS}
-    if len(path) == 1 and (near := get_close_matches(path[0], sections, 1)):
-        return sections[near[0]]
-    wanted = ".".join(path)
-    for names in (siblings, list(dotted)):
-        if near := get_close_matches(wanted, names, 1, 0.75):
-            return dotted[near[0]]
-    same_name = [known for known in KEYS if known[-1] == path[-1]]
-    return same_name[0] if len(same_name) == 1 else None
+    near = get_close_matches(".".join(path), dotted, 1, 0.8)
+    return dotted[near[0]] if near else None
 
 
 def unknown_cure(path: Path) -> str:

@@ -50,12 +50,12 @@ _PROPERTIES: Final = """
 
 `kafka.properties` takes any property of a librdkafka consumer and `dead_letters.properties` any of a
 producer, by librdkafka's names; the dead-letter producer takes over what says how brokers are reached and
-trusted (`security.protocol`, `sasl.*`, `ssl.*`, `socket.*` and the like). `schema_registry.properties` goes to
-confluent-kafka's `SchemaRegistryClient`. `{file: PATH}` in place of a value reads it from a file, without the
-line end. Secrets, and all that comes from a file, print as `***`.
+trusted (`security.protocol`, `sasl.*`, `ssl.*`, `socket.*` and the like). `schema_registry.properties` goes
+to confluent-kafka's `SchemaRegistryClient`. `{file: PATH}` in place of a value reads it from a file, without
+the line end. Secrets, and all that comes from a file, print as `***`.
 
-Names and values that the libraries do not know are mistakes that `check` finds too. What would break a promise
-is refused:
+Names and values that the libraries do not know are mistakes that `check` finds too. What would break a
+promise is refused:
 
 """
 
