@@ -243,7 +243,7 @@ class Delivery:
 
     def _note_broken(self, record: Record, rules: Sequence[str]) -> None:
         for rule in rules:
-            self._metrics.rule_broken(Rule(rule))
+            self._metrics.rule_broken(Rule[rule])
             self._log(Event.EVENT_DATA_INVALID, **where(record), rule=rule)
 
 
