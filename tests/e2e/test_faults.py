@@ -105,7 +105,6 @@ def test_a_wrong_address_holds_until_it_answers(new_stage: NewStage) -> None:
 
 
 def _wait_for_hold(service: Service, cause: str) -> None:
-    eventually(service.live, 20, "the service is live")
     eventually(lambda: service.metrics().total("holding", cause=cause) == 1, 20, f"it holds for {cause}")
 
 

@@ -19,7 +19,6 @@ def test_a_broker_that_comes_late_is_waited_for(new_stage: NewStage) -> None:
     gate = Forwarder(stage.kafka.bootstrap_servers)
     stage.produce(payments(10))
     service = stage.service({"kafka": {"bootstrap_servers": gate.address}}).start()
-    eventually(service.live, 20, "the service is live")
     eventually(lambda: gate.address in service.log, 20, "the log names the broker's address")
     assert not service.ready()
     assert "group" in service.why_not_ready()

@@ -15,6 +15,7 @@ from tests.support.waiting import eventually, free_port
 #: A configuration or a part of one: sections, and settings in them.
 Config: TypeAlias = Mapping[str, object]
 
+START_SECONDS: Final = 20.0
 READY_SECONDS: Final = 30.0
 PREFIX: Final = "linkrunner_consumer_"
 
@@ -49,8 +50,9 @@ class Service:
         self.seen: Final[dict[str, str]] = {}
 
     def start(self) -> "Service":
-        """Start it; it is not ready yet."""
+        """Start it and return once it is live; it need not be ready yet."""
         self._command.start()
+        eventually(self.live, START_SECONDS, f"{self.name} is live")
         return self
 
     def wait_ready(self) -> "Service":
