@@ -21,12 +21,7 @@ demo: $(VENV)/.runtime ## Run everything on this machine and reconcile the sums 
 test: $(VENV)/.dev ## Run the tests (ARGS="tests/unit -x" and the like)
 	@$(BIN)/python -m pytest $(ARGS)
 
-check: $(VENV)/.dev ## Check format, lint, types, imports and generated pages
-	@echo "format"; $(BIN)/ruff format --quiet --check $(SOURCES)
-	@echo "lint"; $(BIN)/ruff check --quiet $(SOURCES)
-	@echo "types"; $(BIN)/mypy --no-error-summary
-	@echo "imports"; $(BIN)/lint-imports > $(VENV)/imports.txt || { cat $(VENV)/imports.txt; exit 1; }
-	@echo "generated pages"; $(BIN)/python -m docs.generate --check
+check: check-format check-lint check-types check-imports check-pages ## Check format, lint, types, imports and generated pages
 
 fmt: $(VENV)/.dev ## Format the code and mend what the linter can mend
 	@$(BIN)/ruff check --quiet --fix-only $(SOURCES)
@@ -44,6 +39,22 @@ lock: $(VENV)/.dev ## Pin the requirements anew (ARGS=--upgrade takes newer vers
 clean: ## Remove what the targets above have made
 	@rm -rf $(VENV) build dist .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find consumer tests benchmarks docs -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: check-format check-lint check-types check-imports check-pages
+check-format: $(VENV)/.dev
+	@echo "format"; $(BIN)/ruff format --quiet --check $(SOURCES)
+
+check-lint: $(VENV)/.dev
+	@echo "lint"; $(BIN)/ruff check --quiet $(SOURCES)
+
+check-types: $(VENV)/.dev
+	@echo "types"; $(BIN)/mypy --no-error-summary
+
+check-imports: $(VENV)/.dev
+	@echo "imports"; $(BIN)/lint-imports > $(VENV)/imports.txt || { cat $(VENV)/imports.txt; exit 1; }
+
+check-pages: $(VENV)/.dev
+	@echo "generated pages"; $(BIN)/python -m docs.generate --check
 
 # The environment. Stamps make the second run instant; each file holds what was installed last.
 
