@@ -1,10 +1,13 @@
 """Stops, kills and hand-overs: what is repeated, and that nothing is lost."""
 
+import time
+
 import pytest
 
+from consumer.core.records import Partition
 from tests.e2e.conftest import NewStage
 from tests.support.ledger import is_final
-from tests.support.payments import payments
+from tests.support.payments import payment_id, payments
 from tests.support.stage import Stage
 from tests.support.waiting import eventually
 
@@ -12,6 +15,8 @@ pytestmark = pytest.mark.kafka
 
 #: The commit interval, and what a commit itself may take on a busy machine.
 UNCOMMITTED_SECONDS = 1.0 + 0.5
+
+DRAIN_TIMED_OUT = 143
 
 
 def test_a_stop_in_full_flow_repeats_no_call(new_stage: NewStage) -> None:
@@ -46,6 +51,41 @@ def test_a_stop_does_not_wait_for_a_backoff(new_stage: NewStage) -> None:
     assert max(request.arrived for request in stage.api.requests()) < asked + 1
 
     stage.api.misbehave("")
+    second = stage.service().start()
+    stage.wait_settled()
+    assert second.stop() == 0
+    stage.judge()
+
+
+def test_a_stop_repeats_nothing_behind_an_open_record(new_stage: NewStage) -> None:
+    """What was delivered behind a record that waits is known after the start, though it is not committed."""
+    stage = new_stage(1)
+    stage.api.misbehave(f"503 payment={payment_id(10)}")
+    stage.produce(payments(40))
+    first = stage.service().start()
+    stage.wait_requests(39)
+    assert first.stop() == 0
+    assert stage.commits.latest() == {Partition(stage.topic, 0): 10}
+
+    stage.api.misbehave("")
+    second = stage.service().start()
+    stage.wait_settled()
+    assert second.stop() == 0
+    stage.judge()
+
+
+def test_a_stop_with_a_call_that_never_ends_says_so(new_stage: NewStage) -> None:
+    """The drain has an end: the exit code tells it, and the cut call comes again after the start."""
+    stage = new_stage(1)
+    stage.api.misbehave("hang first=1")
+    stage.produce(payments(10))
+    first = stage.service({"shutdown": {"drain_seconds": 2}}).start()
+    stage.wait_requests(9)
+    asked = first.term()
+    assert first.wait(15) == DRAIN_TIMED_OUT
+    assert time.monotonic() - asked > 2
+    assert "drain_timed_out" in first.log
+
     second = stage.service().start()
     stage.wait_settled()
     assert second.stop() == 0
@@ -98,9 +138,8 @@ def test_an_idle_instance_stops_cleanly(new_stage: NewStage) -> None:
     stage = new_stage(1)
     service = stage.service().start().wait_ready()
 
-    asked = service.term()
-    assert service.wait(10) == 0
-    assert asked
+    service.term()
+    assert service.wait(5) == 0
     stage.judge()
 
 

@@ -12,7 +12,7 @@ from typing import Final, assert_never
 from consumer.core.records import Record
 from consumer.lab.expectation import DeadLetter, Removal, Revenue, Skipped, fate_of
 from consumer.lab.samples import Sample
-from consumer.lab.scenes import CURRENCIES, FOREIGN
+from consumer.lab.story import CURRENCIES, FOREIGN
 from tests.support.history import Expected, ExpectedCall, ExpectedLetter, ExpectedSkip, Produced
 from tests.support.ledger import CAPTURE, REMOVE
 
