@@ -17,7 +17,7 @@ from consumer.core.errors import Mistake
 
 MAX_CHARACTERS: Final = 256 * 1024
 MAX_DEPTH: Final = 16
-MAX_VALUES: Final = 10_000
+MAX_VALUES: Final = 5_000
 #: More digits than any setting has; int() itself refuses thousands of them.
 _MAX_DIGITS: Final = 40
 _TAG: Final = "tag:yaml.org,2002:"
@@ -87,7 +87,7 @@ def read(text: str, source: Source, path: tuple[str, ...] = (), *, secret: bool 
     ``source`` is a file (``line`` 1: lines are counted) or a variable (``line`` 0). ``path`` is the key that
     the document is the value of, ``secret`` whether its values must not be shown.
     """
-    builder = _Builder(source, secret)
+    builder = _Builder(source, path, secret)
     try:
         root = builder.build(_compose(text, source, path), path)
     except _UnreadableTextError as error:
@@ -101,8 +101,9 @@ class _UnreadableTextError(Exception):
 
 
 def _compose(text: str, source: Source, path: tuple[str, ...]) -> yaml.Node | None:
+    whole = Source(source.name)
     if len(text) > MAX_CHARACTERS:
-        raise _unreadable(path, source, f"is longer than {MAX_CHARACTERS} characters", "make it shorter")
+        raise _unreadable(path, whole, f"is longer than {MAX_CHARACTERS} characters", "make it shorter")
     try:
         _refuse_depth(text, source, path)
         return yaml.compose(text, Loader=_Loader)
@@ -113,7 +114,7 @@ def _compose(text: str, source: Source, path: tuple[str, ...]) -> yaml.Node | No
     except (yaml.YAMLError, ValueError, OverflowError):
         # PyYAML lets the last two through for numbers in directives and escapes beyond Unicode.
         what = "is no YAML: it has characters that YAML does not allow"
-        raise _unreadable(path, source, what, _SYNTAX_CURE) from None
+        raise _unreadable(path, whole, what, _SYNTAX_CURE) from None
 
 
 _SYNTAX_CURE: Final = "check the indentation and put texts with special characters in quotes"
@@ -169,9 +170,10 @@ def _refuse_depth(text: str, source: Source, path: tuple[str, ...]) -> None:
 class _Builder:
     """Turns PyYAML's nodes into ours, collecting what is wrong with them."""
 
-    def __init__(self, source: Source, secret: bool) -> None:
+    def __init__(self, source: Source, path: tuple[str, ...], secret: bool) -> None:
         self.findings: Final[list[Finding]] = []
         self._source: Final = source
+        self._path: Final = path
         self._secret: Final = secret
         self._values = 0
 
@@ -187,7 +189,7 @@ class _Builder:
         self._values += 1
         if self._values > MAX_VALUES or len(path) > MAX_DEPTH:
             what = f"has more than {MAX_VALUES} values, or one that holds itself"
-            raise _unreadable(path, self._place(node), what, "use fewer aliases")
+            raise _unreadable(self._path, self._place(node), what, "use fewer aliases")
         kind = node.tag.removeprefix(_TAG)
         if isinstance(node, yaml.MappingNode) and kind == "map":
             return self._mapping(node, path)

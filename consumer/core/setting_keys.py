@@ -39,15 +39,15 @@ def suggestion(path: Path) -> Path | None:
     """Return the key or section that ``path``, which is none, was probably meant to be, or None."""
     if len(path) == 1 and (sections := get_close_matches(path[0], SECTIONS, 1)):
         return (sections[0],)
+    siblings = {known[-1]: known for known in KEYS if known[:-1] == path[:-1]}
     elsewhere = [known for known in KEYS if known[-1] == path[-1]]
+    if near := get_close_matches(path[-1], siblings, 1, 0.8):
+        return siblings[near[0]]
     if len(elsewhere) == 1:
         return elsewhere[0]
-    siblings = {known[-1]: known for known in KEYS if known[:-1] == path[:-1]}
     if near := get_close_matches(path[-1], siblings, 1):
         return siblings[near[0]]
-    dotted = {".".join(known): known for known in KEYS}
-    near = get_close_matches(".".join(path), dotted, 1, 0.8)
-    return dotted[near[0]] if near else None
+    return None
 
 
 def unknown_cure(path: Path) -> str:

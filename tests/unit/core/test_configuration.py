@@ -72,6 +72,9 @@ BROKEN: Final = {
     "unknown key like no other": Broken(
         f"{LEAST}log: {{zzz: 1}}", "log.zzz (c.yaml:3)", "is no key that there is", "log has: level, format"
     ),
+    "key nearly right, and right in another section": Broken(
+        kafka("topic: x"), "kafka.topic (c.yaml:4)", "is no key that there is", "did you mean kafka.topics?"
+    ),
     "key of another section": Broken(
         f"{LEAST}commit: {{drain_seconds: 1}}",
         "commit.drain_seconds (c.yaml:3)",
