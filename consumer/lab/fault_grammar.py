@@ -112,7 +112,7 @@ def _check(kind: Kind, arguments: Mapping[str, object]) -> None:
         raise FaultScriptError(f"{kind.value} needs a time: {kind.value}=2s")
     if kind not in _TIMED and "seconds" in arguments:
         raise FaultScriptError(f"{kind.value} has no time of its own; from= and for= are its window")
-    if kind in TRUTHFUL and "applied" in arguments:
+    if kind in TRUTHFUL and arguments.get("applied"):
         raise FaultScriptError(f"{kind.value} always does what was asked; leave out applied")
 
 

@@ -1,4 +1,4 @@
-"""The oracle of the lab and the rules of the core, written apart from each other, judge a long story alike."""
+"""The oracle of the lab and the rules of the core, written apart from each other, judge alike."""
 
 import io
 import json
@@ -20,17 +20,17 @@ from consumer.lab.story import CURRENCIES, Event
 
 ACCEPTED = tuple(CURRENCIES)
 PREFIX_BYTES = 10
+SCHEMA = fastavro.parse_schema(json.loads(schemas.payment_event()))
 
 
 def decoded(sample: Sample) -> Event:
     """Return the event as a reader finds it in the bytes."""
-    schema = fastavro.parse_schema(json.loads(schemas.payment_event()))
     body = io.BytesIO((sample.value or b"")[PREFIX_BYTES:])
-    return cast("Event", fastavro.schemaless_reader(body, schema, None))
+    return cast("Event", fastavro.schemaless_reader(body, SCHEMA, None))
 
 
 def test_core_and_oracle_agree_payment_by_payment() -> None:
-    """Every event of a story, decoded, interpreted, planned and called, leaves the ledger that was foretold."""
+    """A story, decoded, interpreted, planned and called, leaves the ledger that was foretold."""
     expectation = Expectation(frozenset(ACCEPTED))
     api = Simulator(key="k")
     skipped: Counter[str] = Counter()
