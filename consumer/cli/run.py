@@ -14,6 +14,8 @@ def run(config: ConfigOption) -> None:
     for good, 70 a bug, 77 no server key, 78 mistakes in the configuration, 143 the drain timed out.
     """
     from consumer.cli.loading import load  # noqa: PLC0415  # so that --help does not wait for the libraries
-    from consumer.flow import service  # noqa: PLC0415  # the same
 
-    raise typer.Exit(service.run(load(config, os.environ), os.environ))
+    settings = load(config, os.environ)
+    from consumer.flow import service  # noqa: PLC0415  # after the mistakes: it takes longer to load
+
+    raise typer.Exit(service.run(settings, os.environ))

@@ -51,10 +51,10 @@ def _refused(attempt: Callable[[Mapping[str, str]], str], properties: Properties
 def _cause(
     attempt: Callable[[Mapping[str, str]], str], properties: Mapping[str, str], text: str
 ) -> str | None:
-    """Return the property that ``text`` names, else one without which librdkafka would not say it."""
+    """Return the property that ``text`` names, else the last without which librdkafka would not say it."""
     if named := [name for name in properties if name in text]:
         return max(named, key=len)
-    for name in properties:
+    for name in reversed(list(properties)):
         if attempt({other: value for other, value in properties.items() if other != name}) != text:
             return name
     return None
