@@ -10,9 +10,8 @@ import time
 from collections import Counter
 from collections.abc import Collection, Sequence
 from functools import partial
-from typing import Final, Protocol
+from typing import Final, Protocol, assert_never
 
-from consumer.core.cures import ADVICE
 from consumer.core.gates import Pass
 from consumer.core.intake import Held, Intake
 from consumer.core.lanes import Lanes, Ordering, Ticket
@@ -25,6 +24,8 @@ from consumer.core.verdicts import HoldCause
 from consumer.edges.kafka.source import Positions
 from consumer.edges.metrics import Metrics
 from consumer.flow.delivery import Delivery, Step, Stopped, Story, Wait, where
+from consumer.flow.flights import Flights
+from consumer.flow.holdings import Holdings
 from consumer.flow.traffic import Traffic
 
 #: Records of one fetch: small enough that the loop stays responsive between two.
@@ -102,11 +103,11 @@ class Pipeline:
         self.lanes: Final[Lanes[Story]] = Lanes(ordering)
         self.offsets: Final = Offsets()
         self._intake: Final = Intake()
-        self._flights: Final[dict[Ticket[Story], asyncio.Task[Step]]] = {}
+        self._flights: Final = Flights(self._fly, self._landed)
         self._out_of_range: Final[set[Partition]] = set()
         self._paused: frozenset[Partition] = frozenset()
         self._stuck: frozenset[Partition] = frozenset()
-        self._holding: dict[HoldCause, float] = {}
+        self.holdings: Final = Holdings(self._clock, log)
         self._wake: Final = asyncio.Event()
         self._commit_now: Final = asyncio.Event()
         self._joined = False
@@ -134,9 +135,7 @@ class Pipeline:
         """
         self._stopping = True
         positions = await self.release(list(self.offsets.next_offsets()), seconds)
-        drained = not any(ticket.story.on_wire for ticket in self._flights)
-        for task in self._flights.values():
-            task.cancel()
+        drained = not self._flights.abandon()
         if positions:
             self.confirmed(await self._source.commit_and_confirm(positions, LAST_COMMIT_SECONDS))
         self._drained = True
@@ -175,14 +174,7 @@ class Pipeline:
     async def _watch(self) -> None:
         while not self._stopping:
             self.ticked_at = self._clock()
-            holding = self.holding()
-            for cause in sorted(holding - self._holding.keys()):
-                advice = ADVICE[cause]
-                self._log(Event.HOLD_STARTED, cause=cause.value, scope=advice.scope, cure=advice.cure)
-                self._holding[cause] = self._clock()
-            for cause in sorted(self._holding.keys() - holding):
-                seconds = round(self._clock() - self._holding.pop(cause), 1)
-                self._log(Event.HOLD_ENDED, cause=cause.value, seconds=seconds)
+            self.holdings.look(self.holding())
             self._tell_progress()
             await asyncio.sleep(_WATCH)
 
@@ -214,16 +206,9 @@ class Pipeline:
         What ends in time still counts; only then may the caller commit the positions that this returns.
         """
         self.lanes.drop(partitions)
-        concerned = {
-            ticket: task
-            for ticket, task in self._flights.items()
-            if ticket.released and ticket.record.partition in partitions
-        }
-        for ticket, task in concerned.items():
-            if not ticket.story.on_wire:
-                task.cancel()
-        if concerned:
-            await asyncio.wait(concerned.values(), timeout=seconds)
+        ending = self._flights.call_off(partitions)
+        if ending:
+            await asyncio.wait(ending, timeout=seconds)
         return self.offsets.committable(partitions)
 
     def confirmed(self, positions: Positions) -> None:
@@ -235,9 +220,8 @@ class Pipeline:
         """Take leave of partitions."""
         if not partitions:
             return
-        for ticket in self.lanes.drop(partitions):
-            if not ticket.story.on_wire:
-                self._flights[ticket].cancel()
+        self.lanes.drop(partitions)
+        self._flights.call_off(partitions)
         for partition, left in self.offsets.forget(partitions).items():
             self._metrics.released(partition.topic, left)
         self._paused -= set(partitions)
@@ -267,10 +251,6 @@ class Pipeline:
         if self._out_of_range:
             holds.add(HoldCause.OUT_OF_RANGE)
         return frozenset(holds)
-
-    def holding_since(self) -> dict[HoldCause, float]:
-        """Return for how many seconds each hold has been there."""
-        return {cause: self._clock() - since for cause, since in self._holding.items()}
 
     def pauses(self) -> dict[Partition, str]:
         """Return the partitions that are not fetched, with the reason in a word."""
@@ -340,13 +320,10 @@ class Pipeline:
         if ticket is None:
             return False
         probe = gate.ask(now) is Pass.PROBE
-        task = group.create_task(self._fly(ticket, probe=probe))
-        self._flights[ticket] = task
-        # Not a `finally` in the flight: one that is cancelled before its first step never gets there.
-        task.add_done_callback(lambda flight: self._landed(ticket, flight, probe=probe))
+        self._flights.start(group, ticket, probe=probe)
         return True
 
-    async def _fly(self, ticket: Ticket[Story], *, probe: bool) -> Step:
+    async def _fly(self, ticket: Ticket[Story], probe: bool) -> Step:
         may_send = partial(self._may_send, ticket, probe=probe)
         permit = partial(self._traffic.permit, may_send=may_send)
         try:
@@ -355,18 +332,7 @@ class Pipeline:
             self._log(Event.BUG, error=type(error).__name__, trace=trace_of(error), **where(ticket.record))
             return Wait(_BUG_WAIT)
 
-    def _landed(self, ticket: Ticket[Story], flight: asyncio.Task[Step], *, probe: bool) -> None:
-        step = Stopped() if flight.cancelled() else flight.result()
-        del self._flights[ticket]
-        self._land(ticket, step)
-        if probe and self._traffic.gate.shut:
-            self._traffic.gate.probe_ended(self._clock(), tried=ticket.story.tries > 0)
-        self._wake.set()
-
-    def _may_send(self, ticket: Ticket[Story], *, probe: bool) -> bool:
-        return not (ticket.released or self._stopping) and (probe or not self._traffic.gate.shut)
-
-    def _land(self, ticket: Ticket[Story], step: Step) -> None:
+    def _landed(self, ticket: Ticket[Story], step: Step, *, probe: bool) -> None:
         match step:
             case Settled():
                 self._settle(ticket, step)
@@ -374,6 +340,14 @@ class Pipeline:
                 self.lanes.park(ticket, self._clock() + seconds, cause)
             case Stopped():
                 self.lanes.put_back(ticket)
+            case _:
+                assert_never(step)
+        if probe and self._traffic.gate.shut:
+            self._traffic.gate.probe_ended(self._clock(), tried=ticket.story.tries > 0)
+        self._wake.set()
+
+    def _may_send(self, ticket: Ticket[Story], *, probe: bool) -> bool:
+        return not (ticket.released or self._stopping) and (probe or not self._traffic.gate.shut)
 
     def _settle(self, ticket: Ticket[Story], settled: Settled) -> None:
         record = ticket.record

@@ -167,7 +167,7 @@ class Report:
 
     def _hold_statuses(self) -> tuple[HoldStatus, ...]:
         now = datetime.now(UTC)
-        since = self._pipeline.holding_since()
+        since = self._pipeline.holdings.ages()
         return tuple(
             HoldStatus(cause, now - timedelta(seconds=since.get(cause, 0.0)), *ADVICE[cause])
             for cause in sorted(self._pipeline.holding())
