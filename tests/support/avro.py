@@ -33,10 +33,10 @@ def add(name: str, kind: object, **more: object) -> Callable[[Draft], object]:
     return lambda draft: draft["fields"].append({"name": name, "type": kind, **more})
 
 
-def encode(schema: WriterSchema, value: object) -> bytes:
-    """Return ``value`` as Avro bytes without framing."""
+def encode(schema: WriterSchema, value: object, *, exactly: bool = False) -> bytes:
+    """Return ``value`` as bare Avro bytes; ``exactly``: a field that the schema does not have raises."""
     stream = io.BytesIO()
-    schemaless_writer(stream, parse_schema(json.loads(schema.text)), value)
+    schemaless_writer(stream, parse_schema(json.loads(schema.text)), value, strict_allow_default=exactly)
     return stream.getvalue()
 
 
