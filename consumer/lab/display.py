@@ -61,11 +61,11 @@ class Display:
         """Write the table of a reconciliation."""
         self.say("Reconciliation: what the events say, and what there is")
         # Narrow enough for 80 columns, and nothing is ever cut off: a sum without its end proves nothing.
-        table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
+        table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
         table.add_column("outcome", overflow="fold")
         table.add_column("currency or reason", overflow="fold")
         for heading in ("expected", "found", "expected sum", "found sum"):
-            table.add_column(heading, justify="right", overflow="fold")
+            table.add_column(heading, justify="right", no_wrap=True)
         table.add_column("")
         for row in report.rows:
             table.add_row(*_cells(row), style=None if row.agrees else "bold red")

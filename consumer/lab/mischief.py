@@ -46,10 +46,12 @@ def mischief(calls: int, refused: Sequence[str]) -> Script:
     ``refused`` are the payment ids that meet :data:`REFUSALS`, one each, for ever.
     """
     forever = [f"{status} payment={payment}" for status, payment in zip(REFUSALS, refused, strict=True)]
-    spread = [
-        f"{fault} after={calls * number // (len(_ROUND) + 1)} first={_TIMES_EACH}"
-        for number, fault in enumerate(_ROUND, start=1)
-    ]
+    spread = []
+    for number, fault in enumerate(_ROUND):
+        place = calls * (number + 1) // (len(_ROUND) + 1)
+        # Calls that an earlier rule took never reach this one.
+        after = max(0, place - number * _TIMES_EACH - len(forever))
+        spread.append(f"{fault} after={after} first={_TIMES_EACH}")
     return parse("; ".join((*forever, *spread)))
 
 

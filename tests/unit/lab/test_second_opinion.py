@@ -35,7 +35,7 @@ def test_core_and_oracle_agree_payment_by_payment() -> None:
     api = Simulator(key="k")
     skipped: Counter[str] = Counter()
     dead: Counter[str] = Counter()
-    story = [sample for sample in samples(6_000, seed=3) if sample.mishap in (None, Mishap.TOMBSTONE)]
+    story = [sample for sample in samples(3_000, seed=3) if sample.mishap in (None, Mishap.TOMBSTONE)]
     for seq, sample in enumerate(story):
         expectation.add(sample)
         event = None if sample.value is None else decoded(sample)
@@ -52,5 +52,5 @@ def test_core_and_oracle_agree_payment_by_payment() -> None:
         Observation(api.ledger.payments(), api.ledger.removed, api.journal.outcomes(), dead, skipped, {}),
     )
     assert report.differences == ()
-    assert len(expectation.recorded) > 2_000
-    assert len(expectation.removed) > 200
+    assert len(expectation.recorded) > 1_000
+    assert len(expectation.removed) > 100
