@@ -4,6 +4,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -42,9 +43,10 @@ class ServerKey:
         self._clock: Final = clock
         self._file, text = _origin(settings, environ)
         self._stamp: _Stamp | None = None
-        if self._file is not None:
-            text = self._read(self._file)
-        self._key = _checked(text, self._file)
+        if self._file is None:
+            self._key = _checked(text, None)
+        else:
+            self._key, self._stamp = _read(self._file)
         self._looked = clock()
 
     def current(self) -> str:
@@ -60,24 +62,23 @@ class ServerKey:
         return "ServerKey(***)"
 
     def _look(self, file: Path) -> None:
-        try:
-            if _stamp(file.stat()) == self._stamp:
-                return
-            self._key = _checked(self._read(file), file)
-        except (OSError, CredentialsError):
-            # A file in the middle of a change: the next look finds it again, because its stamp differs.
-            self._stamp = None
+        # What fails is a file in the middle of a change. Its stamp is not kept, so the next look reads it.
+        with suppress(OSError, CredentialsError):
+            if _stamp(file.stat()) != self._stamp:
+                self._key, self._stamp = _read(file)
 
-    def _read(self, file: Path) -> str:
-        """Return the text of the file and remember its stamp, taken from the very file that is read."""
-        try:
-            with file.open("rb") as opened:
-                self._stamp = _stamp(os.fstat(opened.fileno()))
-                return opened.read(_MAX_BYTES + 1).decode("ascii")
-        except OSError as error:
-            raise _no_key(f"{file} can't be read: {error.strerror}") from None
-        except UnicodeDecodeError:
-            raise _no_key(f"{file} has characters that no HTTP header takes") from None
+
+def _read(file: Path) -> tuple[str, _Stamp]:
+    """Return the key in ``file`` and the stamp of the very file that it was read from."""
+    try:
+        with file.open("rb") as opened:
+            stamp = _stamp(os.fstat(opened.fileno()))
+            text = opened.read(_MAX_BYTES + 1).decode("ascii")
+    except OSError as error:
+        raise _no_key(f"{file} can't be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise _no_key(f"{file} has characters that no HTTP header takes") from None
+    return _checked(text, file), stamp
 
 
 def _origin(settings: LinkrunnerSettings, environ: Mapping[str, str]) -> tuple[Path | None, str]:

@@ -80,10 +80,14 @@ def test_shared_properties_are_told_for_the_consumer_only() -> None:
 
 
 def test_what_a_secret_breaks_is_told_without_it() -> None:
-    """The client's own words may repeat what it was given."""
-    refusals = consumer(security_protocol="ssl", ssl_key_pem="canary", ssl_certificate_pem="canary")
-    assert refusals
-    assert "canary" not in str(refusals)
+    """The client's own words repeat what it was given, here the mechanism, which came from a file."""
+    properties = Properties(
+        {"security.protocol": "sasl_ssl", "sasl.mechanism": "canary"}, frozenset({"sasl.mechanism"})
+    )
+    (refusal,) = refused_by_consumer(properties)
+    assert refusal.name == "sasl.mechanism"
+    assert "***" in refusal.what
+    assert "canary" not in str(refusal)
 
 
 def test_nothing_is_written_to_the_terminal(capfd: pytest.CaptureFixture[str]) -> None:
