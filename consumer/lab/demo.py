@@ -21,6 +21,7 @@ async def run(plan: Plan, display: Display) -> bool:
 
     Raises :class:`consumer.core.errors.DependencyError` where the stage can't be built.
     """
+    display.say(f"Working out what must become of {plan.events} records")
     expectation = plan.expectation()
     async with stage(plan, expectation) as here:
         display.say(f"Kafka (embedded) on {here.kafka}, API simulator on {here.origin}")

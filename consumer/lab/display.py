@@ -40,12 +40,13 @@ class Display:
             yield self._lines(total)
 
     def _lines(self, total: int) -> Callable[[int], None]:
-        last = self._clock()
+        last, before = self._clock(), 0
 
         def told(done: int) -> None:
-            nonlocal last
-            if done == total or self._clock() - last >= _LINE_SECONDS:
-                last = self._clock()
+            nonlocal last, before
+            finished = done == total != before
+            if finished or self._clock() - last >= _LINE_SECONDS:
+                last, before = self._clock(), done
                 self.say(f"settled {done} of {total}")
 
         return told

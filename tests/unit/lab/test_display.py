@@ -31,7 +31,7 @@ def test_progress_in_a_pipe_is_a_line_each_second_and_the_last() -> None:
     clock = Clock()
     display, text = pipe(clock)
     with display.progress(100) as told:
-        for now, done in ((0.2, 10), (1.1, 40), (1.5, 60), (1.6, 100)):
+        for now, done in ((0.2, 10), (1.1, 40), (1.5, 60), (1.6, 100), (1.7, 100)):
             clock.now = now
             told(done)
     assert text.getvalue().splitlines() == ["settled 40 of 100", "settled 100 of 100"]
