@@ -177,7 +177,7 @@ class Entry:
 
 @dataclass(slots=True)
 class Journal:
-    """Every request in the order of arrival. Grows by about half a kilobyte per call, and only by calls."""
+    """Every request in the order of arrival. Grows by the body and 0.3 KiB per call, and only by calls."""
 
     _entries: list[Entry] = field(default_factory=list)
 
