@@ -132,6 +132,9 @@ def fingerprint(schema: WriterSchema) -> bytes:
     return _prepare(inspect(schema).documents).fingerprint
 
 
+_read: Final = io.BytesIO.read  # looked up once: it is called for every few bytes
+
+
 class _ExactBytes(io.BytesIO):
     """Bytes that never give fewer than were asked for.
 
@@ -142,8 +145,8 @@ class _ExactBytes(io.BytesIO):
 
     def read(self, size: int | None = -1, /) -> bytes:
         """Return ``size`` bytes, or raise :class:`EOFError`."""
-        content = super().read(size)
-        if size is None or len(content) != size:
+        content = _read(self, size)
+        if len(content) != size:
             raise EOFError
         return content
 

@@ -1,7 +1,7 @@
 """Writer schemas by the registry's ids: what is known stays known, what is not known waits.
 
 Known schemas are kept, so that records go on while the registry is down. One question is asked at a time,
-and after a failure none for a second: a thousand records that wait cost the registry no more than one.
+and after a failure none for a moment: a thousand records that wait cost the registry little more than one.
 """
 
 import asyncio
@@ -18,8 +18,10 @@ from consumer.core.settings import SchemaRegistrySettings
 #: Seconds over which the registry must say again and again that it has no such schema, before that is
 #: believed: a schema may be registered a moment after its first record, or not have reached every replica.
 UNKNOWN_AFTER_SECONDS: Final = 10.0
-#: Seconds without a question after a failure, and between two questions for one missing schema.
-PAUSE_SECONDS: Final = 1.0
+#: Seconds without a question after a failure. Short, because the schema that failed may be the only one.
+PAUSE_SECONDS: Final = 0.25
+#: Seconds between two questions for one missing schema.
+ASK_AGAIN_SECONDS: Final = 1.0
 #: Seconds after which an answer no longer counts as one of the same series.
 SERIES_ENDS_SECONDS: Final = 60.0
 
@@ -130,7 +132,7 @@ class Registry:
         if self._quiet_until is not None and now < self._quiet_until:
             raise Unavailable(self._trouble or "the schema registry is not asked at the moment")
         missing = self._missing.get(key)
-        if missing is not None and now < missing.last + PAUSE_SECONDS:
+        if missing is not None and now < missing.last + ASK_AGAIN_SECONDS:
             raise _not_there(key, missing)
         found: WriterSchema | str
         try:

@@ -38,7 +38,10 @@ _NO_SUCH_SCHEMA: Final = (404, 40403)
 _STATUSES: Final[Mapping[int, tuple[str, str]]] = {
     401: ("refuses the credentials", "check schema_registry.properties"),
     403: ("refuses the credentials", "check schema_registry.properties"),
-    404: ("is not at this address", "check schema_registry.url, and whether the path of its API is missing"),
+    404: (
+        "is not at this address",
+        "check schema_registry.url: is the path of its API missing? (Not every registry has GUIDs.)",
+    ),
     407: ("is behind a proxy that wants credentials", "check the property proxy"),
 }
 _REDIRECT: Final = ("sends elsewhere", "set schema_registry.url to where it really is")

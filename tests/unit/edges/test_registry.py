@@ -13,7 +13,7 @@ from consumer.core.errors import ConfigurationError, Unavailable, Unreadable
 from consumer.core.inspection import WriterSchema
 from consumer.core.intents import DeadLetterReason
 from consumer.core.settings import SchemaRegistrySettings
-from consumer.edges.registry import MAX_KNOWN, PAUSE_SECONDS, Registry, RegistryHealth
+from consumer.edges.registry import ASK_AGAIN_SECONDS, MAX_KNOWN, PAUSE_SECONDS, Registry, RegistryHealth
 from consumer.edges.registry.client import MAX_ANSWER_BYTES, ConfluentClient
 from tests.support.http_registry import Answer, HttpRegistry, answer, broken, endless, silent
 
@@ -192,7 +192,7 @@ def test_a_compressed_answer_is_not_unfolded() -> None:
 
 
 def test_one_failure_speaks_for_all() -> None:
-    """After a failure nothing is asked for a second, however many records wait for however many ids."""
+    """After a failure nothing is asked for a moment, however many records wait for however many ids."""
 
     async def story(server: HttpRegistry, registry: Registry, clock: Clock) -> None:
         server.answers = {f"/schemas/ids/{number}": answer(500, "") for number in range(1, 100)}
@@ -239,7 +239,7 @@ def test_a_schema_that_comes_late_is_found() -> None:
         server.schema(7, INT)
         server.schema(8, INT)
         assert await registry.find(8) == WriterSchema(INT)
-        clock.now += PAUSE_SECONDS
+        clock.now += ASK_AGAIN_SECONDS
         assert await registry.find(7) == WriterSchema(INT)
 
     play(story)
