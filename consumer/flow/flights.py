@@ -5,14 +5,12 @@ flight that merely waits for its turn or for a schema is cancelled at once.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine
-from typing import Final, Protocol, TypeAlias
+from collections.abc import Collection
+from typing import Final, Protocol
 
 from consumer.core.lanes import Ticket
 from consumer.core.records import Partition
 from consumer.flow.delivery import Step, Stopped, Story
-
-Work: TypeAlias = Callable[[Ticket[Story], bool], Coroutine[None, None, Step]]
 
 
 class Landing(Protocol):
@@ -25,9 +23,8 @@ class Landing(Protocol):
 class Flights:
     """All flights of this process."""
 
-    def __init__(self, work: Work, land: Landing) -> None:
-        """Take what a flight does (with the ticket, and whether it is a probe) and who hears of its end."""
-        self._work: Final = work
+    def __init__(self, land: Landing) -> None:
+        """Take who hears of the end of a flight."""
         self._land: Final = land
         self._tasks: Final[dict[Ticket[Story], asyncio.Task[Step]]] = {}
 
@@ -35,9 +32,12 @@ class Flights:
         """Return how many flights there are."""
         return len(self._tasks)
 
-    def start(self, group: asyncio.TaskGroup, ticket: Ticket[Story], *, probe: bool) -> None:
-        """Start a flight."""
-        task = group.create_task(self._work(ticket, probe))
+    def of(self, partition: Partition) -> int:
+        """Return how many flights a partition has, those of an earlier assignment aside."""
+        return sum(not t.released and t.record.partition == partition for t in self._tasks)
+
+    def add(self, ticket: Ticket[Story], task: asyncio.Task[Step], *, probe: bool) -> None:
+        """Take charge of a flight that was just started."""
         self._tasks[ticket] = task
         # Not a `finally` in the work: a task that is cancelled before its first step never gets there.
         task.add_done_callback(lambda done: self._ended(ticket, done, probe=probe))

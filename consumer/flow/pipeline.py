@@ -103,7 +103,7 @@ class Pipeline:
         self.lanes: Final[Lanes[Story]] = Lanes(ordering)
         self.offsets: Final = Offsets()
         self._intake: Final = Intake()
-        self._flights: Final = Flights(self._fly, self._landed)
+        self._flights: Final = Flights(self._landed)
         self._out_of_range: Final[set[Partition]] = set()
         self._paused: frozenset[Partition] = frozenset()
         self._stuck: frozenset[Partition] = frozenset()
@@ -111,6 +111,7 @@ class Pipeline:
         self._wake: Final = asyncio.Event()
         self._commit_now: Final = asyncio.Event()
         self._joined = False
+        self._tries_before_probe = 0
         self._settled_lately = 0
         self._told_at = self._clock()
         self._stopping = False
@@ -172,10 +173,11 @@ class Pipeline:
                 self._note_commit(positions, await self._source.commit(positions))
 
     async def _watch(self) -> None:
-        while not self._stopping:
+        while True:
             self.ticked_at = self._clock()
-            self.holdings.look(self.holding())
-            self._tell_progress()
+            if not self._stopping:
+                self.holdings.look(self.holding())
+                self._tell_progress()
             await asyncio.sleep(_WATCH)
 
     # --- what the group decides (Listener) ---
@@ -258,6 +260,10 @@ class Pipeline:
         reasons |= dict.fromkeys(self._stuck, HoldCause.SPAN.value)
         return reasons | dict.fromkeys(self._out_of_range, HoldCause.OUT_OF_RANGE.value)
 
+    def queued(self, partition: Partition) -> int:
+        """Return how many unsettled records of a partition are not being worked on."""
+        return self.lanes.load(partition).records - self._flights.of(partition)
+
     @property
     def in_flight(self) -> int:
         """Records that are being worked on."""
@@ -308,22 +314,31 @@ class Pipeline:
         return Held(load.records, load.size, self.offsets.span(partition), load.movable)
 
     def _nap(self) -> float:
-        due = [moment for moment in (self.lanes.next_wake(), self._traffic.gate.next_probe()) if moment]
-        return min([_IDLE, *(max(0.0, moment - self._clock()) for moment in due)])
+        """Return the seconds until a flight might start by the mere passing of time."""
+        if len(self._flights) >= self._max_in_flight:
+            return _IDLE
+        now = self._clock()
+        gate = self._traffic.gate
+        due = gate.next_probe()
+        if not gate.shut or (due is not None and due <= now):
+            due = self.lanes.next_wake()
+        return _IDLE if due is None else min(_IDLE, max(0.0, due - now))
 
     def _start_one(self, group: asyncio.TaskGroup) -> bool:
         now = self._clock()
         gate = self._traffic.gate
         if gate.shut and ((due := gate.next_probe()) is None or due > now):
             return False
-        ticket = self.lanes.take(now)
+        ticket = self.lanes.take(now, probe=gate.shut)
         if ticket is None:
             return False
         probe = gate.ask(now) is Pass.PROBE
-        self._flights.start(group, ticket, probe=probe)
+        if probe:
+            self._tries_before_probe = ticket.story.tries
+        self._flights.add(ticket, group.create_task(self._fly(ticket, probe=probe)), probe=probe)
         return True
 
-    async def _fly(self, ticket: Ticket[Story], probe: bool) -> Step:
+    async def _fly(self, ticket: Ticket[Story], *, probe: bool) -> Step:
         may_send = partial(self._may_send, ticket, probe=probe)
         permit = partial(self._traffic.permit, may_send=may_send)
         try:
@@ -343,7 +358,8 @@ class Pipeline:
             case _:
                 assert_never(step)
         if probe and self._traffic.gate.shut:
-            self._traffic.gate.probe_ended(self._clock(), tried=ticket.story.tries > 0)
+            tried = ticket.story.tries > self._tries_before_probe
+            self._traffic.gate.probe_ended(self._clock(), tried=tried)
         self._wake.set()
 
     def _may_send(self, ticket: Ticket[Story], *, probe: bool) -> bool:

@@ -159,7 +159,7 @@ class Report:
                 committed=offsets.confirmed_offset(partition),
                 lag=self._lag(partition, offset),
                 open=offsets.unsettled(partition),
-                queued=self._pipeline.lanes.load(partition).records,
+                queued=self._pipeline.queued(partition),
                 paused=pauses.get(partition, ""),
             )
             for partition, offset in sorted(offsets.next_offsets().items())

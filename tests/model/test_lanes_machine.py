@@ -173,3 +173,29 @@ def test_a_flight_of_a_lost_partition_keeps_its_lane() -> None:
     new = lanes.take(0.0)
     assert new is not None
     assert new.story == "new"
+
+
+def test_the_oldest_record_that_may_start_is_the_next() -> None:
+    """A lane with many records keeps its place by their age, so that the watermark is not left behind."""
+    lanes: Lanes[int] = Lanes()
+    for offset, key in enumerate([b"a", b"a", b"b", b"a", b"c"]):
+        lanes.offer(Record(PARTITIONS[0], offset, 1, key, b""), offset)
+    started = []
+    while (ticket := lanes.take(0.0)) is not None:
+        started.append(ticket.story)
+        lanes.finish(ticket)
+    assert started == [0, 1, 2, 3, 4]
+
+
+def test_probes_rotate_over_lanes() -> None:
+    """Each lane is probed once before one is probed twice."""
+    lanes: Lanes[bytes] = Lanes()
+    for offset, key in enumerate([b"a", b"b", b"c"]):
+        lanes.offer(Record(PARTITIONS[0], offset, 1, key, b""), key)
+    probed = []
+    for _ in range(6):
+        ticket = lanes.take(0.0, probe=True)
+        assert ticket is not None
+        probed.append(ticket.story)
+        lanes.put_back(ticket)
+    assert probed == [b"a", b"b", b"c"] * 2
