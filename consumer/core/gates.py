@@ -2,7 +2,8 @@
 
 A gate is shut by a fault that is ours and not the record's. While it is shut, one probe at a time passes, no
 sooner than ``pace`` seconds after the last; the probe is real work. Its result opens the gate or leaves it
-shut. Time is passed in (seconds of a steady clock).
+shut. What began before the gate last changed says nothing about now: an old key's late "no" must not shut
+what the new key has opened, nor an old success open it. Time is passed in (seconds of a steady clock).
 """
 
 from dataclasses import dataclass
@@ -28,8 +29,9 @@ class Pass(Enum):
 
 @dataclass(slots=True)
 class Gate:
-    """One gate. ``cause`` is None while it is open; ``since`` is when it shut."""
+    """One gate. ``cause`` is None while it is open; ``since`` is when it last shut or opened."""
 
+    pace: float = PROBE_PACE
     cause: HoldCause | None = None
     since: float = 0.0
     _probing: bool = False
@@ -46,13 +48,19 @@ class Gate:
             return False
         if self.cause is None:
             self.since = now
-            self._next_probe = now + PROBE_PACE
+            self._next_probe = now + self.pace
         self.cause = cause
         return True
 
-    def open(self) -> HoldCause | None:
+    def trusts(self, began: float) -> bool:
+        """Tell whether a result of what ``began`` then says anything about now."""
+        return began >= self.since
+
+    def open(self, now: float) -> HoldCause | None:
         """Open the gate; return the cause that is gone, or None where it was open."""
         gone, self.cause = self.cause, None
+        if gone is not None:
+            self.since = now
         self._probing = False
         return gone
 
@@ -68,7 +76,7 @@ class Gate:
     def probe_ended(self, now: float, *, tried: bool) -> None:
         """Note the end of a probe that did not open the gate; one that tried nothing is followed at once."""
         self._probing = False
-        self._next_probe = now + PROBE_PACE if tried else now
+        self._next_probe = now + self.pace if tried else now
 
     def next_probe(self) -> float | None:
         """Return when the next probe is due; None while the gate is open or a probe is on its way."""

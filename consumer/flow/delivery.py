@@ -7,6 +7,7 @@ letter, its tries) stays with it, so that every try sends the same bytes.
 
 import random
 import time
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -121,7 +122,8 @@ class Delivery:
         self._metrics: Final = metrics
         self._log: Final = log
         self._clock: Final = clock
-        self._box_gate: Final = Gate()
+        #: By source topic: a missing dead-letter topic holds the letters for it and no others.
+        self._box_gates: Final[defaultdict[str, Gate]] = defaultdict(Gate)
 
     async def advance(self, story: Story, permit: Permit) -> Step:
         """Tell the next part of a story.
@@ -196,25 +198,29 @@ class Delivery:
                 assert_never(verdict)
 
     async def _give_up(self, story: Story, letter: Letter) -> Step:
-        passing = self._box_gate.ask(self._clock())
-        if passing is Pass.SHUT:
-            return Wait(_LETTER_WAIT, HoldCause.DEAD_LETTERS)
         headers = letters.headers(
             story.record, letter, self._rules.sender, attempts=story.tries, failed_at=datetime.now(UTC)
         )
+        gate = self._box_gates[story.record.partition.topic]
+        began = self._clock()
+        passing = gate.ask(began)
+        if passing is Pass.SHUT:
+            return Wait(_LETTER_WAIT, HoldCause.DEAD_LETTERS)
         story.on_wire = True
         try:
             await self._box.put(story.record, headers)
         except Unavailable as error:
             self._metrics.dead_letter_failed()
             self._log(Event.DEAD_LETTER_FAILED, **where(story.record), error=str(error))
-            self._box_gate.shut_for(HoldCause.DEAD_LETTERS, self._clock())
+            if gate.trusts(began):
+                gate.shut_for(HoldCause.DEAD_LETTERS, self._clock())
             return Wait(_LETTER_WAIT, HoldCause.DEAD_LETTERS)
         finally:
             story.on_wire = False
             if passing is Pass.PROBE:
-                self._box_gate.probe_ended(self._clock(), tried=True)
-        self._box_gate.open()
+                gate.probe_ended(self._clock(), tried=True)
+        if gate.trusts(began):
+            gate.open(self._clock())
         self._log(
             Event.RECORD_DEAD_LETTERED,
             **where(story.record),

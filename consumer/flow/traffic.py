@@ -56,36 +56,37 @@ class Traffic:
     def heard(self, verdict: Verdict, began: float) -> bool:
         """Take note of the verdict on a call that ``began`` then; return whether the gate is shut by it.
 
-        A good answer to a call from before the gate was shut proves nothing about now.
+        An answer to a call from before the gate last shut or opened proves nothing about now.
         """
         now = self.clock()
+        current = self.gate.trusts(began)
         match verdict:
             case Delivered() | NothingToRemove() | Refused():
-                self._answered(began)
+                if current:
+                    self._answered(now)
                 return False
             case Hold(cause):
-                self._shut(cause, now)
-                return True
+                if current:
+                    self._shut(cause, now)
+                return current
             case Again():
-                return self._failed(verdict, now)
+                self._silence(verdict, now)
+                if current and verdict.doubtful and self._doubt.doubtful(now):
+                    self._shut(HoldCause.ADDRESS, now)
+                    return True
+                return False
             case _:
                 assert_never(verdict)
 
-    def _failed(self, verdict: Again, now: float) -> bool:
+    def _silence(self, verdict: Again, now: float) -> None:
         if verdict.retry_after is not None:
             self.pacer.stop(now, verdict.retry_after)
             self._log(Event.RATE_LIMITED, reason=verdict.reason, seconds=verdict.retry_after)
-        if verdict.doubtful and self._doubt.doubtful(now):
-            self._shut(HoldCause.ADDRESS, now)
-            return True
-        return False
 
-    def _answered(self, began: float) -> None:
-        if self.gate.shut and began < self.gate.since:
-            return
+    def _answered(self, now: float) -> None:
         self._doubt.answered()
         self.auth_ok = True
-        if self.gate.open() is not None:
+        if self.gate.open(now) is not None:
             self._on_open()
 
     def _shut(self, cause: HoldCause, now: float) -> None:
