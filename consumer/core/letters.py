@@ -67,4 +67,5 @@ def headers(
     }
     if letter.status is not None:
         ours["linkrunner.status"] = str(letter.status)
-    return [*record.headers, *((name, value.encode()) for name, value in ours.items())]
+    # A detail may quote names from a schema, and JSON can write texts that have no UTF-8 form.
+    return [*record.headers, *((name, value.encode(errors="replace")) for name, value in ours.items())]

@@ -71,14 +71,14 @@ def write(offset: int, runs: Sequence[Run], origin: str) -> str:
         numbers.append(pair)
         before = last
     text = f"{_MAGIC};{offset};{','.join(numbers)};{origin}"
-    return f"{text};{zlib.crc32(text.encode()):08x}"
+    return f"{text};{_checksum(text)}"
 
 
 def parse(metadata: str, offset: int) -> Marks:
     """Read the metadata of a commit of ``offset``; never raises."""
     text, _, checksum = metadata.rpartition(";")
     fields = metadata.split(";")
-    if len(fields) != _FIELDS or fields[0] != _MAGIC or f"{zlib.crc32(text.encode()):08x}" != checksum:
+    if len(fields) != _FIELDS or fields[0] != _MAGIC or _checksum(text) != checksum:
         return Marks()
     if fields[1] != str(offset):
         return Marks(origin=fields[3])
@@ -97,6 +97,10 @@ def runs_of(offsets: Iterable[int]) -> tuple[Run, ...]:
         else:
             runs.append((offset, offset))
     return tuple(runs)
+
+
+def _checksum(text: str) -> str:
+    return f"{zlib.crc32(text.encode(errors='replace')):08x}"
 
 
 def _first(run: Run) -> int:

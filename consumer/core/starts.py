@@ -54,4 +54,4 @@ def _covers(text: str, partition: Partition) -> bool:
     start, *topics = text.split(",")
     counts = dict(topic.rpartition("=")[::2] for topic in topics)
     known = counts.get(partition.topic, "")
-    return start == StartFrom.LATEST.value and known.isdigit() and partition.number < int(known)
+    return start == StartFrom.LATEST.value and known.isdecimal() and partition.number < int(known)
