@@ -7,7 +7,8 @@ else happens on the event loop. A producer that failed for good is replaced, and
 import asyncio
 import logging
 import threading
-from collections.abc import Collection, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 from confluent_kafka import KafkaError, KafkaException, Producer
@@ -39,6 +40,7 @@ class DeadLetters:
         self._logger: Final = logger
         self._closing: Final = threading.Event()
         self._producer: Producer | None = None
+        self._dead: Final[deque[Producer]] = deque()
         self._thread: threading.Thread | None = None
 
     async def start(self) -> None:
@@ -59,8 +61,9 @@ class DeadLetters:
         """
         topic = self.topic_for(record.partition.topic)
         done: asyncio.Future[None] = self._loop.create_future()
+        producer = self._current()
         try:
-            self._current().produce(
+            producer.produce(
                 topic,
                 value=record.value,
                 key=record.key,
@@ -71,12 +74,12 @@ class DeadLetters:
         except BufferError:
             raise Unavailable("the dead-letter producer's queue is full") from None
         except KafkaException as error:
-            self._replace_if_dead(error.args[0])
+            self._replace_if_dead(producer, error.args[0])
             raise Unavailable(f"dead letters can't be written: {error.args[0].name()}") from None
         try:
             await done
         except KafkaException as error:
-            self._replace_if_dead(error.args[0])
+            self._replace_if_dead(producer, error.args[0])
             raise Unavailable(self._refused(topic, error.args[0])) from None
 
     async def prepare(self, source_topics: Collection[str]) -> list[str]:
@@ -107,13 +110,31 @@ class DeadLetters:
 
     def _serve(self) -> None:
         while not self._closing.is_set():
+            self._bury()
             producer = self._producer
             if producer is None:
                 self._closing.wait(_SERVE_SECONDS)
             else:
-                producer.poll(_SERVE_SECONDS)
+                self._let(producer.poll, producer, _SERVE_SECONDS)
         if self._producer is not None:
-            self._producer.flush(_FLUSH_SECONDS)
+            self._let(self._producer.flush, self._producer, _FLUSH_SECONDS)
+
+    def _bury(self) -> None:
+        """Let everything fail that dead producers still have: nobody may wait for it for ever."""
+        for _ in range(len(self._dead)):
+            producer = self._dead.popleft()
+            producer.purge()
+            self._let(producer.flush, producer, _FLUSH_SECONDS)
+            if len(producer) > 0:
+                self._dead.append(producer)
+
+    def _let(self, serve: Callable[[float], int], producer: Producer, seconds: float) -> None:
+        """Let a producer tell its news; the client throws fatal errors out of this, error_cb or not."""
+        try:
+            serve(seconds)
+        except KafkaException as thrown:
+            error = thrown.args[0]
+            self._tell(lambda: self._replace_if_dead(producer, error))
 
     def _acknowledged(self, done: asyncio.Future[None], error: KafkaError | None) -> None:
         def tell() -> None:
@@ -124,12 +145,17 @@ class DeadLetters:
             else:
                 done.set_exception(KafkaException(error))
 
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(tell)
+        self._tell(tell)
 
-    def _replace_if_dead(self, error: KafkaError) -> None:
-        if error.fatal() or error.code() == KafkaError._FATAL:  # noqa: SLF001  (the client's public names)
+    def _tell(self, action: Callable[[], None]) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(action)
+
+    def _replace_if_dead(self, producer: Producer, error: KafkaError) -> None:
+        fatal = error.fatal() or error.code() == KafkaError._FATAL  # noqa: SLF001  (the client's public names)
+        if fatal and producer is self._producer:
             self._producer = None
+            self._dead.append(producer)
 
     def _refused(self, topic: str, error: KafkaError) -> str:
         unknown = (KafkaError._UNKNOWN_TOPIC, KafkaError.UNKNOWN_TOPIC_OR_PART)  # noqa: SLF001  (as above)

@@ -29,7 +29,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from consumer.core.errors import ConsumerError, DependencyError
 from consumer.core.offsets import Assigned, Position
-from consumer.core.records import Partition, Record
+from consumer.core.records import Header, Partition, Record
 from consumer.core.starts import StartFrom
 from consumer.edges.kafka import statistics
 from consumer.edges.kafka.clients import Config
@@ -112,6 +112,7 @@ class Source:
         self._stopping = False
         self._closed = False
         self._sent: deque[_SentCommit] = deque()
+        self._adrift: dict[Partition, int] = {}
         self.ends = statistics.Ends()
         self.joined = False
         self.polled_at = time.monotonic()
@@ -189,10 +190,11 @@ class Source:
 
     def _fetch(self, limit: int) -> list[Record]:
         self.polled_at = time.monotonic()
+        self._bring_back()
         records: list[Record] = []
         wait = POLL_SECONDS
         while len(records) < limit and self._failure is None:
-            message = self._consumer.poll(wait)
+            message = self._poll(wait)
             if message is None:
                 break
             wait = 0
@@ -203,11 +205,19 @@ class Source:
             raise self._failure
         return records
 
+    def _poll(self, seconds: float) -> Message | None:
+        try:
+            return self._consumer.poll(seconds)
+        except KafkaException as thrown:
+            # The client throws its fatal errors out of poll instead of handing them to error_cb.
+            self._on_error(thrown.args[0])
+            return None
+
     def _read(self, message: Message) -> Record | None:
         error = message.error()
         topic, number, offset = message.topic(), message.partition(), message.offset()
         if error is not None:
-            self._on_error(error, _partition_of(topic, number))
+            self._on_error(error, _partition_of(topic, number), offset)
             return None
         if topic is None or number is None or offset is None:
             return None
@@ -215,6 +225,9 @@ class Source:
         epoch = self._epochs.get(partition)
         if epoch is None:
             return None
+        headers = _headers(message)
+        if headers is None:
+            self._report("headers_unreadable", f"{partition}@{offset} is read without them")
         kind, timestamp = message.timestamp()
         return Record(
             partition=partition,
@@ -222,7 +235,7 @@ class Source:
             epoch=epoch,
             key=message.key(),
             value=message.value(),
-            headers=_headers(message),
+            headers=headers or (),
             timestamp_ms=timestamp if kind else None,
         )
 
@@ -232,10 +245,22 @@ class Source:
             (self._consumer.pause if what == "pause" else self._consumer.resume)(ours)
 
     def _send_commit(self, positions: Positions, answer: asyncio.Future[Positions]) -> None:
+        ours = self._still_ours(positions)
         try:
-            self._commit(positions, answer)
+            if ours:
+                self._commit(ours, answer)
+            else:
+                self._answer(answer, {})
         except KafkaException:
             self._answer(answer, {})
+
+    def _still_ours(self, positions: Positions) -> dict[Partition, Position]:
+        """Return what may be committed. The broker would take an old owner's commit, also a lower one."""
+        return {
+            partition: position
+            for partition, position in positions.items()
+            if self._epochs.get(partition) == position.epoch
+        }
 
     def _commit(self, positions: Positions, answer: asyncio.Future[Positions] | None) -> None:
         self._consumer.commit(offsets=_offsets(positions), asynchronous=True)
@@ -246,7 +271,7 @@ class Source:
 
     def _store(self, positions: Positions, seconds: float) -> Positions:
         deadline = time.monotonic() + seconds
-        left = dict(positions)
+        left = self._still_ours(positions)
         stored: dict[Partition, Position] = {}
         while left and (remaining := deadline - time.monotonic()) > 0:
             try:
@@ -333,26 +358,55 @@ class Source:
         except msgspec.DecodeError as error:
             self._report("statistics_unreadable", type(error).__name__)
 
-    def _on_error(self, error: KafkaError, partition: Partition | None = None) -> None:
+    def _on_error(
+        self, error: KafkaError, partition: Partition | None = None, offset: int | None = None
+    ) -> None:
         code = error.code()
         if code == KafkaError._FATAL or error.fatal():  # noqa: SLF001  (the client's public names start so)
             self._failure = DependencyError(f"the Kafka client gave up: {error.name()}: {error.str()}")
         elif code == KafkaError._AUTO_OFFSET_RESET and partition is not None:  # noqa: SLF001  (as above)
-            self._guard(lambda: self._leave_range(partition))
+            self._leave_range(partition, offset or 0)
         else:
             self._report("kafka_error", error.name())
 
-    def _leave_range(self, partition: Partition) -> None:
-        if not self._restart:
-            self._tell(lambda: self._listener.out_of_range(partition))
+    def _leave_range(self, partition: Partition, wanted: int) -> None:
+        if partition not in self._epochs:
             return
-        low, _ = self._consumer.get_watermark_offsets(TopicPartition(*partition), timeout=READ_SECONDS)
+        if self._restart:
+            self._adrift[partition] = wanted
+        else:
+            self._tell(lambda: self._listener.out_of_range(partition))
+
+    def _bring_back(self) -> None:
+        """Let partitions whose next offset is gone go on at their beginning; a failure is tried again."""
+        for partition, wanted in list(self._adrift.items()):
+            if partition in self._epochs:
+                try:
+                    self._restart_at_beginning(partition, wanted)
+                except KafkaException as error:
+                    self._report("start_unknown", _name(error))
+                    continue
+            del self._adrift[partition]
+
+    def _restart_at_beginning(self, partition: Partition, wanted: int) -> None:
+        where = TopicPartition(*partition)
+        low, _ = self._consumer.get_watermark_offsets(where, timeout=READ_SECONDS)
+        self._report("out_of_range", f"{partition} goes on at its beginning")
+        # A seek is refused: the client has ended the fetching of the partition.
+        self._consumer.incremental_unassign([where])
+        self._consumer.incremental_assign([TopicPartition(*partition, low)])
+        # Retention has overtaken us: the records in memory are the only copies, and stay ours.
+        if low < wanted:
+            self._begin_anew(partition, low)
+
+    def _begin_anew(self, partition: Partition, low: int) -> None:
+        """Forget what is known of a partition: its log is shorter now, and offsets mean other records."""
         self._last_epoch += 1
-        given = Assigned(partition, self._last_epoch, low, fresh=True)
         self._epochs[partition] = self._last_epoch
+        given = Assigned(partition, self._last_epoch, low, fresh=True)
         self._tell(lambda: self._listener.forget([partition], lost=True))
         self._tell(lambda: self._listener.assigned([given]))
-        self._consumer.seek(TopicPartition(*partition, low))
+        self._consumer.resume([TopicPartition(*partition)])
 
     def _read_failed(self, detail: str) -> bool:
         self.polled_at = time.monotonic()
@@ -401,8 +455,15 @@ def _partition_of(topic: str | None, number: int | None) -> Partition | None:
     return None if topic is None or number is None else Partition(topic, number)
 
 
-def _headers(message: Message) -> tuple[tuple[str, bytes | None], ...]:
-    headers = message.headers() or []
+def _headers(message: Message) -> tuple[Header, ...] | None:
+    """Return the headers, or None where a name is not UTF-8.
+
+    The client then fails, and would give out broken objects if it were asked a second time.
+    """
+    try:
+        headers = message.headers() or []
+    except (SystemError, UnicodeDecodeError):
+        return None
     pairs = headers.items() if isinstance(headers, dict) else headers
     return tuple((name, value.encode() if isinstance(value, str) else value) for name, value in pairs)
 
