@@ -201,7 +201,14 @@ PRODUCER_RULES: Final = (
 )
 
 #: The registry client tells the rest itself.
-REGISTRY_RULES: Final = (Rule("url", "has a key of its own", "set schema_registry.url"),)
+REGISTRY_RULES: Final = (
+    Rule("url", "has a key of its own", "set schema_registry.url"),
+    Rule(
+        "cache.* max.retries retries.*",
+        "has no effect: the service itself waits, tries again and remembers schemas",
+        _REMOVE,
+    ),
+)
 
 _JAVA_RULES: Final = tuple(
     Rule(
@@ -221,16 +228,7 @@ _RULES: Final[Mapping[Role, tuple[Rule, ...]]] = {
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]+")
 
 #: What the registry client takes as numbers only, though it gets texts here.
-_REGISTRY_NUMBERS: Final = frozenset(
-    {
-        "cache.capacity",
-        "cache.latest.ttl.sec",
-        "max.retries",
-        "retries.max.wait.ms",
-        "retries.wait.ms",
-        "timeout",
-    }
-)
+_REGISTRY_NUMBERS: Final = frozenset({"timeout"})
 
 
 def refusals(role: Role, properties: Mapping[str, str]) -> Iterator[Refusal]:

@@ -67,10 +67,10 @@ class Event(StrEnum):
     HOLD_STARTED = "hold_started", Level.ERROR, "Something is stopped until its cause is gone; see the cure."
     HOLD_ENDED = "hold_ended", Level.INFO, "The cause of a hold is gone; work goes on."
     KEY_RELOADED = "key_reloaded", Level.INFO, "The key file has changed and was read again."
-    KEY_IN_CLEAR = (
-        "key_in_clear",
+    CONFIGURATION_DOUBTFUL = (
+        "configuration_doubtful",
         Level.WARNING,
-        "linkrunner.base_url is plain http: the key travels unencrypted.",
+        "A setting is allowed but worth a second look.",
     )
     REGISTRY_UNAVAILABLE = (
         "registry_unavailable",

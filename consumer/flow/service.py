@@ -29,6 +29,7 @@ from consumer.core.letters import Sender
 from consumer.core.lifecycle import LifecyclePolicy, Status
 from consumer.core.logbook import Event, Log
 from consumer.core.pacing import Pacer
+from consumer.core.setting_rules import warnings
 from consumer.core.settings import Settings
 from consumer.core.starts import StartFrom
 from consumer.core.traces import trace_of
@@ -150,8 +151,8 @@ class Service:
         """Open everything, work until a signal, close everything; return the exit code."""
         stop = asyncio.Event()
         self._log(Event.STARTING, version=__version__, group=self._settings.kafka.group_id)
-        if self._settings.linkrunner.base_url.startswith("http://"):
-            self._log(Event.KEY_IN_CLEAR, cure="use https wherever the network is not yours alone")
+        for sentence in warnings(self._settings):
+            self._log(Event.CONFIGURATION_DOUBTFUL, detail=sentence)
         with _signals(stop, self._log):
             async with AsyncExitStack() as closing:
                 await self._open(closing)

@@ -121,3 +121,9 @@ def test_the_registry_client_gets_numbers_where_it_wants_them() -> None:
         "timeout": 5,
         "ssl.ca.location": "7",
     }
+
+
+def test_registry_properties_without_effect_are_refused() -> None:
+    """What the service does itself (waiting, trying again, remembering) can't be set twice."""
+    names = ["max.retries", "retries.wait.ms", "retries.max.wait.ms", "cache.capacity"]
+    assert [refusal.name for refusal in refusals(Role.REGISTRY, dict.fromkeys(names, "1"))] == names

@@ -112,4 +112,4 @@ def test_the_registry_client_repeats_no_secret() -> None:
 
 def test_good_registry_properties_are_taken() -> None:
     """Numbers arrive as numbers."""
-    assert registry({"basic.auth.user.info": "me:secret", "timeout": "5", "max.retries": "2"}) == []
+    assert registry({"basic.auth.user.info": "me:secret", "timeout": "5"}) == []
