@@ -1,0 +1,128 @@
+"""The flow on a bench: the real pipeline, delivery and traffic, with stand-ins for all outside."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Final
+
+from prometheus_client import CollectorRegistry
+
+from consumer.core.calls import PlanRules
+from consumer.core.catalogue import PREFIX
+from consumer.core.lanes import Ordering
+from consumer.core.letters import Sender
+from consumer.core.lifecycle import LifecyclePolicy
+from consumer.core.pacing import Pacer
+from consumer.core.records import Partition
+from consumer.edges.metrics import Metrics
+from consumer.flow.delivery import Delivery, Rules
+from consumer.flow.pipeline import Pipeline
+from consumer.flow.traffic import Traffic
+from tests.support.fakes import FakeApi, FakeBox, FakeDecoder, FakeLog, FakeSource
+
+RULES: Final = Rules(
+    lifecycle=LifecyclePolicy(),
+    plan=PlanRules(accept=("INR",)),
+    retry_after_cap=300.0,
+    sender=Sender("the-group", "1.2.3"),
+)
+
+#: Seconds between probes on the bench: a cure is found quickly.
+PROBE_PACE: Final = 0.05
+
+
+async def reached(condition: Callable[[], object], what: str, within: float = 10.0) -> None:
+    """Wait until ``condition`` is true; raises AssertionError, naming ``what``, after ``within`` seconds."""
+    deadline = time.monotonic() + within
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {within:g} s: {what}"
+        await asyncio.sleep(0.002)
+
+
+class Rig:
+    """One service without edges. Make it on the running loop."""
+
+    def __init__(
+        self,
+        *,
+        max_in_flight: int = 4,
+        rate: float = 100_000.0,
+        commit_seconds: float = 0.01,
+        ordering: Ordering = Ordering.KEY,
+    ) -> None:
+        self.registry = CollectorRegistry()
+        self.log = FakeLog()
+        self.decoder = FakeDecoder()
+        self.api = FakeApi()
+        self.box = FakeBox()
+        self.source = FakeSource()
+        self.looks_at_clock = 0
+        metrics = Metrics(self.registry)
+        self.traffic = Traffic(Pacer(rate), metrics, self.log, self._wake, self._clock)
+        self.traffic.gate.pace = PROBE_PACE
+        delivery = Delivery(
+            decoder=self.decoder,
+            api=self.api,
+            box=self.box,
+            traffic=self.traffic,
+            rules=RULES,
+            metrics=metrics,
+            log=self.log,
+            clock=self._clock,
+        )
+        self.pipeline = Pipeline(
+            source=self.source,
+            delivery=delivery,
+            traffic=self.traffic,
+            metrics=metrics,
+            log=self.log,
+            ordering=ordering,
+            max_in_flight=max_in_flight,
+            commit_seconds=commit_seconds,
+        )
+        self.source.listener = self.pipeline
+
+    def _wake(self) -> None:
+        self.pipeline.wake()
+
+    def _clock(self) -> float:
+        self.looks_at_clock += 1
+        return time.monotonic()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Run the pipeline inside the block; what still runs at its end is drained at once."""
+        task = asyncio.create_task(self.pipeline.run())
+        try:
+            yield
+            if not task.done():
+                await self.pipeline.drain(0.0)
+            await task
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
+
+    def metric(self, name: str, **labels: str) -> float:
+        """Return the value of a series without its prefix; 0 where it does not exist."""
+        return self.registry.get_sample_value(PREFIX + name, labels) or 0.0
+
+    def settled(self, topic: str) -> float:
+        """Return how many records of a topic were settled, in whatever way."""
+        return sum(
+            sample.value
+            for family in self.registry.collect()
+            for sample in family.samples
+            if sample.name == f"{PREFIX}records_settled_total" and sample.labels["topic"] == topic
+        )
+
+    def accounted_for(self, *partitions: Partition) -> bool:
+        """Tell whether each record that was consumed is settled, released or open, and counted once."""
+        topics = {partition.topic for partition in partitions}
+        for topic in topics:
+            consumed = self.metric("records_consumed_total", topic=topic)
+            released = self.metric("records_released_total", topic=topic)
+            open_now = sum(self.pipeline.offsets.unsettled(p) for p in partitions if p.topic == topic)
+            if consumed != self.settled(topic) + released + open_now:
+                return False
+        return True

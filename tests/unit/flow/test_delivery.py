@@ -1,0 +1,435 @@
+"""Delivery: one record's story, step by step."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from consumer.core.catalogue import PREFIX
+from consumer.core.errors import Unavailable, Unreadable
+from consumer.core.gates import PROBE_PACE
+from consumer.core.intents import Action, DeadLetterReason
+from consumer.core.logbook import Event
+from consumer.core.outcomes import Outcome, Settled
+from consumer.core.records import Partition, Record
+from consumer.core.verdicts import (
+    Again,
+    Answer,
+    Delivered,
+    Fault,
+    FaultKind,
+    Hold,
+    HoldCause,
+    Refused,
+    Response,
+    Verdict,
+)
+from consumer.edges.metrics import Metrics
+from consumer.flow.delivery import Delivery, Step, Stopped, Story, Wait
+from tests.support.events import line, money, payment_event
+from tests.support.fakes import FakeApi, FakeBox, FakeDecoder, FakeLog
+from tests.support.rig import RULES, reached
+
+PAID = b"pay-1"
+DELIVERED = Settled(Action.CAPTURE, Outcome.DELIVERED, status=201)
+
+
+@dataclass
+class FakeTraffic:
+    """Notes what it hears, and says what a test wants."""
+
+    stops: bool = False
+    verdicts: list[tuple[Verdict, float]] = field(default_factory=list)
+
+    def heard(self, verdict: Verdict, began: float) -> bool:
+        """Note a verdict."""
+        self.verdicts.append((verdict, began))
+        return self.stops
+
+
+class Desk:
+    """A delivery with stand-ins around it, on a clock that the test sets."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.decoder, self.api, self.box = FakeDecoder(), FakeApi(), FakeBox()
+        self.traffic, self.log, self.registry = FakeTraffic(), FakeLog(), CollectorRegistry()
+        self.permits = True
+        self.offset = 0
+        self.delivery = Delivery(
+            decoder=self.decoder,
+            api=self.api,
+            box=self.box,
+            traffic=self.traffic,
+            rules=RULES,
+            metrics=Metrics(self.registry),
+            log=self.log,
+            clock=lambda: self.now,
+        )
+
+    def story(self, value: bytes | None = PAID, topic: str = "payments") -> Story:
+        """Return the story of a new record."""
+        self.offset += 1
+        return Story(Record(Partition(topic, 0), self.offset, 1, b"key", value))
+
+    async def _permit(self) -> bool:
+        return self.permits
+
+    async def advance(self, story: Story) -> Step:
+        """Tell the next step."""
+        return await self.delivery.advance(story, self._permit)
+
+    def metric(self, name: str, **labels: str) -> float | None:
+        """Return the value of a series."""
+        return self.registry.get_sample_value(PREFIX + name, labels)
+
+
+def steps(desk: Desk, *stories: Story) -> list[Step]:
+    """Return the next step of each story, one after the other."""
+
+    async def scene() -> list[Step]:
+        return [await desk.advance(story) for story in stories]
+
+    return asyncio.run(scene())
+
+
+def desk_with(**event: object) -> Desk:
+    """Return a desk where the record is this event."""
+    desk = Desk()
+    desk.decoder.events[PAID] = payment_event(**event)
+    return desk
+
+
+def test_a_payment_is_captured() -> None:
+    """One call with the event's body, counted with its status; the record is settled by the answer."""
+    desk = Desk()
+    story = desk.story()
+
+    assert steps(desk, story) == [DELIVERED]
+    assert [(call.path, call.payment_id) for call in desk.api.calls] == [("/capture-payment", "pay-1")]
+    assert desk.traffic.verdicts == [(Delivered(), 1000.0)]
+    assert desk.metric("calls_total", action="capture", status="201") == 1
+    assert (story.tries, story.on_wire) == (1, False)
+
+
+def test_a_refund_is_removed() -> None:
+    """A full refund becomes a remove that names the payment and nothing else."""
+    desk = desk_with(kind="REFUND")
+
+    assert steps(desk, desk.story()) == [Settled(Action.REMOVE, Outcome.DELIVERED, status=201)]
+    assert [(call.path, call.body) for call in desk.api.calls] == [
+        ("/remove-payment", b'{"payment_id":"pay-1"}')
+    ]
+
+
+def test_a_remove_that_finds_nothing_is_settled() -> None:
+    """A 400 on a remove is an end of its own, and no letter."""
+    desk = desk_with(kind="REFUND")
+    desk.api.answer = Response(400)
+
+    assert steps(desk, desk.story()) == [Settled(Action.REMOVE, Outcome.NOTHING_TO_REMOVE, status=400)]
+    assert desk.box.letters == []
+
+
+@pytest.mark.parametrize(
+    ("event", "settled"),
+    [
+        ({"status": "FAILED"}, Settled(Action.NONE, Outcome.SKIPPED, "status")),
+        ({"user_id": None}, Settled(Action.CAPTURE, Outcome.SKIPPED, "no_user")),
+        ({"amount": money(0)}, Settled(Action.CAPTURE, Outcome.SKIPPED, "zero_amount")),
+    ],
+)
+def test_a_skip_is_settled_without_a_call(event: dict[str, object], settled: Settled) -> None:
+    """What business does every day costs neither a call nor a letter."""
+    desk = desk_with(**event)
+
+    (step,) = steps(desk, desk.story())
+
+    assert isinstance(step, Settled)
+    assert (step.outcome, step.reason) == (settled.outcome, settled.reason)
+    assert (desk.api.calls, desk.box.letters) == ([], [])
+
+
+def test_a_tombstone_is_skipped() -> None:
+    """A record without a value says nothing about any payment."""
+    desk = Desk()
+
+    assert steps(desk, desk.story(None)) == [Settled(Action.NONE, Outcome.SKIPPED, "tombstone")]
+
+
+@pytest.mark.parametrize(
+    ("trouble", "event", "reason", "stage"),
+    [
+        (Unreadable(DeadLetterReason.UNDECODABLE, "bytes"), {}, "undecodable", b"VALUE_CONVERTER"),
+        (Unreadable(DeadLetterReason.UNKNOWN_SCHEMA, "id"), {}, "unknown_schema", b"VALUE_CONVERTER"),
+        (None, {"payment_id": " "}, "invalid_event", b"TRANSFORMATION"),
+        (None, {"amount": money(100, "USD")}, "currency_not_accepted", b"TRANSFORMATION"),
+    ],
+)
+def test_what_can_never_be_sent_becomes_a_letter(
+    trouble: Exception | None, event: dict[str, object], reason: str, stage: bytes
+) -> None:
+    """The record is settled once its copy is safe; no call is made."""
+    desk = desk_with(**event)
+    if trouble is not None:
+        desk.decoder.trouble[PAID] = trouble
+
+    (step,) = steps(desk, desk.story())
+
+    assert isinstance(step, Settled)
+    assert (step.outcome, step.reason, step.status) == (Outcome.DEAD_LETTERED, reason, None)
+    ((record, headers),) = desk.box.letters
+    assert record.value == PAID
+    ours = dict(headers)
+    assert ours["linkrunner.reason"] == reason.encode()
+    assert ours["__connect.errors.stage"] == stage
+    assert ours["linkrunner.attempts"] == b"0"
+    assert desk.api.calls == []
+
+
+@pytest.mark.parametrize("status", [400, 409, 422])
+def test_a_refused_capture_becomes_a_letter(status: int) -> None:
+    """The API's permanent no is written into the letter, with the calls it took."""
+    desk = Desk()
+    desk.api.answer = Response(status)
+
+    (step,) = steps(desk, desk.story())
+
+    assert step == Settled(Action.CAPTURE, Outcome.DEAD_LETTERED, "refused", status)
+    ours = dict(desk.box.letters[0][1])
+    assert ours["linkrunner.status"] == str(status).encode()
+    assert ours["linkrunner.attempts"] == b"1"
+    assert desk.traffic.verdicts[0][0] == Refused(status)
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason", "at_least", "at_most"),
+    [
+        (Response(500), "500", 0.0, 0.5),
+        (Response(503, retry_after="7"), "503", 7.0, 7.0),
+        (Response(429, retry_after="1000000"), "429", 300.0, 300.0),
+        (Response(200, html=True), "html", 0.0, 0.5),
+        (Response(204), "204", 0.0, 0.5),
+        (Fault(FaultKind.TIMEOUT), "timeout", 0.0, 0.5),
+        (Fault(FaultKind.CONNECT, sent=False), "connect", 0.0, 0.5),
+        (Response(99), "protocol", 0.0, 0.5),
+    ],
+)
+def test_what_failed_waits_and_is_sent_again(
+    answer: Answer, reason: str, at_least: float, at_most: float
+) -> None:
+    """The wait is the larger of backoff and Retry-After; the next try sends the very same bytes."""
+    desk = Desk()
+    desk.api.script["pay-1"].append(answer)
+    story = desk.story()
+
+    first, second = steps(desk, story, story)
+
+    assert isinstance(first, Wait)
+    assert at_least <= first.seconds <= at_most
+    assert first.cause is None
+    assert second == DELIVERED
+    assert desk.metric("retries_total", reason=reason) == 1
+    assert desk.api.calls[0] == desk.api.calls[1]
+    assert len(desk.decoder.asked) == 1
+    assert desk.log.told(Event.CALL_RETRIED)[0]["attempts"] == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "cause"), [(401, HoldCause.CREDENTIALS), (404, HoldCause.ADDRESS), (302, HoldCause.ADDRESS)]
+)
+def test_a_fault_of_ours_stops_the_story_and_loses_nothing(status: int, cause: HoldCause) -> None:
+    """A wrong key or address is no fault of the record: no letter, and the same story goes on afterwards."""
+    desk = Desk()
+    desk.api.script["pay-1"].append(Response(status))
+    story = desk.story()
+
+    assert steps(desk, story, story) == [Stopped(), DELIVERED]
+    assert desk.traffic.verdicts[0][0] == Hold(cause)
+    assert desk.box.letters == []
+
+
+def test_doubt_that_became_a_hold_stops_the_story() -> None:
+    """Where traffic says that calls are stopped now, the record does not wait for a time of its own."""
+    desk = Desk()
+    desk.traffic.stops = True
+    desk.api.answer = Response(200, html=True)
+
+    assert steps(desk, desk.story()) == [Stopped()]
+    assert isinstance(desk.traffic.verdicts[0][0], Again)
+
+
+def test_without_a_permit_nothing_is_sent() -> None:
+    """The story stops right before the call, knows what it had understood, and goes on from there."""
+    desk = Desk()
+    desk.permits = False
+    story = desk.story()
+
+    assert steps(desk, story) == [Stopped()]
+    assert (desk.api.calls, story.tries) == ([], 0)
+    desk.permits = True
+    assert steps(desk, story) == [DELIVERED]
+    assert len(desk.decoder.asked) == 1
+
+
+def test_a_registry_that_is_away_holds_the_record() -> None:
+    """The record waits a few seconds at most, with the hold named, and is read again later."""
+    desk = Desk()
+    desk.decoder.trouble[PAID] = Unavailable("registry down")
+    story = desk.story()
+
+    for _ in range(20):
+        (step,) = steps(desk, story)
+        assert isinstance(step, Wait)
+        assert step.cause is HoldCause.REGISTRY
+        assert step.seconds <= 3.0
+    del desk.decoder.trouble[PAID]
+
+    assert steps(desk, story) == [DELIVERED]
+    assert desk.log.told(Event.REGISTRY_UNAVAILABLE)[0]["error"] == "registry down"
+
+
+BROKEN = Unreadable(DeadLetterReason.UNDECODABLE, "bytes")
+
+
+def desk_without_box(*topics: str) -> Desk:
+    """Return a desk where every record is undecodable and these topics' dead letters have no place."""
+    desk = Desk()
+    desk.decoder.trouble[PAID] = BROKEN
+    desk.box.missing.update(topics)
+    return desk
+
+
+def test_a_letter_that_can_t_be_written_holds_the_record() -> None:
+    """Nothing is settled, the failure is counted; the letter is written once the topic is there."""
+    desk = desk_without_box("payments")
+    story = desk.story()
+
+    assert steps(desk, story) == [Wait(1.0, HoldCause.DEAD_LETTERS)]
+    assert desk.metric("dead_letter_failures_total") == 1
+    assert len(desk.log.told(Event.DEAD_LETTER_FAILED)) == 1
+    desk.box.missing.clear()
+    desk.now += PROBE_PACE
+    (step,) = steps(desk, story)
+    assert isinstance(step, Settled)
+    assert step.outcome is Outcome.DEAD_LETTERED
+    assert len(desk.decoder.asked) == 1
+
+
+def test_only_one_letter_at_a_time_tries_whether_the_topic_is_back() -> None:
+    """The others wait without a try, before the pace is over and while the probe is on its way."""
+    desk = desk_without_box("payments")
+    stories = [desk.story() for _ in range(3)]
+
+    async def scene() -> None:
+        await desk.advance(stories[0])
+        assert await desk.advance(stories[1]) == Wait(1.0, HoldCause.DEAD_LETTERS)
+        assert len(desk.box.asked) == 1
+        desk.now += PROBE_PACE
+        desk.box.open.clear()
+        probe = asyncio.create_task(desk.advance(stories[1]))
+        await reached(lambda: desk.box.writing, "the probe writes")
+        assert await desk.advance(stories[2]) == Wait(1.0, HoldCause.DEAD_LETTERS)
+        desk.box.open.set()
+        desk.box.missing.clear()
+        assert isinstance(await probe, Settled)
+        assert isinstance(await desk.advance(stories[2]), Settled)
+        assert desk.box.most_writing == 1
+
+    asyncio.run(scene())
+
+
+def test_a_missing_topic_holds_its_own_letters_only() -> None:
+    """Another source topic has a dead-letter topic of its own; its letters are written meanwhile."""
+    desk = desk_without_box("payments")
+
+    held, written = steps(desk, desk.story(), desk.story(topic="refunds"))
+
+    assert held == Wait(1.0, HoldCause.DEAD_LETTERS)
+    assert isinstance(written, Settled)
+
+
+def test_a_cancelled_probe_does_not_keep_the_others_out() -> None:
+    """A revocation may end the letter that was trying; the next one tries instead."""
+    desk = desk_without_box("payments")
+    stories = [desk.story() for _ in range(2)]
+
+    async def scene() -> None:
+        await desk.advance(stories[0])
+        desk.now += PROBE_PACE
+        desk.box.open.clear()
+        probe = asyncio.create_task(desk.advance(stories[0]))
+        await reached(lambda: desk.box.writing, "the probe writes")
+        probe.cancel()
+        await asyncio.wait({probe})
+        desk.box.open.set()
+        desk.box.missing.clear()
+        desk.now += PROBE_PACE
+        assert isinstance(await desk.advance(stories[1]), Settled)
+
+    asyncio.run(scene())
+
+
+def test_a_refused_call_is_not_repeated_for_its_letter() -> None:
+    """While its letter waits, the call stays made: one call, however often the letter is tried."""
+    desk = Desk()
+    desk.api.answer = Response(422)
+    desk.box.missing.add("payments")
+    story = desk.story()
+
+    steps(desk, story)
+    desk.box.missing.clear()
+    desk.now += PROBE_PACE
+    (step,) = steps(desk, story)
+
+    assert step == Settled(Action.CAPTURE, Outcome.DEAD_LETTERED, "refused", 422)
+    assert len(desk.api.calls) == 1
+
+
+def test_what_is_on_the_wire_is_marked_so() -> None:
+    """During the call and during the letter, and at no other time, not even after a cancellation."""
+    desk = Desk()
+    desk.api.hold("pay-1")
+    desk.api.always["pay-1"] = Response(422)
+    desk.box.open.clear()
+    story = desk.story()
+
+    async def scene() -> None:
+        telling = asyncio.create_task(desk.advance(story))
+        await reached(lambda: desk.api.on_wire, "the call is on the wire")
+        assert story.on_wire
+        desk.api.let_go("pay-1")
+        await reached(lambda: desk.box.writing, "the letter is on the wire")
+        assert story.on_wire
+        telling.cancel()
+        await asyncio.wait({telling})
+        assert not story.on_wire
+
+    asyncio.run(scene())
+
+
+def test_broken_catalogue_data_is_counted_once() -> None:
+    """The payment goes out without its ecommerce fields; each broken rule counts once, tries or not."""
+    desk = desk_with(items=[line(quantity=0)], attributes={"currency": "EUR"})
+    desk.api.script["pay-1"].append(Response(500))
+    story = desk.story()
+
+    assert steps(desk, story, story)[1] == DELIVERED
+    told = desk.log.told(Event.EVENT_DATA_INVALID)
+    assert told
+    assert len(told) == len({entry["rule"] for entry in told})
+    assert desk.metric("attributes_dropped_total") == 1
+
+
+def test_no_line_names_more_than_the_record() -> None:
+    """Whatever goes wrong: topic, partition and offset stand in the log, and nothing of the event."""
+    desk = Desk()
+    desk.api.script["pay-1"].extend([Response(500), Response(422)])
+    story = desk.story()
+
+    steps(desk, story, story)
+
+    text = repr(desk.log.lines)
+    assert desk.log.told(Event.RECORD_DEAD_LETTERED)[0]["offset"] == story.record.offset
+    assert not any(secret in text for secret in ("pay-1", "499", "user-that", "key"))
