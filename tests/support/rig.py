@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -126,3 +126,22 @@ class Rig:
             if consumed != self.settled(topic) + released + open_now:
                 return False
         return True
+
+
+def payments(count: int, name: str = "pay") -> list[str]:
+    """Return payment ids."""
+    return [f"{name}-{number}" for number in range(count)]
+
+
+def produce(rig: Rig, partition: Partition, names: Iterable[str], key: bytes | None = None) -> None:
+    """Append one completed payment for each name; each has a lane of its own unless a key is given."""
+    for name in names:
+        rig.source.produce(partition, name.encode(), key)
+
+
+async def all_committed(rig: Rig, *partitions: Partition) -> None:
+    """Wait until everything of the partitions is committed."""
+    source = rig.source
+    await reached(
+        lambda: all(source.committed(p) == source.end(p) for p in partitions), "everything is committed"
+    )
