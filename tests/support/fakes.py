@@ -149,7 +149,8 @@ class FakeSource:
     """A Kafka with one member: logs, commits, and a group whose decisions the test makes.
 
     Like the consumer's thread it does one thing at a time, and nothing is fetched during a hand-over.
-    ``refuse`` and ``ignore`` say how many of the next commits are refused or get no answer.
+    ``refuse`` and ``ignore`` say how many of the next commits are refused or get no answer;
+    ``timestamp_ms`` is that of every record.
     """
 
     def __init__(self) -> None:
@@ -159,7 +160,7 @@ class FakeSource:
         self.ignore = 0
         self.failure: Exception | None = None
         self.paused: set[Partition] = set()
-        self.pauses = 0
+        self.timestamp_ms: int | None = None
         self.listener: Listener
         self._logs: defaultdict[Partition, list[tuple[bytes | None, bytes | None]]] = defaultdict(list)
         self._positions: dict[Partition, int] = {}
@@ -241,7 +242,8 @@ class FakeSource:
         self._positions[partition] = start + len(found)
         epoch = self._epochs[partition]
         return [
-            Record(partition, offset, epoch, key, value) for offset, (key, value) in enumerate(found, start)
+            Record(partition, offset, epoch, key, value, (), self.timestamp_ms)
+            for offset, (key, value) in enumerate(found, start)
         ]
 
     async def commit(self, positions: Positions) -> Positions | None:
@@ -264,7 +266,6 @@ class FakeSource:
 
     async def pause(self, partitions: Collection[Partition]) -> None:
         """Stop reading from partitions."""
-        self.pauses += 1
         self.paused.update(partitions)
 
     async def resume(self, partitions: Collection[Partition]) -> None:

@@ -1,0 +1,247 @@
+"""The report: what probes, scrapes and the status page are told is what is so."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+
+from consumer.core.logbook import Event
+from consumer.core.records import Partition
+from consumer.core.verdicts import HoldCause, Response
+from consumer.edges.kafka.statistics import Ends
+from consumer.flow.report import STUCK_SECONDS, ErrorBook, Report
+from tests.support.fakes import FakeLog
+from tests.support.rig import Rig, payments, produce, reached
+
+HERE, THERE = Partition("payments", 0), Partition("payments", 1)
+
+
+@dataclass
+class FakeGroup:
+    """What the source knows of the group."""
+
+    ends: Ends = field(default_factory=lambda: Ends({HERE: 10, THERE: 4}, {"payments": 2, "refunds": 3}))
+    joined: bool = True
+    polled_at: float = field(default_factory=time.monotonic)
+
+
+@dataclass
+class Desk:
+    """A rig, and a report on it."""
+
+    rig: Rig
+    group: FakeGroup
+    errors: ErrorBook
+    report: Report
+
+
+def make() -> Desk:
+    """Return a rig that does not run yet, and a report on it."""
+    rig, group = Rig(max_in_flight=3), FakeGroup()
+    errors = ErrorBook(rig.log)
+    report = Report(
+        pipeline=rig.pipeline,
+        traffic=rig.traffic,
+        group=group,
+        errors=errors,
+        group_id="the-group",
+        max_in_flight=3,
+        config={"kafka.topics": "payments"},
+    )
+    return Desk(rig, group, errors, report)
+
+
+def test_a_service_at_work_is_reported_as_it_is() -> None:
+    """One call on the wire, one record parked, the rest queued: gauges, partitions and status agree."""
+
+    async def scene() -> None:
+        desk = make()
+        rig = desk.rig
+        rig.api.hold("slow")
+        rig.decoder.trouble[b"bug"] = RuntimeError("a defect")
+        produce(rig, HERE, ["done", "slow"])
+        produce(rig, HERE, ["waiting"], b"slow")
+        produce(rig, HERE, ["bug"])
+        async with rig.running():
+            rig.source.assign(HERE, THERE)
+            await reached(
+                lambda: rig.api.on_wire and rig.pipeline.lanes.parked and rig.source.committed(HERE) == 1,
+                "one is done, one on the wire, one parked",
+            )
+            status = desk.report.status()
+            assert (status.in_flight, status.max_in_flight, status.queued, status.parked) == (1, 3, 1, 1)
+            here, there = status.partitions
+            assert (here.position, here.committed, here.open, here.queued) == (4, 1, 3, 2)
+            assert (here.lag, there.lag) == (9, 4)
+            assert (there.position, there.open, there.queued, there.paused) == (0, 0, 0, "")
+            assert (status.group, status.config) == ("the-group", {"kafka.topics": "payments"})
+            gauges = desk.report.gauges()
+            assert gauges.lag == {HERE: 9, THERE: 4}
+            assert (gauges.assigned_partitions, gauges.topic_partitions) == (2, 5)
+            assert gauges.uncommitted_age[HERE] < 5.0
+            rig.api.let_go("slow")
+
+    asyncio.run(scene())
+
+
+def test_lag_that_nobody_knows_is_left_out() -> None:
+    """A partition whose end the client has not told is absent, and an end behind us is no negative lag."""
+
+    async def scene() -> None:
+        desk = make()
+        desk.group.ends = Ends({THERE: -5})
+        async with desk.rig.running():
+            desk.rig.source.assign(HERE, THERE)
+            assert desk.report.gauges().lag == {THERE: 0}
+            assert [partition.lag for partition in desk.report.status().partitions] == [None, 0]
+
+    asyncio.run(scene())
+
+
+def test_a_healthy_service_is_live_and_ready() -> None:
+    """Joined, ticking, no hold: nothing to say against it."""
+
+    async def scene() -> None:
+        health = make().report.health()
+        assert (health.started, health.live, health.ready, health.reasons) == (True, True, True, ())
+
+    asyncio.run(scene())
+
+
+def _not_joined(desk: Desk) -> None:
+    desk.group.joined = False
+
+
+def _draining(desk: Desk) -> None:
+    desk.report.draining = True
+
+
+def _poll_stuck(desk: Desk) -> None:
+    desk.group.polled_at -= STUCK_SECONDS + 1
+
+
+def _watch_stuck(desk: Desk) -> None:
+    desk.rig.pipeline.ticked_at -= STUCK_SECONDS + 1
+
+
+@pytest.mark.parametrize(
+    ("change", "live", "word"),
+    [
+        (_not_joined, True, "joined"),
+        (_draining, True, "stopping"),
+        (_poll_stuck, False, "not moved"),
+        (_watch_stuck, False, "not moved"),
+    ],
+)
+def test_what_is_wrong_is_said(change: Callable[[Desk], None], *, live: bool, word: str) -> None:
+    """Not ready says why; only a loop that does not move makes it not live."""
+
+    async def scene() -> None:
+        desk = make()
+        change(desk)
+        health = desk.report.health()
+        assert (health.live, health.ready) == (live, False)
+        assert len(health.reasons) == 1
+        assert word in health.reasons[0]
+
+    asyncio.run(scene())
+
+
+def test_a_stuck_loop_is_told_once() -> None:
+    """Probes come every few seconds; the log line comes at the beginning."""
+
+    async def scene() -> None:
+        desk = make()
+        _poll_stuck(desk)
+        desk.report.health()
+        desk.report.health()
+        assert len(desk.rig.log.told(Event.STUCK)) == 1
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize(
+    ("status", "cause", "auth_ok"),
+    [
+        (401, HoldCause.CREDENTIALS, False),
+        (404, HoldCause.ADDRESS, True),
+    ],
+)
+def test_a_hold_of_all_calls_is_not_ready(status: int, cause: HoldCause, *, auth_ok: bool) -> None:
+    """A rollout with a wrong key or address stops at its first pod, which says what to mend."""
+
+    async def scene() -> None:
+        desk = make()
+        desk.rig.api.answer = Response(status)
+        produce(desk.rig, HERE, payments(1))
+        async with desk.rig.running():
+            desk.rig.source.assign(HERE)
+            await reached(lambda: desk.rig.log.told(Event.HOLD_STARTED), "the hold is told")
+            health = desk.report.health()
+            assert (health.live, health.ready) == (True, False)
+            assert cause.value in health.reasons[0]
+            gauges = desk.report.gauges()
+            assert (gauges.holding, gauges.auth_ok) == (frozenset({cause}), auth_ok)
+            (hold,) = desk.report.status().holds
+            assert hold.cause is cause
+            assert hold.since <= desk.report.status().at
+            assert hold.cure
+
+    asyncio.run(scene())
+
+
+def test_a_hold_of_a_part_is_ready() -> None:
+    """A partition that is out of range is no reason to take the pod out of service."""
+
+    async def scene() -> None:
+        desk = make()
+        async with desk.rig.running():
+            desk.rig.source.assign(HERE)
+            desk.rig.pipeline.out_of_range(HERE)
+            assert desk.report.health().ready
+            (hold,) = desk.report.status().holds
+            assert hold.cause is HoldCause.OUT_OF_RANGE
+            assert desk.report.status().partitions[0].paused == "out_of_range"
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize(
+    ("age", "low", "high"), [(3600.0, 3600.0, 3700.0), (-3600.0, 0.0, 0.0), (None, 0.0, 0.0)]
+)
+def test_freshness_is_the_age_of_the_oldest_open_record(age: float | None, low: float, high: float) -> None:
+    """Seconds since its timestamp; never negative where a producer's clock runs ahead; 0 without one."""
+
+    async def scene() -> None:
+        desk = make()
+        desk.rig.source.timestamp_ms = None if age is None else int((time.time() - age) * 1000)
+        desk.rig.api.hold("pay-0")
+        produce(desk.rig, HERE, payments(1))
+        async with desk.rig.running():
+            desk.rig.source.assign(HERE)
+            await reached(lambda: desk.rig.api.on_wire, "a record is open")
+            assert low <= desk.report.gauges().freshness_seconds <= high
+            desk.rig.api.let_go("pay-0")
+            await reached(lambda: desk.rig.source.committed(HERE) == 1, "it is done")
+            assert desk.report.gauges().freshness_seconds == 0.0
+
+    asyncio.run(scene())
+
+
+def test_the_error_book_remembers_the_latest_of_each_kind() -> None:
+    """Warnings and worse are kept with their count, the newest first; what is no error is only logged."""
+    log = FakeLog()
+    book = ErrorBook(log)
+
+    book(Event.STARTING, version="1")
+    book(Event.KAFKA_ERROR, cause="kafka_error", error="_TRANSPORT")
+    book(Event.COMMIT_FAILED, result="timeout")
+    book(Event.KAFKA_ERROR, cause="kafka_error", error="_ALL_BROKERS_DOWN")
+
+    assert [(entry.cause, entry.text, entry.count) for entry in book.entries()] == [
+        ("kafka_error", "_ALL_BROKERS_DOWN", 2),
+        ("commit_failed", Event.COMMIT_FAILED.meaning, 1),
+    ]
+    assert len(log.lines) == 4
