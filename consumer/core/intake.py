@@ -17,11 +17,11 @@ from consumer.core.records import Partition
 class Bounds:
     """Limits in records, bytes and offsets. ``resume_at`` is the share of them below which a pause ends."""
 
-    partition_records: int = 1_000
-    partition_bytes: int = 4 * 2**20
+    partition_records: int = 500
+    partition_bytes: int = 2 * 2**20
     partition_span: int = 10_000
-    records: int = 5_000
-    size: int = 16 * 2**20
+    records: int = 2_000
+    size: int = 8 * 2**20
     resume_at: float = 0.5
 
 
