@@ -211,19 +211,35 @@ def test_a_probe_finds_the_cure_though_letters_wait_too() -> None:
 
     async def scene() -> None:
         rig = Rig(max_in_flight=8)
-        refused = payments(8, "refused")
+        refused = payments(60, "refused")
         for name in refused:
             rig.api.always[name] = Response(422)
         rig.box.missing.add("payments")
         produce(rig, HERE, refused)
         async with rig.running():
             rig.source.assign(HERE)
-            await reached(lambda: rig.pipeline.lanes.parked == 8, "letters wait")
+            await reached(lambda: rig.pipeline.lanes.parked == 60, "letters wait")
             rig.traffic.gate.pace = 0.5
             rig.api.script["pay-0"].append(NO_KEY)
             produce(rig, HERE, payments(1))
             await reached(lambda: rig.traffic.gate.shut, "the hold is there")
             await reached(lambda: not rig.traffic.gate.shut, "the cure is found", within=3.0)
+
+    asyncio.run(scene())
+
+
+def test_records_in_line_for_their_turn_are_turned_away() -> None:
+    """A hold also stops what waits for the rate limit: the API gets no burst of calls with a bad key."""
+
+    async def scene() -> None:
+        rig = Rig(max_in_flight=8, rate=20.0)
+        rig.traffic.gate.pace = 60.0
+        rig.api.answer = NO_KEY
+        produce(rig, HERE, payments(20))
+        async with rig.running():
+            rig.source.assign(HERE)
+            await reached(lambda: rig.traffic.gate.shut and not rig.pipeline.in_flight, "all is put back")
+            assert len(rig.api.calls) <= 4
 
     asyncio.run(scene())
 
