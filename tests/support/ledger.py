@@ -95,8 +95,8 @@ class Story:
 
     @property
     def answer(self) -> Request | None:
-        """The first request that was answered for good."""
-        return next((request for request in self.requests if is_final(request)), None)
+        """The request that was answered for good before all others; not always the one that came first."""
+        return min((request for request in self.requests if is_final(request)), key=_answered, default=None)
 
     @property
     def refused(self) -> bool:

@@ -1,0 +1,401 @@
+"""A Kafka of a few partitions and one group, as its edge shows it to the pipeline: with every way to fail."""
+
+import asyncio
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Final, Protocol
+
+from consumer.core.offsets import Assigned, Position
+from consumer.core.records import Partition, Record
+from consumer.edges.kafka.source import COMMIT_SECONDS, HANDOVER_SECONDS, Listener, Positions
+from tests.simulation.books import Committed, Ending
+from tests.simulation.world import Storm, World
+from tests.support.history import CommitSeen
+
+#: Seconds that a fetch waits for a first record; longer than in truth, which only saves empty turns.
+_IDLE: Final = 1.0
+#: Seconds between two tries to store the last positions.
+_SLICE: Final = 0.1
+
+
+class Broker:
+    """The log and the committed offsets. ``appended`` is called whenever there is something new."""
+
+    def __init__(self, world: World, partitions: Sequence[Partition]) -> None:
+        self._world: Final = world
+        self.partitions: Final = partitions
+        self.log: Final[dict[Partition, list[Record]]] = {partition: [] for partition in partitions}
+        self.committed: Final[dict[Partition, Committed]] = {}
+        self.commits: Final[list[CommitSeen]] = []
+        self.news: Final = asyncio.Event()
+        self.appended: Callable[[], None] = lambda: None
+
+    def append(self, partition: Partition, key: bytes | None, value: bytes | None) -> Record:
+        """Append a record, sometimes behind offsets that do not exist, and return it."""
+        log = self.log[partition]
+        gap = self._world.dice.choice((0, 0, 0, 0, 1, 3))
+        offset = log[-1].offset + 1 + gap if log else gap
+        record = Record(partition, offset, 0, key, value, (("source", b"simulated"),))
+        log.append(record)
+        self.appended()
+        return record
+
+    def store(self, positions: Positions) -> None:
+        """Take a commit, as a broker does: without asking who owns what."""
+        now = self._world.now
+        for partition in sorted(positions):
+            position = positions[partition]
+            self.committed[partition] = (position.offset, position.metadata)
+            self.commits.append(CommitSeen(now, partition, position.offset))
+        self.news.set()
+
+    def ends(self) -> dict[Partition, int]:
+        """Return the offset behind the last record of each partition."""
+        return {p: log[-1].offset + 1 if log else 0 for p, log in self.log.items()}
+
+    def finished(self) -> bool:
+        """Tell whether everything is committed."""
+        return all(self.committed.get(p, (0, ""))[0] == end for p, end in self.ends().items())
+
+    def following(self, partition: Partition, position: int) -> Record | None:
+        """Return the first record at or behind ``position``."""
+        log = self.log[partition]
+        index = bisect_left(log, position, key=lambda record: record.offset)
+        return log[index] if index < len(log) else None
+
+
+class Notice(Enum):
+    """What the group tells a member."""
+
+    ASSIGN = auto()
+    REVOKE = auto()
+    LOST = auto()
+
+
+@dataclass(eq=False, slots=True)
+class Message:
+    """A notice that waits for the member's next poll. ``done`` is set once it was heeded, or can't be."""
+
+    notice: Notice
+    partitions: Sequence[Partition] = ()
+    done: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Leaving(Protocol):
+    """Hears that a member has left a partition, and how."""
+
+    def __call__(self, partition: Partition, ending: Ending) -> None:
+        """Note it, before anybody else can get the partition."""
+
+
+class Member:
+    """What the real source is to the pipeline: its thread is a lock, its callbacks run inside a fetch."""
+
+    def __init__(self, world: World, broker: Broker, group: "Group", drain_seconds: float) -> None:
+        self._world: Final = world
+        self._broker: Final = broker
+        self._group: Final = group
+        self._drain_seconds: Final = drain_seconds
+        self._thread: Final = asyncio.Lock()
+        self._messages: Final[deque[Message]] = deque()
+        self._wakeup: Final = asyncio.Event()
+        self._positions: Final[dict[Partition, int]] = {}
+        self._paused: Final[set[Partition]] = set()
+        self._last_epoch = 0
+        self.epochs: Final[dict[Partition, int]] = {}
+        self.expelled = False
+        self.gone = False
+
+    def start(self, listener: Listener, leaving: Leaving) -> None:
+        """Join the group."""
+        self._listener = listener
+        self._leaving = leaving
+        self._group.join(self)
+
+    # --- what the pipeline calls ---
+
+    async def fetch(self, limit: int) -> list[Record]:
+        """Serve the group and return a few records, soon."""
+        until = self._world.now + _IDLE
+        while True:
+            self._wakeup.clear()
+            async with self._thread:
+                records = await self._poll(min(limit, self._world.dice.randint(1, 8)))
+            if records:
+                return records
+            try:
+                async with asyncio.timeout_at(until):
+                    await self._wakeup.wait()
+            except TimeoutError:
+                return []
+
+    async def commit(self, positions: Positions) -> Positions | None:
+        """Store, or refuse, or do either and never answer."""
+        async with self._thread:
+            ours = self.still_ours(positions)
+            lost_answer = self._world.chance(0.03)
+            stored = {} if self._refuses() else ours
+            self._check()
+            if len(stored) > 1 and self._world.chance(0.1):
+                stored = dict([min(stored.items())])
+            self._broker.store(stored)
+        if lost_answer:
+            await asyncio.sleep(COMMIT_SECONDS)
+            return None
+        await self._world.pause(0.02)
+        return stored
+
+    async def commit_and_confirm(self, positions: Positions, seconds: float) -> Positions:
+        """Store until it is known to be stored, or ``seconds`` are over."""
+        async with self._thread:
+            return await self._store(positions, seconds)
+
+    async def pause(self, partitions: Collection[Partition]) -> None:
+        """Fetch no more from partitions, those that are not ours aside."""
+        async with self._thread:
+            self._paused.update(partition for partition in partitions if partition in self.epochs)
+
+    async def resume(self, partitions: Collection[Partition]) -> None:
+        """Fetch from partitions again."""
+        async with self._thread:
+            self._paused.difference_update(partitions)
+            self._wakeup.set()
+
+    async def close(self) -> None:
+        """Heed what waits, hand over what is left, and leave."""
+        async with self._thread:
+            while self._messages:
+                await self._heed(self._messages.popleft())
+            if self.epochs:
+                await self._heed(Message(Notice.REVOKE, sorted(self.epochs)))
+            self.gone = True
+            self._group.leave(self)
+            self._abandon()
+
+    # --- what happens to it ---
+
+    def post(self, message: Message) -> None:
+        """Tell the member something; who is gone can't be waited for."""
+        self._messages.append(message)
+        self._wakeup.set()
+        if self.gone:
+            self._abandon()
+
+    def wake(self) -> None:
+        """There may be something new to fetch."""
+        self._wakeup.set()
+
+    def die(self) -> None:
+        """Be gone without a word."""
+        self.gone = True
+        for partition in sorted(self.epochs):
+            self._leaving(partition, Ending.TORN)
+        self._abandon()
+
+    def _abandon(self) -> None:
+        for message in self._messages:
+            message.done.set()
+        self._messages.clear()
+
+    # --- on its thread ---
+
+    async def _poll(self, limit: int) -> list[Record]:
+        records: list[Record] = []
+        while len(records) < limit:
+            if self._world.dice.random() < 0.1:
+                await self._world.pause(self._world.dice.choice((0.005, 0.005, 0.005, 0.5)))
+            if self._messages:
+                await self._heed(self._messages.popleft())
+                continue
+            record = self._next_record()
+            if record is None:
+                break
+            records.append(record)
+        return records
+
+    def _next_record(self) -> Record | None:
+        open_ones = [p for p in sorted(self.epochs) if p not in self._paused]
+        self._world.dice.shuffle(open_ones)
+        for partition in open_ones:
+            found = self._broker.following(partition, self._positions[partition])
+            if found is not None:
+                self._positions[partition] = found.offset + 1
+                return Record(
+                    partition,
+                    found.offset,
+                    self.epochs[partition],
+                    found.key,
+                    found.value,
+                    found.headers,
+                )
+        return None
+
+    async def _heed(self, message: Message) -> None:
+        try:
+            match message.notice:
+                case Notice.ASSIGN:
+                    await self._take_over(message.partitions)
+                case Notice.REVOKE:
+                    await self._hand_over([p for p in message.partitions if p in self.epochs])
+                case Notice.LOST:
+                    self._lose()
+        finally:
+            message.done.set()
+
+    async def _take_over(self, partitions: Sequence[Partition]) -> None:
+        await self._world.pause(0.02)
+        given = []
+        for partition in partitions:
+            self._last_epoch += 1
+            offset, metadata = self._broker.committed.get(partition, (0, ""))
+            self.epochs[partition] = self._last_epoch
+            self._positions[partition] = offset
+            self._paused.discard(partition)
+            fresh = partition not in self._broker.committed
+            given.append(Assigned(partition, self._last_epoch, offset, metadata, fresh=fresh))
+        self._listener.assigned(given)
+
+    async def _hand_over(self, partitions: Sequence[Partition]) -> None:
+        positions: Positions = {}
+        overdue = self._world.now + self._drain_seconds
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._drain_seconds + 1):
+                positions = await self._listener.release(partitions, self._drain_seconds)
+        ending = Ending.OVERDUE if self._world.now >= overdue else Ending.CLEAN
+        await self._world.pause(0.01)
+        stored = await self._store(positions, HANDOVER_SECONDS)
+        await self._world.pause(0.01)
+        for partition in partitions:
+            del self.epochs[partition]
+        self._listener.confirmed(stored)
+        self._listener.forget(partitions, lost=False)
+        for partition in partitions:
+            committed = stored.get(partition) == positions.get(partition)
+            self._leaving(partition, ending if committed else Ending.TORN)
+        self._group.free(partitions)
+
+    def _lose(self) -> None:
+        partitions = sorted(self.epochs)
+        self.epochs.clear()
+        self._listener.forget(partitions, lost=True)
+        for partition in partitions:
+            self._leaving(partition, Ending.TORN)
+        self.expelled = False
+        self._group.free(partitions)
+
+    async def _store(self, positions: Positions, seconds: float) -> dict[Partition, Position]:
+        until = self._world.now + seconds
+        ours = self.still_ours(positions)
+        while ours and self._world.now < until:
+            self._check()
+            if not self._refuses():
+                self._broker.store(ours)
+                await self._world.pause(0.01)
+                if not self._world.chance(0.1):
+                    return ours
+            await asyncio.sleep(_SLICE)
+        return {}
+
+    def _check(self) -> None:
+        """Stop here if the process has died."""
+        if self.gone:
+            raise asyncio.CancelledError
+
+    def _refuses(self) -> bool:
+        return self.expelled or self._world.rages(Storm.COMMITS_REFUSED) or self._world.chance(0.1)
+
+    def still_ours(self, positions: Positions) -> dict[Partition, Position]:
+        """Return what the present assignments may commit."""
+        return {p: pos for p, pos in positions.items() if self.epochs.get(p) == pos.epoch}
+
+
+class Group:
+    """Deals partitions out among the members: takes away first, gives on when that is done.
+
+    A member that is thrown out hears of it before its partitions are given on: what a member does that has
+    not heard yet is no matter of this simulation.
+    """
+
+    def __init__(self, world: World, partitions: Sequence[Partition]) -> None:
+        self._world: Final = world
+        self._partitions: Final = partitions
+        self._members: Final[list[Member]] = []
+        self._owners: Final[dict[Partition, Member]] = {}
+        self._changed: Final = asyncio.Event()
+
+    async def run(self) -> None:
+        """Deal anew after every change."""
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            await self._world.pause(0.2)
+            await self._deal()
+
+    def shuffle(self) -> None:
+        """Deal anew for no reason."""
+        self._changed.set()
+
+    def join(self, member: Member) -> None:
+        """Take a member in."""
+        self._members.append(member)
+        self._changed.set()
+
+    def leave(self, member: Member) -> None:
+        """Let a member go, or notice that it is dead."""
+        self._members.remove(member)
+        self.free([partition for partition, owner in self._owners.items() if owner is member])
+
+    def expel(self, member: Member) -> None:
+        """Throw a member out; it comes back at once."""
+        member.expelled = True
+        member.post(Message(Notice.LOST))
+
+    def free(self, partitions: Collection[Partition]) -> None:
+        """Note that these partitions are nobody's."""
+        for partition in partitions:
+            self._owners.pop(partition, None)
+        self._changed.set()
+
+    def wake(self) -> None:
+        """Let every member look for records."""
+        for member in self._members:
+            member.wake()
+
+    async def _deal(self) -> None:
+        plan = self._plan()
+        moving = {p: owner for p, owner in self._owners.items() if plan[p] is not owner}
+        await self._tell(Notice.REVOKE, moving)
+        gifts = {p: m for p, m in plan.items() if p not in self._owners and m in self._members}
+        self._owners.update(gifts)
+        await self._tell(Notice.ASSIGN, gifts)
+
+    def _plan(self) -> dict[Partition, Member]:
+        """Deal evenly; half of the time an owner keeps what it has, as far as that is even."""
+        turns = [m for m in self._members for _ in range(-(-len(self._partitions) // len(self._members)))]
+        self._world.dice.shuffle(turns)
+        plan: dict[Partition, Member] = {}
+        if self._world.dice.random() < 0.5:
+            for partition in self._partitions:
+                owner = self._owners.get(partition)
+                if owner in turns:
+                    turns.remove(owner)
+                    plan[partition] = owner
+        for partition in self._partitions:
+            if turns and partition not in plan:
+                plan[partition] = turns.pop()
+        return plan
+
+    async def _tell(self, notice: Notice, news: Mapping[Partition, Member]) -> None:
+        """Give every member its part of the news, and wait until all have heeded it."""
+        messages = []
+        for member in self._members:
+            concerned = [p for p in self._partitions if news.get(p) is member]
+            if concerned:
+                messages.append(Message(notice, concerned))
+                member.post(messages[-1])
+        for message in messages:
+            await message.done.wait()

@@ -1,0 +1,196 @@
+"""A process of the service: the real pipeline, delivery and traffic, with a simulated world around them."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Final, Unpack
+
+from prometheus_client import CollectorRegistry
+
+from consumer.core.calls import PlanRules
+from consumer.core.intake import Bounds, Intake
+from consumer.core.lanes import Ordering
+from consumer.core.letters import Sender
+from consumer.core.lifecycle import LifecyclePolicy
+from consumer.core.logbook import Event, Fields
+from consumer.core.pacing import Pacer
+from consumer.core.records import Partition
+from consumer.edges.metrics import Metrics
+from consumer.flow.delivery import Delivery, Rules
+from consumer.flow.pipeline import Pipeline
+from consumer.flow.traffic import Traffic
+from consumer.lab.ledger import Ledger
+from tests.simulation.books import Books, Ending, Place
+from tests.simulation.kafka import Broker, Group, Member
+from tests.simulation.outside import Api, Box, Letters, Line, Registry
+from tests.simulation.world import World
+
+_RULES: Final = Rules(LifecyclePolicy(), PlanRules(accept="any"), 300.0, Sender("simulated", "0"))
+#: So small that a handful of records fills them.
+_BOUNDS: Final = Bounds(partition_records=8, partition_span=12, records=20)
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """Everything that a process finds when it starts."""
+
+    world: World
+    books: Books
+    broker: Broker
+    group: Group
+    api: Api
+    letters: Letters
+
+
+def _leave_as_it_is(_: Pipeline) -> None:
+    """Change nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a run is made of; ``fit`` may change a pipeline before it starts.
+
+    The tests of the simulation itself put broken parts in.
+    """
+
+    fit: Callable[[Pipeline], None] = _leave_as_it_is
+    member: type[Member] = Member
+    line: type[Line] = Line
+    ledger: type[Ledger] = Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """The settings of one run's processes."""
+
+    ordering: Ordering
+    max_in_flight: int
+    per_second: float
+    commit_seconds: float
+    drain_seconds: float
+    parts: Parts = field(default_factory=Parts)
+
+
+class Process:
+    """One process, from its start to its end by a stop or a crash.
+
+    ``log`` has its lines, ``defects`` what a process must never show.
+    """
+
+    def __init__(self, name: str, outside: Outside, setup: Setup) -> None:
+        self.name: Final = name
+        self.wire: Final[list[Place]] = []
+        self.log: Final[list[str]] = []
+        self.defects: Final[list[str]] = []
+        self.dead = False
+        self.stopping = False
+        self._outside: Final = outside
+        self._setup: Final = setup
+        self._stop: Final = asyncio.Event()
+        clock = asyncio.get_running_loop().time
+        traffic = Traffic(Pacer(setup.per_second), _metrics(), self._write, self._wake, clock)
+        self._member: Final = setup.parts.member(
+            outside.world, outside.broker, outside.group, setup.drain_seconds
+        )
+        self.pipeline: Final = Pipeline(
+            source=self._member,
+            delivery=Delivery(
+                decoder=Registry(outside.world),
+                api=setup.parts.line(outside.api, self),
+                box=Box(outside.letters, self),
+                traffic=traffic,
+                rules=_RULES,
+                metrics=_metrics(),
+                log=self._write,
+                clock=clock,
+            ),
+            traffic=traffic,
+            metrics=_metrics(),
+            log=self._write,
+            ordering=setup.ordering,
+            max_in_flight=setup.max_in_flight,
+            commit_seconds=setup.commit_seconds,
+        )
+        vars(self.pipeline)["_intake"] = Intake(_BOUNDS)
+        setup.parts.fit(self.pipeline)
+        self._task: Final = asyncio.create_task(self._live(), name=name)
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing of the process is left."""
+        return self._task.done()
+
+    def check(self) -> None:
+        """Stop here if the process has died: what is left of its tasks can do no more."""
+        if self.dead:
+            raise asyncio.CancelledError
+        if len(self.wire) > self._setup.max_in_flight:
+            self.defects.append(f"{self.name} has {len(self.wire)} calls and letters on the wire")
+
+    def stop(self) -> None:
+        """Tell the process to stop, as SIGTERM does."""
+        self._outside.world.note(f"{self.name} is told to stop")
+        self.stopping = True
+        self._stop.set()
+
+    def expel(self) -> None:
+        """Let the group throw the process out."""
+        self._outside.world.note(f"{self.name} is thrown out of the group")
+        self._outside.group.expel(self._member)
+
+    def crash(self) -> None:
+        """End the process at once, as SIGKILL does; the group notices after a while."""
+        self._outside.world.note(f"{self.name} crashes")
+        self.dead = True
+        self._member.die()
+        self._task.cancel()
+        asyncio.get_running_loop().call_later(
+            self._outside.world.dice.uniform(0, 2), self._outside.group.leave, self._member
+        )
+
+    async def end(self) -> None:
+        """Wait for the end; whatever the process fell over becomes a defect."""
+        (result,) = await asyncio.gather(self._task, return_exceptions=True)
+        if isinstance(result, Exception):
+            self.defects.append(f"{self.name} fell over: {result!r}")
+        if self.wire:
+            self.defects.append(f"{self.name} ended with calls on the wire: {self.wire}")
+
+    async def _live(self) -> None:
+        self._member.start(self.pipeline, self._left)
+        working = asyncio.create_task(self.pipeline.run())
+        stopping = asyncio.create_task(self._stop.wait())
+        try:
+            await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not working.done():
+                await self.pipeline.drain(self._setup.drain_seconds)
+            await working
+            await self._member.close()
+        finally:
+            working.cancel()
+            stopping.cancel()
+            await asyncio.gather(working, stopping, return_exceptions=True)
+
+    def _left(self, partition: Partition, ending: Ending) -> None:
+        outside = self._outside
+        outside.world.note(f"{self.name} has left {partition}, {ending.name.lower()}")
+        committed = outside.broker.committed.get(partition, (0, ""))
+        if outside.books.left(partition, committed, self.wire, ending):
+            outside.world.overlaps.append(outside.world.now)
+
+    def _write(self, event: Event, **fields: Unpack[Fields]) -> None:
+        line = f"{event.value} {fields}"
+        self.log.append(line)
+        self._outside.world.note(f"{self.name} {line}")
+        if event is Event.BUG:
+            self.defects.append(f"{self.name} {line}")
+
+    def _wake(self) -> None:
+        self.pipeline.wake()
+
+
+@cache
+def _metrics() -> Metrics:
+    """One for all processes of all runs: it takes longer to make than a run."""
+    return Metrics(CollectorRegistry())

@@ -1,0 +1,163 @@
+"""The simulation sees what it is for: with one broken part, some seed soon breaks the law that names it."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import replace
+from itertools import count
+from typing import Final
+
+import pytest
+
+from consumer.core import marks
+from consumer.core.lanes import Lanes
+from consumer.core.offsets import Offsets, Position
+from consumer.core.records import Partition, Record
+from consumer.core.verdicts import Answer
+from consumer.edges.kafka.source import Positions
+from consumer.flow.delivery import Story
+from consumer.flow.pipeline import Pipeline
+from consumer.lab.bodies import CaptureRequest
+from consumer.lab.ledger import Ledger, Outcome, Payment
+from tests.simulation.kafka import Member
+from tests.simulation.outside import Line
+from tests.simulation.process import Parts
+from tests.simulation.run import simulate
+from tests.support.ledger import Law
+
+#: So many seeds may pass before the fault shows.
+SEEDS: Final = 60
+
+
+class PeekingOffsets(Offsets):
+    """Lets a commit pass records that are not settled."""
+
+    def committable(self, partitions: Collection[Partition] | None = None) -> dict[Partition, Position]:
+        """Return the end of what was received."""
+        honest = super().committable(partitions)
+        return {p: replace(found, offset=self.position(p) or 0) for p, found in honest.items()}
+
+
+class BoastfulOffsets(Offsets):
+    """Claims that the next records behind the first open one are settled."""
+
+    def committable(self, partitions: Collection[Partition] | None = None) -> dict[Partition, Position]:
+        """Return the honest offsets with other marks."""
+        return {
+            p: replace(found, metadata=marks.write(found.offset, [(found.offset + 1, found.offset + 3)], ""))
+            for p, found in super().committable(partitions).items()
+        }
+
+
+class OpenOffsets(Offsets):
+    """Takes records that an earlier assignment has read for its own."""
+
+    def receive(self, record: Record, now: float) -> bool:
+        """Take any record of a partition that is ours."""
+        track = self._tracks.get(record.partition)
+        return track is not None and super().receive(replace(record, epoch=track.epoch), now)
+
+
+class WideLanes(Lanes[Story]):
+    """Lets two records of a lane fly."""
+
+    def offer(self, record: Record, story: Story) -> None:
+        """Queue the record in one of two lanes."""
+        super().offer(replace(record, key=b"%d" % (record.offset % 2)), story)
+
+
+class BlindMember(Member):
+    """Commits what an earlier assignment found."""
+
+    def still_ours(self, positions: Positions) -> dict[Partition, Position]:
+        """Return everything."""
+        return dict(positions)
+
+
+class CredulousMember(Member):
+    """Takes every commit for stored."""
+
+    async def commit(self, positions: Positions) -> Positions:
+        """Commit, and say yes whatever the broker said."""
+        await super().commit(positions)
+        return positions
+
+
+class RestlessLine(Line):
+    """Names a payment anew at each try."""
+
+    _numbers = count()
+
+    async def send(self, path: str, body: bytes) -> Answer:
+        """Send with another payment_id."""
+        number = b"%d-" % next(self._numbers)
+        return await super().send(path, body.replace(b'"payment_id":"', b'"payment_id":"' + number))
+
+
+class ForgetfulLedger(Ledger):
+    """Counts a payment as often as it is told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._more: list[Payment] = []
+
+    def capture(self, request: CaptureRequest, seq: int) -> Outcome:
+        """Record a payment, whatever is there already."""
+        if super().capture(request, seq) is Outcome.DUPLICATE:
+            self._more += [p for p in super().payments() if p.payment_id == request.payment_id]
+        return Outcome.APPLIED
+
+    def payments(self) -> Iterator[Payment]:
+        """Yield everything."""
+        yield from super().payments()
+        yield from self._more
+
+
+def widen(pipeline: Pipeline) -> None:
+    """Give it lanes in which two can fly."""
+    vars(pipeline)["lanes"] = WideLanes()
+
+
+def peek(pipeline: Pipeline) -> None:
+    """Give it offsets that pass what is not settled."""
+    vars(pipeline)["offsets"] = PeekingOffsets()
+
+
+def boast(pipeline: Pipeline) -> None:
+    """Give it offsets that claim too much."""
+    vars(pipeline)["offsets"] = BoastfulOffsets()
+
+
+def open_up(pipeline: Pipeline) -> None:
+    """Give it offsets that do not ask whose a record is."""
+    vars(pipeline)["offsets"] = OpenOffsets()
+
+
+def hurry(pipeline: Pipeline) -> None:
+    """Let it hand partitions over without waiting for what is on the wire."""
+
+    async def release(partitions: Collection[Partition], _: float) -> Positions:
+        pipeline.lanes.drop(partitions)
+        return pipeline.offsets.committable(partitions)
+
+    vars(pipeline)["release"] = release
+
+
+@pytest.mark.parametrize(
+    ("parts", "law"),
+    [
+        pytest.param(Parts(fit=peek), Law.L5, id="a-commit-passes-an-unsettled-record"),
+        pytest.param(Parts(fit=peek), Law.L1, id="and-then-records-are-lost"),
+        pytest.param(Parts(fit=boast), Law.L1, id="marks-claim-too-much"),
+        pytest.param(Parts(fit=open_up), Law.L5, id="records-of-an-earlier-assignment-count"),
+        pytest.param(Parts(fit=widen), Law.L7, id="two-of-a-lane-fly"),
+        pytest.param(Parts(fit=hurry), Law.L7, id="a-release-does-not-wait-for-the-wire"),
+        pytest.param(Parts(fit=hurry), Law.L8, id="and-then-a-handover-repeats-calls"),
+        pytest.param(Parts(member=BlindMember), Law.L6, id="a-late-commit-of-an-earlier-assignment"),
+        pytest.param(Parts(member=CredulousMember), Law.L6, id="a-refused-commit-is-taken-for-stored"),
+        pytest.param(Parts(line=RestlessLine), Law.L2, id="a-payment-id-that-changes"),
+        pytest.param(Parts(ledger=ForgetfulLedger), Law.L3, id="no-deduplication"),
+    ],
+)
+def test_a_broken_part_is_seen(parts: Parts, law: Law) -> None:
+    """Within a few seeds the checker names the law that the broken part breaks."""
+    found = (problem for seed in range(SEEDS) for problem in simulate(seed, parts).problems)
+    assert any(problem.startswith(law) for problem in found)
