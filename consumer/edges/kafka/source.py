@@ -22,6 +22,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
+from contextlib import suppress
 from typing import Final, NamedTuple, Protocol, TypeVar
 
 import msgspec
@@ -272,6 +273,8 @@ class Source:
     def _store(self, positions: Positions, seconds: float) -> Positions:
         deadline = time.monotonic() + seconds
         left = self._still_ours(positions)
+        if self._closed and left:
+            return self._store_unseen(left)
         stored: dict[Partition, Position] = {}
         while left and (remaining := deadline - time.monotonic()) > 0:
             try:
@@ -291,6 +294,12 @@ class Source:
             if left:
                 time.sleep(_SLICE)
         return stored
+
+    def _store_unseen(self, positions: Positions) -> Positions:
+        """Commit inside close: it waits for the commit's answer itself, and would leave a read unanswered."""
+        with suppress(KafkaException):
+            self._commit(positions, None)
+        return {}
 
     # --- callbacks of the client: nothing may be raised here ---
 
