@@ -21,7 +21,7 @@ def once() -> float:
         made.produce(100)
         started = time.monotonic()
         with made.service():
-            arrived = eventually(made.first_arrival, 60, "the first call arrives")
+            arrived = eventually(made.first_arrival, 60, "the first call arrives", every=0.5)
     return cast("float", arrived) - started
 
 
