@@ -3,8 +3,9 @@
 Two facts travel there, in at most :data:`LIMIT` characters (brokers refuse more than 4096 bytes by default,
 ``offset.metadata.max.bytes``):
 
-- the *runs* of offsets above the committed one that are settled already. The next owner skips them, so that
-  one stuck key does not make a handover repeat everything that finished around it;
+- the *runs* of offsets that are settled already though the commit has not passed them. The next owner skips
+  them, so that one stuck key does not make a handover repeat everything that finished around it. A run may
+  begin at the committed offset: an earlier owner settled it, and the last one has not come to it again;
 - the group's *origin*: how many partitions each topic had when the group first started, and from which end
   it started. With it every member, at any time, can tell a partition that appeared later (it starts at its
   beginning) from one that was there and that nobody has committed yet.
@@ -55,14 +56,14 @@ class Marks:
 def write(offset: int, runs: Sequence[Run], origin: str) -> str:
     """Return the metadata for a commit of ``offset``.
 
-    ``runs`` are the settled offsets above it. Runs that do not fit are left out: their records are sent again
+    ``runs`` are the settled offsets from there on. Runs that do not fit are left out: their records are sent again
     after a handover, and the API counts them once.
     """
     if not runs and not origin:
         return ""
     room = LIMIT - len(origin) - len(str(offset)) - 24
     numbers = []
-    before = offset
+    before = offset - 1
     for first, last in runs:
         pair = f"{first - before:x}.{last - first:x}"
         room -= len(pair) + 1
@@ -108,7 +109,7 @@ def _first(run: Run) -> int:
 
 
 def _read_runs(text: str, offset: int) -> Iterator[Run]:
-    before = offset
+    before = offset - 1
     for pair in text.split(",") if text else ():
         gap, _, length = pair.partition(".")
         first = before + int(gap, 16)

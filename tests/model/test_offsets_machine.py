@@ -178,6 +178,28 @@ def test_a_handover_repeats_nothing_that_finished_around_a_stuck_record() -> Non
     assert wanted == [2, 5, 6, 8, 10, 11]
 
 
+def test_a_handover_right_before_settled_records_repeats_none_of_them() -> None:
+    """What an earlier owner settled stays known also where the owner between them never got to it."""
+    first = Offsets()
+    first.assign(Assigned(HERE, 1, 0), 0.0)
+    for offset in range(6):
+        first.receive(Record(HERE, offset, 1, None, None), 0.0)
+    for offset in (1, 2, 4):
+        first.settle(Record(HERE, offset, 1, None, None), 0.0)
+    position = first.committable()[HERE]
+
+    second = Offsets()
+    second.assign(Assigned(HERE, 2, position.offset, position.metadata), 0.0)
+    second.receive(Record(HERE, 0, 2, None, None), 0.0)
+    second.settle(Record(HERE, 0, 2, None, None), 0.0)
+    position = second.committable()[HERE]
+
+    third = Offsets()
+    third.assign(Assigned(HERE, 3, position.offset, position.metadata), 0.0)
+    wanted = [o for o in range(1, 7) if third.receive(Record(HERE, o, 3, None, None), 0.0)]
+    assert wanted == [3, 5, 6]
+
+
 def test_a_fresh_start_is_offered_for_commit_before_anything_arrives() -> None:
     """A group has a position from its first moment, also on a partition where nothing ever happens."""
     offsets = Offsets()

@@ -18,11 +18,11 @@ HOSTILE = st.text(st.characters(), max_size=80)
 
 @st.composite
 def commits(draw: st.DrawFn) -> tuple[int, tuple[Run, ...]]:
-    """Draw an offset and settled runs above it."""
+    """Draw an offset and settled runs from there on."""
     offset = draw(st.integers(0, 2**40))
     gaps_and_lengths = draw(st.lists(st.tuples(st.integers(1, 2**20), st.integers(0, 2**20)), max_size=900))
     runs = []
-    before = offset
+    before = offset - 1
     for gap, length in gaps_and_lengths:
         runs.append((before + gap, before + gap + length))
         before += gap + length
@@ -96,16 +96,16 @@ def test_a_damaged_text_is_no_information(
 
 @given(HOSTILE, OFFSETS)
 def test_runs_are_checked_behind_the_checksum(runs: str, offset: int) -> None:
-    """Even where the checksum is right: what is skipped lies above the offset, in rising runs."""
+    """Even where the checksum is right: what is skipped does not lie below the offset, in rising runs."""
     read = marks.parse(sealed(f"lrc1;{offset};{runs};"), offset)
 
-    assert all(offset < first <= last for first, last in read.runs.runs)
+    assert all(offset <= first <= last for first, last in read.runs.runs)
     assert all(before[1] < after[0] for before, after in pairwise(read.runs.runs))
 
 
 @pytest.mark.parametrize("runs", ["0.1", "-1.5", "1.-1", "2.3,-5.9", "x.1", "1", "1.", ".1", "1.1,,"])
 def test_senseless_runs_skip_nothing(runs: str) -> None:
-    """A run at or below the offset, or one that runs backwards, makes all of them worthless."""
+    """A run that begins below the offset, or one that runs backwards, makes all of them worthless."""
     read = marks.parse(sealed(f"lrc1;7;{runs};{ORIGIN}"), 7)
 
     assert read == Marks(Runs(), ORIGIN)
