@@ -54,14 +54,23 @@ READS_PACKAGE_DATA: Final = {"core/schemas.py"}
 
 
 def tracked() -> list[str]:
-    """Return the project's files; those that git knows where there is a repository, else all of the tree."""
+    """Return the project's files: those that git tracks, or all of the tree where git has no say."""
     git = shutil.which("git")
     if git and (ROOT / ".git").exists():
-        listed = subprocess.run(
-            [git, "-C", str(ROOT), "ls-files", "-z"], capture_output=True, text=True, check=True
-        ).stdout.split("\0")
-        return [name for name in listed if name and (ROOT / name).is_file()]
-    made = {".venv", ".cache", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis"}
+        command = [git, "-C", str(ROOT), "ls-files", "-z"]
+        listed = subprocess.run(command, check=False, capture_output=True, text=True)
+        if listed.returncode == 0:
+            return [name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
+    made = {
+        ".git",
+        ".venv",
+        ".cache",
+        "__pycache__",
+        ".mypy_cache",
+        ".ruff_cache",
+        ".pytest_cache",
+        ".hypothesis",
+    }
     paths = (path.relative_to(ROOT) for path in ROOT.rglob("*") if path.is_file())
     return [path.as_posix() for path in paths if not made.intersection(path.parts)]
 
