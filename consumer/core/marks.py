@@ -56,8 +56,8 @@ class Marks:
 def write(offset: int, runs: Sequence[Run], origin: str) -> str:
     """Return the metadata for a commit of ``offset``.
 
-    ``runs`` are the settled offsets from there on. Runs that do not fit are left out: their records are sent again
-    after a handover, and the API counts them once.
+    ``runs`` are the settled offsets from there on. Runs that do not fit are left out: their records are sent
+    again after a handover, and the API counts them once.
     """
     if not runs and not origin:
         return ""

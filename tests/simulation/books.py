@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from enum import Enum, auto
 from http import HTTPStatus
 from typing import TypeAlias
 
@@ -11,18 +10,6 @@ from consumer.core.records import Partition
 from consumer.lab import bodies
 from tests.support.history import ExpectedCall, Produced
 from tests.support.ledger import canonical
-
-
-class Ending(Enum):
-    """How an assignment of a partition ended."""
-
-    CLEAN = auto()
-    """What was on the wire was awaited, and all that was finished is committed."""
-    OVERDUE = auto()
-    """The same, but the wait took all the time that there was."""
-    TORN = auto()
-    """Lost, crashed, or the last commit failed."""
-
 
 #: A record, by where it is.
 Place: TypeAlias = tuple[Partition, int]
@@ -77,22 +64,21 @@ class Books:
             self.excused += 1
 
     def left(
-        self, partition: Partition, committed: Committed, on_wire: Iterable[Place], ending: Ending
+        self, partition: Partition, committed: Committed, on_wire: Iterable[Place], *, clean: bool
     ) -> bool:
         """Note that a process has left a partition; return whether calls of it may overlap with later ones.
 
-        Excused are always refusals whose letter could not be written yet; unless the ending is clean, what
-        is on the wire (a call, and the letter that may follow); and after a torn one whatever is not in the
-        commit.
+        ``clean``: nothing was on the wire any more, and all that was finished was committed. Then only
+        refusals are excused whose letter could not be written yet. Else also whatever is not in the commit,
+        and what is still on the wire: a call, and the letter that may follow.
         """
         self.excused += sum(place[0] == partition for place in self.refused - self.acknowledged)
-        if ending is Ending.CLEAN:
+        if clean:
             return False
         in_the_air = sum(place[0] == partition for place in on_wire)
         self.excused += 2 * in_the_air
-        if ending is Ending.TORN:
-            start, metadata = committed
-            passed_over = marks.parse(metadata, start).runs
-            for where, offset in (*self.answered, *self.letters):
-                self.excused += where == partition and offset >= start and offset not in passed_over
+        start, metadata = committed
+        passed_over = marks.parse(metadata, start).runs
+        for where, offset in (*self.answered, *self.letters):
+            self.excused += where == partition and offset >= start and offset not in passed_over
         return in_the_air > 0

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 from consumer.core.offsets import Assigned, Position
 from consumer.core.records import Partition, Record
 from consumer.edges.kafka.source import COMMIT_SECONDS, HANDOVER_SECONDS, Listener, Positions
-from tests.simulation.books import Committed, Ending
+from tests.simulation.books import Committed
 from tests.simulation.world import Storm, World
 from tests.support.history import CommitSeen
 
@@ -86,9 +86,9 @@ class Message:
 
 
 class Leaving(Protocol):
-    """Hears that a member has left a partition, and how."""
+    """Hears that a member has left a partition, and whether that went as it should."""
 
-    def __call__(self, partition: Partition, ending: Ending) -> None:
+    def __call__(self, partition: Partition, *, clean: bool) -> None:
         """Note it, before anybody else can get the partition."""
 
 
@@ -105,6 +105,8 @@ class Member:
         self._wakeup: Final = asyncio.Event()
         self._positions: Final[dict[Partition, int]] = {}
         self._paused: Final[set[Partition]] = set()
+        # A batch of a slow member has records of an assignment and of the one after.
+        self._pace: Final = world.dice.choice((0.01, 0.01, 0.01, 2.0))
         self._last_epoch = 0
         self.epochs: Final[dict[Partition, int]] = {}
         self.expelled = False
@@ -193,7 +195,7 @@ class Member:
         """Be gone without a word."""
         self.gone = True
         for partition in sorted(self.epochs):
-            self._leaving(partition, Ending.TORN)
+            self._leaving(partition, clean=False)
         self._abandon()
 
     def _abandon(self) -> None:
@@ -207,7 +209,7 @@ class Member:
         records: list[Record] = []
         while len(records) < limit:
             if self._world.dice.random() < 0.1:
-                await self._world.pause(self._world.dice.choice((0.005, 0.005, 0.005, 0.5)))
+                await self._world.pause(self._pace)
             if self._messages:
                 await self._heed(self._messages.popleft())
                 continue
@@ -265,7 +267,7 @@ class Member:
         with suppress(TimeoutError):
             async with asyncio.timeout(self._drain_seconds + 1):
                 positions = await self._listener.release(partitions, self._drain_seconds)
-        ending = Ending.OVERDUE if self._world.now >= overdue else Ending.CLEAN
+        in_time = self._world.now < overdue
         await self._world.pause(0.01)
         stored = await self._store(positions, HANDOVER_SECONDS)
         await self._world.pause(0.01)
@@ -275,7 +277,7 @@ class Member:
         self._listener.forget(partitions, lost=False)
         for partition in partitions:
             committed = stored.get(partition) == positions.get(partition)
-            self._leaving(partition, ending if committed else Ending.TORN)
+            self._leaving(partition, clean=in_time and committed)
         self._group.free(partitions)
 
     def _lose(self) -> None:
@@ -283,7 +285,7 @@ class Member:
         self.epochs.clear()
         self._listener.forget(partitions, lost=True)
         for partition in partitions:
-            self._leaving(partition, Ending.TORN)
+            self._leaving(partition, clean=False)
         self.expelled = False
         self._group.free(partitions)
 

@@ -21,7 +21,7 @@ from consumer.flow.delivery import Delivery, Rules
 from consumer.flow.pipeline import Pipeline
 from consumer.flow.traffic import Traffic
 from consumer.lab.ledger import Ledger
-from tests.simulation.books import Books, Ending, Place
+from tests.simulation.books import Books, Place
 from tests.simulation.kafka import Broker, Group, Member
 from tests.simulation.outside import Api, Box, Letters, Line, Registry
 from tests.simulation.world import World
@@ -172,11 +172,11 @@ class Process:
             stopping.cancel()
             await asyncio.gather(working, stopping, return_exceptions=True)
 
-    def _left(self, partition: Partition, ending: Ending) -> None:
+    def _left(self, partition: Partition, *, clean: bool) -> None:
         outside = self._outside
-        outside.world.note(f"{self.name} has left {partition}, {ending.name.lower()}")
+        outside.world.note(f"{self.name} has left {partition}{'' if clean else ', not clean'}")
         committed = outside.broker.committed.get(partition, (0, ""))
-        if outside.books.left(partition, committed, self.wire, ending):
+        if outside.books.left(partition, committed, self.wire, clean=clean):
             outside.world.overlaps.append(outside.world.now)
 
     def _write(self, event: Event, **fields: Unpack[Fields]) -> None:
