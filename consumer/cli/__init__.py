@@ -15,7 +15,7 @@ import typer
 
 from consumer.cli.output import ExitCode, exit_code, tell
 from consumer.core.errors import ConsumerError
-from consumer.core.traces import trace_of
+from consumer.core.operations.traces import trace_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,14 +27,14 @@ def check(config: ConfigOption, output: OutputOption = Output.TEXT) -> None:
     """
     # Imported here, so that --help does not wait for the libraries.
     from consumer.cli.loading import load  # noqa: PLC0415
-    from consumer.core import setting_rules  # noqa: PLC0415
+    from consumer.core.settings import rules  # noqa: PLC0415
     from consumer.edges.server_key import ServerKey  # noqa: PLC0415
 
     warnings: Sequence[str] = ()
     error: ConsumerError | None = None
     try:
         settings = load(config, os.environ)
-        warnings = setting_rules.warnings(settings)
+        warnings = rules.warnings(settings)
         ServerKey(settings.linkrunner, os.environ)
     except (ConfigurationError, CredentialsError) as found:
         error = found

@@ -27,7 +27,7 @@ def show(
 ) -> None:
     """Show every key with the value that is in force; secrets are `***`."""
     from consumer.cli.loading import read  # noqa: PLC0415  # so that --help does not wait for the libraries
-    from consumer.core.effective import Shown, entries  # noqa: PLC0415  # the same
+    from consumer.core.settings.effective import Shown, entries  # noqa: PLC0415  # the same
 
     reading = read(config, os.environ)
     values = list(entries(reading.unwrap()))
@@ -59,7 +59,7 @@ def _yaml(values: Sequence[tuple[_Path, object]], origins: Mapping[_Path, str]) 
 @config.command(epilog="Example: linkrunner-consumer config schema > linkrunner-consumer.schema.json")
 def schema() -> None:
     """Write the JSON Schema of the configuration file, for editors that complete and check YAML."""
-    from consumer.core.settings import Settings  # noqa: PLC0415  # the same
+    from consumer.core.settings.tree import Settings  # noqa: PLC0415  # the same
 
     tree = Settings.model_json_schema(by_alias=True)
     write_json({"$schema": "https://json-schema.org/draft/2020-12/schema", **tree})

@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from consumer.core.configuration import Reading
-from consumer.core.documents import Finding, place
-from consumer.core.kafka_properties import Refusal, Role
-from consumer.core.properties import Properties
-from consumer.core.settings import Settings
+from consumer.core.settings.configuration import Reading
+from consumer.core.settings.documents import Finding, place
+from consumer.core.settings.kafka_properties import Refusal, Role
+from consumer.core.settings.properties import Properties
+from consumer.core.settings.tree import Settings
 from consumer.edges import configuration
 
 

@@ -7,7 +7,7 @@ from consumer.cli.output import Output, OutputOption, write_json
 
 def metrics(output: OutputOption = Output.TEXT) -> None:
     """List every metric of the service with its type, labels and meaning."""
-    from consumer.core.catalogue import CATALOGUE  # noqa: PLC0415  # so that --help does not wait for it
+    from consumer.core.operations.catalogue import CATALOGUE  # noqa: PLC0415  # so that --help does not wait for it
 
     if output is Output.JSON:
         write_json(

@@ -9,7 +9,7 @@ import typer
 
 from consumer.cli.loading import load
 from consumer.cli.output import ConfigOption
-from consumer.core.settings import Settings
+from consumer.core.settings.tree import Settings
 from consumer.edges.kafka.clients import is_shared
 from consumer.lab.publisher import Publisher
 from consumer.lab.registration import confluent_prefix

@@ -9,14 +9,14 @@
     ├── Unreadable              this record can never be decoded: dead letter
     └── Unavailable             we can't tell yet: hold the record and try again
 
-An answer of the API is never an exception: it is a value (``consumer.core.verdicts``).
+An answer of the API is never an exception: it is a value (``consumer.core.api.verdicts``).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from consumer.core.intents import DeadLetterReason
+from consumer.core.meaning.intents import DeadLetterReason
 
 
 class ConsumerError(Exception):

@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from consumer.core.intents import Action, DeadLetterReason
+from consumer.core.meaning.intents import Action, DeadLetterReason
 from consumer.core.records import Header, Record
 
 #: Characters of ``linkrunner.detail``: a sentence, not a dump.

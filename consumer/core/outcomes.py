@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from consumer.core.intents import Action
+from consumer.core.meaning.intents import Action
 
 #: ``reason`` of a record whose outcome needs none: it was delivered, or there was nothing to remove.
 NO_REASON: Final = "none"

@@ -5,15 +5,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from consumer.core import configuration, documents, environment
-from consumer.core.codec import Codec
-from consumer.core.configuration import Reading
-from consumer.core.documents import Finding, Node, Source
+from consumer.core.avro.codec import Codec
+from consumer.core.avro.inspection import WriterSchema
+from consumer.core.avro.schemas import payment_event
 from consumer.core.errors import ConfigurationError, Unreadable
-from consumer.core.inspection import WriterSchema
-from consumer.core.kafka_properties import Role
-from consumer.core.schemas import payment_event
-from consumer.core.settings import Settings
+from consumer.core.settings import configuration, documents, environment
+from consumer.core.settings.configuration import Reading
+from consumer.core.settings.documents import Finding, Node, Source
+from consumer.core.settings.kafka_properties import Role
+from consumer.core.settings.tree import Settings
 
 _CURE: Final = "check the path and who may read it"
 

@@ -1,8 +1,8 @@
 """The log: lines of JSON on standard output, or coloured text on a terminal.
 
 Standard output, because the service's log is its output and a container's runtime collects it there. What a
-line may say is in ``consumer.core.logbook``; this module lets nothing else through, makes control characters
-visible, leaves repeats out, and never waits for whoever reads the lines.
+line may say is in ``consumer.core.operations.logbook``; this module lets nothing else through, makes control
+characters visible, leaves repeats out, and never waits for whoever reads the lines.
 """
 
 import json
@@ -20,8 +20,8 @@ from typing import Final, Literal, Self, TypeAlias, Unpack
 
 import structlog
 
-from consumer.core.logbook import ADDED_FIELDS, DISTINCT_BY, FIELDS, Event, Fields, Level, Repeats
-from consumer.core.traces import trace_of
+from consumer.core.operations.logbook import ADDED_FIELDS, DISTINCT_BY, FIELDS, Event, Fields, Level, Repeats
+from consumer.core.operations.traces import trace_of
 
 #: Longer texts are cut: nothing that we say on purpose is that long.
 MAX_TEXT: Final = 1000

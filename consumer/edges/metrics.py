@@ -23,13 +23,13 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.openmetrics import exposition as openmetrics
 
 from consumer import __version__
-from consumer.core.catalogue import CATALOGUE, MetricSpec, MetricType
-from consumer.core.ecommerce import Rule
-from consumer.core.intents import Action
-from consumer.core.negotiation import preferred
+from consumer.core.api.verdicts import FaultKind, HoldCause
+from consumer.core.meaning.ecommerce import Rule
+from consumer.core.meaning.intents import Action
+from consumer.core.operations.catalogue import CATALOGUE, MetricSpec, MetricType
+from consumer.core.operations.negotiation import preferred
 from consumer.core.outcomes import CommitResult, RebalanceEvent, Settled
 from consumer.core.records import Partition
-from consumer.core.verdicts import FaultKind, HoldCause
 
 _PLAIN: Final = "text/plain"
 _OPENMETRICS: Final = "application/openmetrics-text"

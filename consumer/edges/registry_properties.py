@@ -5,8 +5,8 @@ from typing import Final
 
 from confluent_kafka.schema_registry import SchemaRegistryClient
 
-from consumer.core.kafka_properties import Refusal, for_registry
-from consumer.core.properties import Properties
+from consumer.core.settings.kafka_properties import Refusal, for_registry
+from consumer.core.settings.properties import Properties
 
 _UNKNOWN: Final = "Unrecognized properties: "
 #: Some address: the client asks for one, and nothing is sent there.

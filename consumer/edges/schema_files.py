@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from consumer.core.inspection import MAX_SCHEMA_BYTES, WriterSchema
+from consumer.core.avro.inspection import MAX_SCHEMA_BYTES, WriterSchema
 
 
 def read_schema(path: Path) -> WriterSchema:

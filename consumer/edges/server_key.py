@@ -8,9 +8,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from consumer.core.environment import FILE_SUFFIX, SERVER_KEY
 from consumer.core.errors import CredentialsError
-from consumer.core.settings import DEFAULT_SERVER_KEY_FILE, LinkrunnerSettings
+from consumer.core.settings.environment import FILE_SUFFIX, SERVER_KEY
+from consumer.core.settings.tree import DEFAULT_SERVER_KEY_FILE, LinkrunnerSettings
 
 #: Seconds between two looks at the file.
 LOOK_SECONDS: Final = 1.0

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol, assert_never
 
-from consumer.core import schemas
-from consumer.core.codec import Codec, SchemaLibrary
+from consumer.core.avro import schemas
+from consumer.core.avro.codec import Codec, SchemaLibrary
+from consumer.core.avro.framing import ByFingerprint, ByGuid, ById, Framed, Raw, WireFormat, frame
+from consumer.core.avro.inspection import WriterSchema
 from consumer.core.errors import ConfigurationError, Mistake, Unavailable, Unreadable
-from consumer.core.framing import ByFingerprint, ByGuid, ById, Framed, Raw, WireFormat, frame
-from consumer.core.inspection import WriterSchema
 from consumer.core.records import Record
-from consumer.core.settings import DecodingSettings, Settings
+from consumer.core.settings.tree import DecodingSettings, Settings
 from consumer.edges.registry import Registry, RegistryHealth
 from consumer.edges.schema_files import read_schema
 

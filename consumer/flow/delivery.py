@@ -13,18 +13,28 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Protocol, TypeAlias, TypedDict, assert_never
 
-from consumer.core import calls, letters, verdicts
-from consumer.core.calls import Planned, PlanRules
-from consumer.core.ecommerce import Rule
+from consumer.core import letters
+from consumer.core.api import calls, verdicts
+from consumer.core.api.calls import Planned, PlanRules
+from consumer.core.api.gates import Gate, Pass
+from consumer.core.api.verdicts import (
+    Again,
+    Answer,
+    Delivered,
+    Fault,
+    Hold,
+    HoldCause,
+    NothingToRemove,
+    Refused,
+)
 from consumer.core.errors import Unavailable, Unreadable
-from consumer.core.gates import Gate, Pass
-from consumer.core.intents import DeadLetterReason, Reject, Skip
 from consumer.core.letters import Letter, Sender, Stage
-from consumer.core.lifecycle import LifecyclePolicy, interpret
-from consumer.core.logbook import Event, Log
+from consumer.core.meaning.ecommerce import Rule
+from consumer.core.meaning.intents import DeadLetterReason, Reject, Skip
+from consumer.core.meaning.lifecycle import LifecyclePolicy, interpret
+from consumer.core.operations.logbook import Event, Log
 from consumer.core.outcomes import Outcome, Settled
 from consumer.core.records import Header, Record
-from consumer.core.verdicts import Again, Answer, Delivered, Fault, Hold, HoldCause, NothingToRemove, Refused
 from consumer.edges.metrics import Metrics
 
 #: Seconds that a record waits where another one is already finding out whether dead letters work again.

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Collection
 from typing import Final, Protocol
 
-from consumer.core.lanes import Ticket
+from consumer.core.partitions.lanes import Ticket
 from consumer.core.records import Partition
 from consumer.flow.delivery import Step, Stopped, Story
 

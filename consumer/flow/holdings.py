@@ -3,9 +3,9 @@
 from collections.abc import Callable, Collection
 from typing import Final
 
-from consumer.core.cures import ADVICE
-from consumer.core.logbook import Event, Log
-from consumer.core.verdicts import HoldCause
+from consumer.core.api.verdicts import HoldCause
+from consumer.core.operations.cures import ADVICE
+from consumer.core.operations.logbook import Event, Log
 
 
 class Holdings:

@@ -12,15 +12,15 @@ from collections.abc import Collection, Sequence
 from functools import partial
 from typing import Final, Protocol, assert_never
 
-from consumer.core.gates import Pass
-from consumer.core.intake import Held, Intake
-from consumer.core.lanes import Lanes, Ordering, Ticket
-from consumer.core.logbook import Event, Log
-from consumer.core.offsets import Assigned, Offsets
+from consumer.core.api.gates import Pass
+from consumer.core.api.verdicts import HoldCause
+from consumer.core.operations.logbook import Event, Log
+from consumer.core.operations.traces import trace_of
 from consumer.core.outcomes import CommitResult, Outcome, RebalanceEvent, Settled
+from consumer.core.partitions.intake import Held, Intake
+from consumer.core.partitions.lanes import Lanes, Ordering, Ticket
+from consumer.core.partitions.offsets import Assigned, Offsets
 from consumer.core.records import Partition, Record
-from consumer.core.traces import trace_of
-from consumer.core.verdicts import HoldCause
 from consumer.edges.kafka.source import Positions
 from consumer.edges.metrics import Metrics
 from consumer.flow.delivery import Delivery, Step, Stopped, Story, Wait, where

@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol, Unpack
 
 from consumer import __version__
-from consumer.core.cures import ADVICE, NOT_READY
-from consumer.core.logbook import Event, Fields, Level, Log
+from consumer.core.api.verdicts import HoldCause
+from consumer.core.operations.cures import ADVICE, NOT_READY
+from consumer.core.operations.logbook import Event, Fields, Level, Log
+from consumer.core.operations.status import Health, HoldStatus, LastError, PartitionStatus, Status
 from consumer.core.records import Partition
-from consumer.core.status import Health, HoldStatus, LastError, PartitionStatus, Status
-from consumer.core.verdicts import HoldCause
 from consumer.edges.kafka.statistics import Ends
 from consumer.edges.metrics import Gauges
 from consumer.flow.pipeline import Pipeline

@@ -21,18 +21,18 @@ from typing import Final
 from prometheus_client import CollectorRegistry
 
 from consumer import __version__
-from consumer.core.calls import PlanRules
-from consumer.core.effective import effective
+from consumer.core.api.calls import PlanRules
+from consumer.core.api.pacing import Pacer
 from consumer.core.errors import ConsumerError, DependencyError, Unavailable
-from consumer.core.lanes import Ordering
 from consumer.core.letters import Sender
-from consumer.core.lifecycle import LifecyclePolicy, Status
-from consumer.core.logbook import Event, Log
-from consumer.core.pacing import Pacer
-from consumer.core.setting_rules import warnings
-from consumer.core.settings import Settings
-from consumer.core.starts import StartFrom
-from consumer.core.traces import trace_of
+from consumer.core.meaning.lifecycle import LifecyclePolicy, Status
+from consumer.core.operations.logbook import Event, Log
+from consumer.core.operations.traces import trace_of
+from consumer.core.partitions.lanes import Ordering
+from consumer.core.partitions.starts import StartFrom
+from consumer.core.settings.effective import effective
+from consumer.core.settings.rules import warnings
+from consumer.core.settings.tree import Settings
 from consumer.edges.kafka.clients import consumer_config, producer_config
 from consumer.edges.kafka.dead_letters import DeadLetters, creating
 from consumer.edges.kafka.source import Source

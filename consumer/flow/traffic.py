@@ -8,10 +8,10 @@ import time
 from collections.abc import Callable
 from typing import Final, assert_never
 
-from consumer.core.gates import Doubt, Gate
-from consumer.core.logbook import Event, Log
-from consumer.core.pacing import Pacer
-from consumer.core.verdicts import Again, Delivered, Hold, HoldCause, NothingToRemove, Refused, Verdict
+from consumer.core.api.gates import Doubt, Gate
+from consumer.core.api.pacing import Pacer
+from consumer.core.api.verdicts import Again, Delivered, Hold, HoldCause, NothingToRemove, Refused, Verdict
+from consumer.core.operations.logbook import Event, Log
 from consumer.edges.metrics import Metrics
 
 

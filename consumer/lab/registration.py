@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient, SchemaRegistryError
 
-from consumer.core import schemas
+from consumer.core.avro import schemas
 from consumer.core.errors import DependencyError
-from consumer.core.kafka_properties import for_registry
+from consumer.core.settings.kafka_properties import for_registry
 
 
 def confluent_prefix(url: str, properties: Mapping[str, str], topic: str) -> bytes:

@@ -15,7 +15,7 @@ import fastavro
 from fastavro.schema import fingerprint, to_parsing_canonical_form
 from fastavro.types import Schema as AvroSchema
 
-from consumer.core import schemas
+from consumer.core.avro import schemas
 from consumer.lab.scenes import events
 from consumer.lab.story import BEGINNING, Event
 

@@ -7,14 +7,20 @@ from typing import Final
 from pydantic import TypeAdapter
 from pydantic.fields import FieldInfo
 
-from consumer.core.environment import variable_name
-from consumer.core.kafka_properties import BROKER_DECIDES, COMMON_RULES, CONSUMER_RULES, PRODUCER_RULES, Rule
-from consumer.core.setting_keys import KEYS, SECTIONS, Path
+from consumer.core.settings.environment import variable_name
+from consumer.core.settings.kafka_properties import (
+    BROKER_DECIDES,
+    COMMON_RULES,
+    CONSUMER_RULES,
+    PRODUCER_RULES,
+    Rule,
+)
+from consumer.core.settings.keys import KEYS, SECTIONS, Path
 from docs.pages.markdown import code, table
 
 _HEAD: Final = """# Configuration
 
-<!-- Generated from consumer/core/settings.py by `make docs`. -->
+<!-- Generated from consumer/core/settings/tree.py by `make docs`. -->
 
 One YAML file, named by `--config`; [an example](linkrunner-consumer.example.yaml). Two keys have no default
 that would be right: where Kafka is and what is read (`kafka.bootstrap_servers`, `kafka.topics`), and which

@@ -1,11 +1,11 @@
 """``docs/logs.md``, from the list of events."""
 
-from consumer.core.logbook import ADDED_FIELDS, DISTINCT_BY, FIELDS, MAX_REPEATS, Event
+from consumer.core.operations.logbook import ADDED_FIELDS, DISTINCT_BY, FIELDS, MAX_REPEATS, Event
 from docs.pages.markdown import code, table
 
 _HEAD = f"""# Logs
 
-<!-- Generated from consumer/core/logbook.py by `make docs`. -->
+<!-- Generated from consumer/core/operations/logbook.py by `make docs`. -->
 
 The service logs to standard output, one line for each event: JSON, or coloured text where standard output is
 a terminal (`log.format`). `log.level` sets the least level that is written.

@@ -1,11 +1,11 @@
 """``docs/metrics.md``, from the catalogue."""
 
-from consumer.core.catalogue import CATALOGUE, Label, MetricSpec
+from consumer.core.operations.catalogue import CATALOGUE, Label, MetricSpec
 from docs.pages.markdown import code, table
 
 _HEAD = """# Metrics
 
-<!-- Generated from consumer/core/catalogue.py by `make docs`. -->
+<!-- Generated from consumer/core/operations/catalogue.py by `make docs`. -->
 
 `GET /metrics` gives them in the Prometheus text format, or in OpenMetrics where the `Accept` header prefers
 it. Beside them are the usual `process_*` metrics: memory, processor time, open files.

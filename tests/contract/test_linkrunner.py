@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from consumer.core.verdicts import Answer, Fault, FaultKind, Response
+from consumer.core.api.verdicts import Answer, Fault, FaultKind, Response
 from consumer.edges.linkrunner import Linkrunner
 from consumer.edges.linkrunner.client import BODY_LIMIT
 from tests.support.raw_server import Behaviour, RawServer, answering

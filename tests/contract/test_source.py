@@ -9,11 +9,11 @@ from confluent_kafka import Consumer, TopicPartition, cimpl
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewPartitions
 
-from consumer.core import marks
 from consumer.core.errors import ConfigurationError, DependencyError
-from consumer.core.offsets import Position
+from consumer.core.partitions import marks
+from consumer.core.partitions.offsets import Position
+from consumer.core.partitions.starts import StartFrom, origin
 from consumer.core.records import Partition
-from consumer.core.starts import StartFrom, origin
 from tests.support.broker import Kafka, Kind
 from tests.support.member import Member
 from tests.support.rig import reached
@@ -63,7 +63,7 @@ def delete_before(kafka: Kafka, partition: Partition, offset: int) -> None:
 def test_records_come_byte_for_byte(kafka: Kafka, topics: Topics) -> None:
     """Keys, values, headers, nulls, timestamps and coordinates, all of one epoch."""
     topic = topics.create(topics.name("bytes"))
-    produced = topics.produce(
+    topics.produce(
         topic,
         [
             Outgoing(b"\x00\xff", b"\xff\x00", 0, (("h", b"\x01"), ("h", None), ("", b""))),
@@ -75,7 +75,7 @@ def test_records_come_byte_for_byte(kafka: Kafka, topics: Topics) -> None:
     async def scene() -> None:
         async with Member(kafka, topics.name("group"), topic).running() as member:
             await member.has(3)
-            for record, there in zip(member.records, produced, strict=True):
+            for record, there in zip(member.records, topics.read(topic), strict=True):
                 assert (record.partition, record.offset) == (there.partition, there.offset)
                 assert (record.key, record.value, record.headers) == (there.key, there.value, there.headers)
                 assert record.timestamp_ms == there.timestamp_ms

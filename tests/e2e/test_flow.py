@@ -2,7 +2,7 @@
 
 import pytest
 
-from consumer.core import schemas
+from consumer.core.avro import schemas
 from consumer.core.records import Partition
 from consumer.lab.samples import Encoder, Sample, samples
 from tests.e2e.conftest import NewStage

@@ -2,7 +2,7 @@
 
 import pytest
 
-from consumer.core import schemas
+from consumer.core.avro import schemas
 from consumer.lab.samples import Encoder
 from tests.e2e.conftest import NewStage
 from tests.support.forwarder import Forwarder

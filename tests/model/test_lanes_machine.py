@@ -5,9 +5,9 @@ from collections import defaultdict, deque
 from hypothesis import settings, strategies
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from consumer.core.lanes import Lanes, Ticket
+from consumer.core.api.verdicts import HoldCause
+from consumer.core.partitions.lanes import Lanes, Ticket
 from consumer.core.records import Partition, Record
-from consumer.core.verdicts import HoldCause
 
 PARTITIONS = [Partition("payments", number) for number in range(3)]
 KEYS = [b"a", b"b", None]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from hypothesis import settings, strategies
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from consumer.core.offsets import Assigned, Offsets, Position
+from consumer.core.partitions.offsets import Assigned, Offsets, Position
 from consumer.core.records import Partition, Record
 
 HERE = Partition("payments", 0)

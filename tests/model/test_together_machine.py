@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from hypothesis import settings, strategies
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from consumer.core import marks
-from consumer.core.lanes import Lanes, Ticket
-from consumer.core.offsets import Assigned, Offsets, Position
+from consumer.core.partitions import marks
+from consumer.core.partitions.lanes import Lanes, Ticket
+from consumer.core.partitions.offsets import Assigned, Offsets, Position
 from consumer.core.records import Partition, Record
 
 PARTITIONS = [Partition("payments", number) for number in range(2)]

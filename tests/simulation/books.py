@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TypeAlias
 
-from consumer.core import marks
+from consumer.core.partitions import marks
 from consumer.core.records import Partition
 from consumer.lab import bodies
 from tests.support.history import ExpectedCall, Produced

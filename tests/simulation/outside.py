@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Final, Protocol
 
-from consumer.core import schemas
-from consumer.core.codec import Codec
+from consumer.core.api.verdicts import Answer, Fault, FaultKind, Response
+from consumer.core.avro import schemas
+from consumer.core.avro.codec import Codec
+from consumer.core.avro.framing import WireFormat
 from consumer.core.errors import Unavailable
-from consumer.core.framing import WireFormat
 from consumer.core.records import Header, Partition, Record
-from consumer.core.verdicts import Answer, Fault, FaultKind, Response
 from consumer.flow.decoding import Decoder, SchemaFiles
 from consumer.lab import bodies
 from consumer.lab.ledger import Journal, Ledger, Outcome

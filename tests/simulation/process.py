@@ -8,13 +8,13 @@ from typing import Final, Unpack
 
 from prometheus_client import CollectorRegistry
 
-from consumer.core.calls import PlanRules
-from consumer.core.intake import Bounds, Intake
-from consumer.core.lanes import Ordering
+from consumer.core.api.calls import PlanRules
+from consumer.core.api.pacing import Pacer
 from consumer.core.letters import Sender
-from consumer.core.lifecycle import LifecyclePolicy
-from consumer.core.logbook import Event, Fields
-from consumer.core.pacing import Pacer
+from consumer.core.meaning.lifecycle import LifecyclePolicy
+from consumer.core.operations.logbook import Event, Fields
+from consumer.core.partitions.intake import Bounds, Intake
+from consumer.core.partitions.lanes import Ordering
 from consumer.core.records import Partition
 from consumer.edges.metrics import Metrics
 from consumer.flow.delivery import Delivery, Rules
@@ -85,6 +85,7 @@ class Process:
         self.defects: Final[list[str]] = []
         self.dead = False
         self.stopping = False
+        self._drained = True
         self._outside: Final = outside
         self._setup: Final = setup
         self._stop: Final = asyncio.Event()
@@ -164,7 +165,7 @@ class Process:
         try:
             await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if not working.done():
-                await self.pipeline.drain(self._setup.drain_seconds)
+                self._drained = await self.pipeline.drain(self._setup.drain_seconds)
             await working
             await self._member.close()
         finally:
@@ -174,6 +175,7 @@ class Process:
 
     def _left(self, partition: Partition, *, clean: bool) -> None:
         outside = self._outside
+        clean = clean and self._drained
         outside.world.note(f"{self.name} has left {partition}{'' if clean else ', not clean'}")
         committed = outside.broker.committed.get(partition, (0, ""))
         if outside.books.left(partition, committed, self.wire, clean=clean):

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Final
 from zlib import crc32
 
-from consumer.core.lanes import Ordering
+from consumer.core.partitions.lanes import Ordering
 from consumer.core.records import Partition
 from consumer.lab.samples import Encoder, Sample, samples
 from tests.simulation.books import Books

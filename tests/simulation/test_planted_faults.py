@@ -7,11 +7,11 @@ from typing import Final
 
 import pytest
 
-from consumer.core import marks
-from consumer.core.lanes import Lanes
-from consumer.core.offsets import Offsets, Position
+from consumer.core.api.verdicts import Answer
+from consumer.core.partitions import marks
+from consumer.core.partitions.lanes import Lanes
+from consumer.core.partitions.offsets import Offsets, Position
 from consumer.core.records import Partition, Record
-from consumer.core.verdicts import Answer
 from consumer.edges.kafka.source import Positions
 from consumer.flow.delivery import Story
 from consumer.flow.pipeline import Pipeline

@@ -15,7 +15,7 @@ from typing import Final
 
 import pytest
 
-from consumer.core.logbook import Event
+from consumer.core.operations.logbook import Event
 from tests.simulation.run import Run, simulate
 
 RUNS: Final = int(os.environ.get("SIMULATION_RUNS", "300"))

@@ -7,8 +7,8 @@ from typing import Any
 
 from fastavro import parse_schema, schemaless_writer
 
-from consumer.core import schemas
-from consumer.core.inspection import WriterSchema
+from consumer.core.avro import schemas
+from consumer.core.avro.inspection import WriterSchema
 
 #: A schema as JSON; tests change it freely.
 Draft = dict[str, Any]

@@ -7,11 +7,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Unpack
 
+from consumer.core.api.verdicts import Answer, Response
 from consumer.core.errors import Unavailable
-from consumer.core.logbook import Event, Fields
-from consumer.core.offsets import Assigned, Position
+from consumer.core.operations.logbook import Event, Fields
+from consumer.core.partitions.offsets import Assigned, Position
 from consumer.core.records import Header, Partition, Record
-from consumer.core.verdicts import Answer, Response
 from consumer.edges.kafka.source import Listener, Positions
 from tests.support.events import payment_event
 

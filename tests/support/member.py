@@ -5,9 +5,9 @@ import logging
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 
-from consumer.core.offsets import Assigned, Offsets
+from consumer.core.partitions.offsets import Assigned, Offsets
+from consumer.core.partitions.starts import StartFrom
 from consumer.core.records import Partition, Record
-from consumer.core.starts import StartFrom
 from consumer.edges.kafka.clients import consumer_config
 from consumer.edges.kafka.source import Positions, Source
 from tests.support.broker import Kafka

@@ -8,12 +8,12 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry
 
-from consumer.core.calls import PlanRules
-from consumer.core.catalogue import PREFIX
-from consumer.core.lanes import Ordering
+from consumer.core.api.calls import PlanRules
+from consumer.core.api.pacing import Pacer
 from consumer.core.letters import Sender
-from consumer.core.lifecycle import LifecyclePolicy
-from consumer.core.pacing import Pacer
+from consumer.core.meaning.lifecycle import LifecyclePolicy
+from consumer.core.operations.catalogue import PREFIX
+from consumer.core.partitions.lanes import Ordering
 from consumer.core.records import Partition
 from consumer.edges.metrics import Metrics
 from consumer.flow.delivery import Delivery, Rules

@@ -12,10 +12,10 @@ import fastavro
 import pytest
 import yaml
 
-from consumer.core.calls import Planned, PlanRules, path, plan
-from consumer.core.ecommerce import Rule
-from consumer.core.intents import Capture, Intent, Reject, Remove, Skip
-from consumer.core.lifecycle import Kind, LifecyclePolicy, Status, interpret
+from consumer.core.api.calls import Planned, PlanRules, path, plan
+from consumer.core.meaning.ecommerce import Rule
+from consumer.core.meaning.intents import Capture, Intent, Reject, Remove, Skip
+from consumer.core.meaning.lifecycle import Kind, LifecyclePolicy, Status, interpret
 from tests.support.events import Event, payment_event
 
 Row: TypeAlias = tuple[str, ...]

@@ -9,7 +9,7 @@ import pytest
 from consumer.cli import COMMANDS
 from consumer.cli.loading import load
 from consumer.cli.output import ExitCode
-from consumer.core.catalogue import CATALOGUE
+from consumer.core.operations.catalogue import CATALOGUE
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 README: Final = (ROOT / "README.md").read_text("utf-8")

@@ -50,7 +50,7 @@ MAY_START: Final = {"source", "dead_letters", "pipeline", "service"}
 
 #: What reads the clock or a file: not in the core. The bundled schemas, as package data, are the exception.
 IMPURE: Final = {"now", "utcnow", "today", "open", "read_text", "read_bytes", "write_text", "getenv"}
-READS_PACKAGE_DATA: Final = {"core/schemas.py"}
+READS_PACKAGE_DATA: Final = {"core/avro/schemas.py"}
 
 
 def tracked() -> list[str]:

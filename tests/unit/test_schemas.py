@@ -13,11 +13,11 @@ from avro.schema import parse
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer.core import schemas
-from consumer.core.codec import Codec, fingerprint
-from consumer.core.inspection import WriterSchema, inspect
-from consumer.core.intents import Capture, Intent, Reject, Remove, Skip
-from consumer.core.lifecycle import LifecyclePolicy, interpret
+from consumer.core.avro import schemas
+from consumer.core.avro.codec import Codec, fingerprint
+from consumer.core.avro.inspection import WriterSchema, inspect
+from consumer.core.meaning.intents import Capture, Intent, Reject, Remove, Skip
+from consumer.core.meaning.lifecycle import LifecyclePolicy, interpret
 from tests.support.avro import Draft, add, canonical, encode, field, fields_of, types_of
 from tests.support.events import ANY_EVENT, Event
 

@@ -6,8 +6,8 @@ from typing import Final
 
 from confluent_kafka import Consumer, KafkaException, Producer
 
-from consumer.core.kafka_properties import Refusal
-from consumer.core.properties import MASK, Properties
+from consumer.core.settings.kafka_properties import Refusal
+from consumer.core.settings.properties import MASK, Properties
 from consumer.edges.kafka.clients import Config, consumer_config, is_shared, producer_config
 
 #: How librdkafka names the property that it does not take.

@@ -1,7 +1,7 @@
 """How our Kafka clients are configured: what the promises need, and what users may add.
 
-What users may not set is refused with a reason by ``consumer.core.kafka_properties``, so the values here that
-carry a promise can't be overridden.
+What users may not set is refused with a reason by ``consumer.core.settings.kafka_properties``, so the values
+here that carry a promise can't be overridden.
 """
 
 from collections.abc import Mapping

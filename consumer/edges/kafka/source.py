@@ -29,9 +29,9 @@ import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from consumer.core.errors import ConsumerError, DependencyError
-from consumer.core.offsets import Assigned, Position
+from consumer.core.partitions.offsets import Assigned, Position
+from consumer.core.partitions.starts import StartFrom
 from consumer.core.records import Header, Partition, Record
-from consumer.core.starts import StartFrom
 from consumer.edges.kafka import statistics
 from consumer.edges.kafka.clients import Config
 from consumer.edges.kafka.starting import READ_SECONDS, Starting

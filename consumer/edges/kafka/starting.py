@@ -10,10 +10,10 @@ from typing import Final
 
 from confluent_kafka import OFFSET_INVALID, Consumer, KafkaException, TopicPartition
 
-from consumer.core import marks, starts
 from consumer.core.errors import ConfigurationError, Mistake
+from consumer.core.partitions import marks, starts
+from consumer.core.partitions.starts import StartFrom
 from consumer.core.records import Partition
-from consumer.core.starts import StartFrom
 
 #: Seconds that one question to the brokers may take.
 READ_SECONDS: Final = 5.0

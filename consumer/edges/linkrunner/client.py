@@ -6,7 +6,7 @@ from typing import Final
 
 import httpx
 
-from consumer.core.verdicts import Answer, Fault, FaultKind, Response
+from consumer.core.api.verdicts import Answer, Fault, FaultKind, Response
 from consumer.edges.linkrunner.transport import AiohttpTransport
 
 #: Bytes of an answer that are looked at; the rest is left unread and the connection closed.

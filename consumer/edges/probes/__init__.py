@@ -7,8 +7,8 @@ import msgspec
 from aiohttp import web
 
 from consumer.core.errors import ConfigurationError, Mistake
-from consumer.core.negotiation import preferred
-from consumer.core.status import Health, Status
+from consumer.core.operations.negotiation import preferred
+from consumer.core.operations.status import Health, Status
 from consumer.edges.probes.page import page
 
 _JSON: Final = "application/json"

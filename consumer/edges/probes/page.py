@@ -5,7 +5,7 @@ from datetime import datetime
 from html import escape
 from typing import Final
 
-from consumer.core.status import HoldStatus, LastError, PartitionStatus, Status
+from consumer.core.operations.status import HoldStatus, LastError, PartitionStatus, Status
 
 _STYLE: Final = """
 :root { color-scheme: light dark; --line: #d9dee5; --soft: #5b6673; --card: #f6f8fa; --ok: #17703a;

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias, TypeVar
 
+from consumer.core.avro.inspection import WriterSchema
 from consumer.core.errors import ConfigurationError, Mistake, Unavailable, Unreadable
-from consumer.core.inspection import WriterSchema
-from consumer.core.intents import DeadLetterReason
-from consumer.core.settings import SchemaRegistrySettings
+from consumer.core.meaning.intents import DeadLetterReason
+from consumer.core.settings.tree import SchemaRegistrySettings
 
 #: Seconds over which the registry must say again and again that it has no such schema, before that is
 #: believed: a schema may be registered a moment after its first record, or not have reached every replica.

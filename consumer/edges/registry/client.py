@@ -15,10 +15,10 @@ from confluent_kafka.schema_registry import AsyncSchemaRegistryClient, Schema, S
 from confluent_kafka.schema_registry.common._httpx_compat import httpx
 from confluent_kafka.schema_registry.error import OAuthTokenError, SchemaRegistryError
 
+from consumer.core.avro.inspection import WriterSchema
 from consumer.core.errors import Unavailable, Unreadable
-from consumer.core.inspection import WriterSchema
-from consumer.core.intents import DeadLetterReason
-from consumer.core.kafka_properties import for_registry
+from consumer.core.meaning.intents import DeadLetterReason
+from consumer.core.settings.kafka_properties import for_registry
 from consumer.edges.registry import NoSuchSchema, SchemaKey
 
 T = TypeVar("T")

@@ -10,9 +10,9 @@ from typer.testing import CliRunner, Result
 
 from consumer.cli import COMMANDS, application
 from consumer.cli.loading import load
-from consumer.core.catalogue import CATALOGUE
 from consumer.core.errors import ConfigurationError
-from consumer.core.setting_keys import KEYS
+from consumer.core.operations.catalogue import CATALOGUE
+from consumer.core.settings.keys import KEYS
 
 LEAST: Final = "kafka: {bootstrap_servers: 'a:9092', topics: [payments]}\ncurrency: {accept: [INR]}\n"
 KEY: Final = {"LINKRUNNER_SERVER_KEY": "canary-key"}

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer.core.intents import Action, DeadLetterReason
 from consumer.core.letters import DETAIL_LIMIT, Letter, Sender, Stage, headers
+from consumer.core.meaning.intents import Action, DeadLetterReason
 from consumer.core.records import Header, Partition, Record
 
 RECORD = Record(Partition("payments", 3), 42, 1, b"k", b"v", (("trace", b"\xff\x00"), ("trace", None)))

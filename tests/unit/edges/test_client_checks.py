@@ -4,8 +4,8 @@ from typing import Final
 
 import pytest
 
-from consumer.core.kafka_properties import Refusal
-from consumer.core.properties import Properties
+from consumer.core.settings.kafka_properties import Refusal
+from consumer.core.settings.properties import Properties
 from consumer.edges.kafka.checks import refused_by_consumer, refused_by_producer
 from consumer.edges.registry_properties import refused_by_registry_client
 

@@ -6,9 +6,9 @@ from typing import Final
 
 import pytest
 
+from consumer.core.avro.schemas import payment_event, user_erasure
 from consumer.core.errors import ConfigurationError, Mistake
-from consumer.core.schemas import payment_event, user_erasure
-from consumer.core.settings import Settings
+from consumer.core.settings.tree import Settings
 from consumer.edges.configuration import load, read
 
 LEAST: Final = "kafka: {bootstrap_servers: 'a:9092', topics: [payments]}\ncurrency: {accept: [INR]}\n"

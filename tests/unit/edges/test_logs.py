@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from consumer.core.logbook import MAX_REPEATS, REPEAT_SECONDS, Event, Log
+from consumer.core.operations.logbook import MAX_REPEATS, REPEAT_SECONDS, Event, Log
 from consumer.edges.logs import CLOSE_SECONDS, MAX_BACKLOG, MAX_TEXT, Logs, printable
 
 Level: TypeAlias = Literal["debug", "info", "warning", "error"]

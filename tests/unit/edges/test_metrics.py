@@ -9,12 +9,12 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from consumer import __version__
-from consumer.core.catalogue import CATALOGUE, PREFIX, MetricType
-from consumer.core.ecommerce import Rule
-from consumer.core.intents import Action, DeadLetterReason, SkipReason
+from consumer.core.api.verdicts import FaultKind, HoldCause
+from consumer.core.meaning.ecommerce import Rule
+from consumer.core.meaning.intents import Action, DeadLetterReason, SkipReason
+from consumer.core.operations.catalogue import CATALOGUE, PREFIX, MetricType
 from consumer.core.outcomes import CommitResult, Outcome, RebalanceEvent, Settled
 from consumer.core.records import Partition
-from consumer.core.verdicts import FaultKind, HoldCause
 from consumer.edges.metrics import Gauges, Metrics
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.1"

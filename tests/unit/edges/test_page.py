@@ -6,8 +6,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from consumer.core.status import Health, HoldStatus, LastError, PartitionStatus, Status
-from consumer.core.verdicts import HoldCause
+from consumer.core.api.verdicts import HoldCause
+from consumer.core.operations.status import Health, HoldStatus, LastError, PartitionStatus, Status
 from consumer.edges.probes.page import duration, page
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

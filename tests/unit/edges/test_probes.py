@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from consumer.core.errors import ConfigurationError
-from consumer.core.status import Health, PartitionStatus, Status
+from consumer.core.operations.status import Health, PartitionStatus, Status
 from consumer.edges.probes import Probes
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import pytest
 from aiohttp import web
 
+from consumer.core.avro.inspection import WriterSchema
 from consumer.core.errors import ConfigurationError, Unavailable, Unreadable
-from consumer.core.inspection import WriterSchema
-from consumer.core.intents import DeadLetterReason
-from consumer.core.settings import SchemaRegistrySettings
+from consumer.core.meaning.intents import DeadLetterReason
+from consumer.core.settings.tree import SchemaRegistrySettings
 from consumer.edges.registry import ASK_AGAIN_SECONDS, MAX_KNOWN, PAUSE_SECONDS, Registry, RegistryHealth
 from consumer.edges.registry.client import MAX_ANSWER_BYTES, ConfluentClient
 from tests.support.http_registry import Answer, HttpRegistry, answer, broken, endless, silent

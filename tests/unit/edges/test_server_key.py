@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 
 from consumer.core.errors import CredentialsError
-from consumer.core.settings import DEFAULT_SERVER_KEY_FILE, LinkrunnerSettings
+from consumer.core.settings.tree import DEFAULT_SERVER_KEY_FILE, LinkrunnerSettings
 from consumer.edges.server_key import LOOK_SECONDS, ServerKey
 
 NAME: Final = "LINKRUNNER_SERVER_KEY"

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from consumer.core import schemas
-from consumer.core.codec import Codec, fingerprint
+from consumer.core.avro import schemas
+from consumer.core.avro.codec import Codec, fingerprint
+from consumer.core.avro.framing import WireFormat
+from consumer.core.avro.inspection import MAX_SCHEMA_BYTES, WriterSchema
 from consumer.core.errors import ConfigurationError, Unavailable, Unreadable
-from consumer.core.framing import WireFormat
-from consumer.core.inspection import MAX_SCHEMA_BYTES, WriterSchema
-from consumer.core.intents import DeadLetterReason
+from consumer.core.meaning.intents import DeadLetterReason
 from consumer.core.records import Header, Partition, Record
-from consumer.core.settings import DecodingSettings, Settings
+from consumer.core.settings.tree import DecodingSettings, Settings
 from consumer.edges.registry import RegistryHealth
 from consumer.flow.decoding import Decoder, SchemaFiles, read_schema_files
 from tests.support.avro import add, canonical, encode

@@ -6,14 +6,8 @@ from dataclasses import dataclass, field
 import pytest
 from prometheus_client import CollectorRegistry
 
-from consumer.core.catalogue import PREFIX
-from consumer.core.errors import Unavailable, Unreadable
-from consumer.core.gates import PROBE_PACE
-from consumer.core.intents import Action, DeadLetterReason
-from consumer.core.logbook import Event
-from consumer.core.outcomes import Outcome, Settled
-from consumer.core.records import Partition, Record
-from consumer.core.verdicts import (
+from consumer.core.api.gates import PROBE_PACE
+from consumer.core.api.verdicts import (
     Again,
     Answer,
     Delivered,
@@ -25,6 +19,12 @@ from consumer.core.verdicts import (
     Response,
     Verdict,
 )
+from consumer.core.errors import Unavailable, Unreadable
+from consumer.core.meaning.intents import Action, DeadLetterReason
+from consumer.core.operations.catalogue import PREFIX
+from consumer.core.operations.logbook import Event
+from consumer.core.outcomes import Outcome, Settled
+from consumer.core.records import Partition, Record
 from consumer.edges.metrics import Metrics
 from consumer.flow.delivery import Delivery, Step, Stopped, Story, Wait
 from tests.support.events import line, money, payment_event

@@ -2,9 +2,9 @@
 
 import asyncio
 
-from consumer.core.intents import Action
-from consumer.core.lanes import Lanes, Ticket
+from consumer.core.meaning.intents import Action
 from consumer.core.outcomes import Outcome, Settled
+from consumer.core.partitions.lanes import Lanes, Ticket
 from consumer.core.records import Partition, Record
 from consumer.flow.delivery import Step, Stopped, Story
 from consumer.flow.flights import Flights

@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
+from consumer.core.api.verdicts import HoldCause, Response
 from consumer.core.errors import DependencyError, Unavailable
-from consumer.core.lanes import Ordering
-from consumer.core.logbook import Event
+from consumer.core.operations.logbook import Event
+from consumer.core.partitions.lanes import Ordering
 from consumer.core.records import Partition
-from consumer.core.verdicts import HoldCause, Response
 from tests.support.rig import Rig, all_committed, payments, produce, reached
 
 HERE, THERE = Partition("payments", 0), Partition("payments", 1)

@@ -2,9 +2,9 @@
 
 import asyncio
 
-from consumer.core.logbook import Event
+from consumer.core.api.verdicts import HoldCause
+from consumer.core.operations.logbook import Event
 from consumer.core.records import Partition
-from consumer.core.verdicts import HoldCause
 from tests.support.rig import Rig, all_committed, payments, produce, reached
 
 HERE, THERE = Partition("payments", 0), Partition("payments", 1)

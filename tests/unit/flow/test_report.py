@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from consumer.core.logbook import Event
+from consumer.core.api.verdicts import HoldCause, Response
+from consumer.core.operations.logbook import Event
 from consumer.core.records import Partition
-from consumer.core.verdicts import HoldCause, Response
 from consumer.edges.kafka.statistics import Ends
 from consumer.flow.report import STUCK_SECONDS, ErrorBook, Report
 from tests.support.fakes import FakeLog

@@ -6,11 +6,11 @@ import time
 import pytest
 from prometheus_client import CollectorRegistry
 
-from consumer.core.catalogue import PREFIX
-from consumer.core.gates import DOUBT_LIMIT
-from consumer.core.logbook import Event
-from consumer.core.pacing import Pacer
-from consumer.core.verdicts import Again, Delivered, Hold, HoldCause, NothingToRemove, Refused, Verdict
+from consumer.core.api.gates import DOUBT_LIMIT
+from consumer.core.api.pacing import Pacer
+from consumer.core.api.verdicts import Again, Delivered, Hold, HoldCause, NothingToRemove, Refused, Verdict
+from consumer.core.operations.catalogue import PREFIX
+from consumer.core.operations.logbook import Event
 from consumer.edges.metrics import Metrics
 from consumer.flow.traffic import Traffic
 from tests.support.fakes import FakeLog

@@ -8,7 +8,7 @@ from itertools import islice
 import fastavro
 import pytest
 
-from consumer.core import schemas
+from consumer.core.avro import schemas
 from consumer.lab.samples import Encoder, Mishap, Sample, samples, single_object_prefix
 from consumer.lab.scenes import SCENES, events
 from consumer.lab.story import CURRENCIES, FOREIGN

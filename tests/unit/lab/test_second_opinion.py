@@ -7,10 +7,10 @@ from typing import cast
 
 import fastavro
 
-from consumer.core import schemas
-from consumer.core.calls import Planned, PlanRules, action, plan
-from consumer.core.intents import Reject, Skip
-from consumer.core.lifecycle import LifecyclePolicy, interpret
+from consumer.core.api.calls import Planned, PlanRules, action, plan
+from consumer.core.avro import schemas
+from consumer.core.meaning.intents import Reject, Skip
+from consumer.core.meaning.lifecycle import LifecyclePolicy, interpret
 from consumer.lab.bodies import parse_json
 from consumer.lab.expectation import Expectation
 from consumer.lab.reconciliation import Observation, reconcile

@@ -1,0 +1,1 @@
+"""Bytes to events: framing, schemas that can be trusted, and the codec."""

@@ -1,0 +1,228 @@
+"""Schemas from outside are data: read them, refuse what could hurt, and rebuild them from what is known.
+
+What fastavro 1.13 does with a hostile schema, measured: 5 kB of data crash the process where the schema
+contains itself, 6 bytes become an array of 200 million nulls, and a schema that carries fastavro's own
+marker is believed unread. So nothing reaches fastavro but a copy that was built here, of bounded depth and
+size, and each schema gets the largest message that can't become too much (``consumer.core.avro.weights``).
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, NamedTuple, TypeAlias
+
+from consumer.core.avro.weights import (
+    ENUM,
+    PRIMITIVES,
+    Weight,
+    weigh_array,
+    weigh_fixed,
+    weigh_logical,
+    weigh_map,
+    weigh_record,
+    weigh_union,
+)
+from consumer.core.errors import Unreadable
+from consumer.core.meaning.intents import DeadLetterReason
+
+Json: TypeAlias = str | int | float | bool | list["Json"] | dict[str, "Json"] | None
+#: A type of a schema that was rebuilt here: a name, a union, or an object.
+Document: TypeAlias = str | list[Json] | dict[str, Json]
+
+#: Bounds on a schema. Payment events need a tenth of each.
+MAX_SCHEMA_BYTES: Final = 256 * 1024
+MAX_LEVELS: Final = 32
+MAX_FIELDS: Final = 500
+MAX_FIELDS_UNFOLDED: Final = 5_000
+MAX_FIXED_BYTES: Final = 64 * 1024
+
+
+class WriterSchema(NamedTuple):
+    """The text of an Avro schema, and of those it refers to: each needs only the ones before it."""
+
+    text: str
+    references: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Inspected:
+    """A schema that is safe to decode with.
+
+    ``documents`` are rebuilt copies for fastavro: those referred to, then the schema itself. Types have full
+    names; documentation, defaults and properties are gone, save logical types. ``name`` is the full name of
+    the record, None where the schema is another type. ``max_bytes`` is the largest body it may decode.
+    """
+
+    name: str | None
+    documents: tuple[Document, ...]
+    max_bytes: int
+
+
+def inspect(schema: WriterSchema) -> Inspected:
+    """Return ``schema`` rebuilt; raise :class:`Unreadable` (``undecodable``) if it is broken or hostile."""
+    texts = (*schema.references, schema.text)
+    if sum(len(text.encode(errors="surrogatepass")) for text in texts) > MAX_SCHEMA_BYTES:
+        raise _refused(f"is larger than {MAX_SCHEMA_BYTES // 1024} kB")
+    inspector = _Inspector()
+    documents, weight = [], PRIMITIVES["null"]
+    for text in texts:
+        document, weight = inspector.read(_parse(text), namespace="", level=1)
+        documents.append(document)
+    main = documents[-1]
+    name = main["name"] if isinstance(main, dict) and main["type"] == "record" else None
+    return Inspected(name if isinstance(name, str) else None, tuple(documents), weight.max_bytes)
+
+
+_Reader: TypeAlias = Callable[[dict[str, Json], str, int], tuple[Document, Weight]]
+
+
+class _Inspector:
+    """Reads the documents of one schema in turn; types named in one are known to the next."""
+
+    def __init__(self) -> None:
+        self._named: dict[str, Weight | None] = {}  # None: being read
+        self._fields = 0
+        self._readers: Final[Mapping[str, _Reader]] = {
+            "record": self._record,
+            "array": self._array,
+            "map": self._map,
+            "enum": self._enum,
+            "fixed": self._fixed,
+        }
+
+    def read(self, schema: Json, *, namespace: str, level: int) -> tuple[Document, Weight]:
+        """Return the rebuilt ``schema`` and what its values weigh; ``level`` is how deep it stands."""
+        if level > MAX_LEVELS:
+            raise _refused(f"is nested deeper than {MAX_LEVELS} levels")
+        if isinstance(schema, str):
+            return self._reference(schema, namespace, level)
+        if isinstance(schema, list):
+            return self._union(schema, namespace, level)
+        if not isinstance(schema, dict):
+            raise _refused("has a type that is neither a name, a union nor an object")
+        return self._object(schema, namespace, level)
+
+    def _object(self, schema: dict[str, Json], namespace: str, level: int) -> tuple[Document, Weight]:
+        kind = schema.get("type")
+        if not isinstance(kind, str):
+            raise _refused("has an object whose type is no name")
+        if kind in PRIMITIVES:
+            return _primitive(kind, schema)
+        reader = self._readers.get(kind)
+        if reader is None:
+            raise _refused("has an object of a type that Avro does not have")
+        return reader(schema, namespace, level)
+
+    def _reference(self, name: str, namespace: str, level: int) -> tuple[Document, Weight]:
+        if name in PRIMITIVES:
+            return name, PRIMITIVES[name]
+        full_name = name if "." in name or not namespace else f"{namespace}.{name}"
+        if full_name not in self._named:
+            raise _refused("names a type that it does not define")
+        weight = self._named[full_name]
+        if weight is None:
+            raise _refused("contains itself")
+        if level + weight.levels - 1 > MAX_LEVELS:
+            raise _refused(f"is nested deeper than {MAX_LEVELS} levels")
+        return full_name, weight
+
+    def _union(self, branches: list[Json], namespace: str, level: int) -> tuple[Document, Weight]:
+        if not branches or any(isinstance(branch, list) for branch in branches):
+            raise _refused("has a union that is empty or holds a union")
+        read = [self.read(branch, namespace=namespace, level=level + 1) for branch in branches]
+        weight = weigh_union([weight for _, weight in read])
+        return [document for document, _ in read], _bounded(weight)
+
+    def _record(self, schema: dict[str, Json], namespace: str, level: int) -> tuple[Document, Weight]:
+        name = self._define(schema, namespace)
+        fields = schema.get("fields")
+        if not isinstance(fields, list):
+            raise _refused("has a record without a list of fields")
+        self._fields += len(fields)
+        if self._fields > MAX_FIELDS:
+            raise _refused(f"has more than {MAX_FIELDS} fields")
+        inner = name.rpartition(".")[0]
+        read = [(_field_name(field), *self._field(field, inner, level)) for field in fields]
+        if len({field_name for field_name, _, _ in read}) < len(read):
+            raise _refused("has a record with two fields of one name")
+        weight = _bounded(weigh_record([weight for _, _, weight in read]))
+        self._named[name] = weight
+        rebuilt: list[Json] = [{"name": field_name, "type": document} for field_name, document, _ in read]
+        return {"type": "record", "name": name, "fields": rebuilt}, weight
+
+    def _field(self, field: Json, namespace: str, level: int) -> tuple[Document, Weight]:
+        if not isinstance(field, dict) or "type" not in field:
+            raise _refused("has a field without a type")
+        return self.read(field["type"], namespace=namespace, level=level + 1)
+
+    def _array(self, schema: dict[str, Json], namespace: str, level: int) -> tuple[Document, Weight]:
+        document, item = self.read(schema.get("items"), namespace=namespace, level=level + 1)
+        if item.least == 0:
+            raise _refused("has an array whose items take no bytes")
+        return {"type": "array", "items": document}, weigh_array(item)
+
+    def _map(self, schema: dict[str, Json], namespace: str, level: int) -> tuple[Document, Weight]:
+        document, value = self.read(schema.get("values"), namespace=namespace, level=level + 1)
+        if value.least == 0:
+            raise _refused("has a map whose values take no bytes")
+        return {"type": "map", "values": document}, weigh_map(value)
+
+    def _enum(self, schema: dict[str, Json], namespace: str, _: int) -> tuple[Document, Weight]:
+        name = self._define(schema, namespace)
+        symbols = schema.get("symbols")
+        if not isinstance(symbols, list) or not all(isinstance(symbol, str) for symbol in symbols):
+            raise _refused("has an enum without a list of symbols")
+        self._named[name] = ENUM
+        return {"type": "enum", "name": name, "symbols": symbols}, ENUM
+
+    def _fixed(self, schema: dict[str, Json], namespace: str, _: int) -> tuple[Document, Weight]:
+        name = self._define(schema, namespace)
+        size = schema.get("size")
+        if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= MAX_FIXED_BYTES:
+            raise _refused(f"has a fixed type that is not 1 to {MAX_FIXED_BYTES // 1024} kB large")
+        weight = weigh_fixed(size)
+        self._named[name] = weight
+        return {"type": "fixed", "name": name, "size": size}, weight
+
+    def _define(self, schema: dict[str, Json], namespace: str) -> str:
+        """Return the full name of the type that ``schema`` defines, and mark it as being read."""
+        name, own = schema.get("name"), schema.get("namespace", namespace)
+        if not isinstance(name, str) or not name or not isinstance(own, str):
+            raise _refused("has a named type without a name")
+        full_name = name if "." in name or not own else f"{own}.{name}"
+        if full_name in self._named:
+            raise _refused("defines a type twice")
+        self._named[full_name] = None
+        return full_name
+
+
+def _parse(text: str) -> Json:
+    try:
+        document: Json = json.loads(text)
+    except (ValueError, RecursionError):
+        raise _refused("is no JSON") from None
+    return document
+
+
+def _primitive(kind: str, schema: Mapping[str, Json]) -> tuple[Document, Weight]:
+    logical = schema.get("logicalType")
+    if not isinstance(logical, str):
+        return kind, PRIMITIVES[kind]
+    return {"type": kind, "logicalType": logical}, weigh_logical(PRIMITIVES[kind])
+
+
+def _bounded(weight: Weight) -> Weight:
+    if weight.fields > MAX_FIELDS_UNFOLDED:
+        raise _refused(f"unfolds to more than {MAX_FIELDS_UNFOLDED} fields")
+    return weight
+
+
+def _field_name(field: Json) -> str:
+    name = field.get("name") if isinstance(field, dict) else None
+    if not isinstance(name, str):
+        raise _refused("has a field without a name")
+    return name
+
+
+def _refused(what: str) -> Unreadable:
+    return Unreadable(DeadLetterReason.UNDECODABLE, f"the schema {what}")

@@ -1,0 +1,140 @@
+"""What an event means: the seam between meaning and delivery.
+
+The canonical schema and (later) any mapping end in one of these four; nothing behind this seam knows which
+it was. An intent is typed and complete, but not yet checked against currency and catalogue rules: that is
+``consumer.core.calls.plan``.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import TypeAlias
+
+from consumer.core.meaning.money import Money
+
+#: A free attribute of an event. None is dropped before it is sent.
+Scalar: TypeAlias = bool | int | float | str | None
+
+
+class PaymentType(StrEnum):
+    """``type`` of a captured payment: half of the API's deduplication key."""
+
+    FIRST_PAYMENT = "FIRST_PAYMENT"
+    SECOND_PAYMENT = "SECOND_PAYMENT"
+    WALLET_TOPUP = "WALLET_TOPUP"
+    FUNDS_WITHDRAWAL = "FUNDS_WITHDRAWAL"
+    SUBSCRIPTION_CREATED = "SUBSCRIPTION_CREATED"
+    SUBSCRIPTION_RENEWED = "SUBSCRIPTION_RENEWED"
+    ONE_TIME = "ONE_TIME"
+    RECURRING = "RECURRING"
+    DEFAULT = "DEFAULT"
+
+
+class PaymentStatus(StrEnum):
+    """``status`` of a captured payment."""
+
+    INITIATED = "PAYMENT_INITIATED"
+    COMPLETED = "PAYMENT_COMPLETED"
+    FAILED = "PAYMENT_FAILED"
+    CANCELLED = "PAYMENT_CANCELLED"
+
+
+class ContentType(StrEnum):
+    """Whether the items of a payment name products or product groups of the catalogue."""
+
+    PRODUCT = "product"
+    PRODUCT_GROUP = "product_group"
+
+
+class Action(StrEnum):
+    """What an event became; ``none`` where it never became a capture or a remove."""
+
+    CAPTURE = "capture"
+    REMOVE = "remove"
+    NONE = "none"
+
+
+class SkipReason(StrEnum):
+    """Why an event is deliberately not sent. Counted, never an error."""
+
+    STATUS = "status"
+    KIND = "kind"
+    WITHDRAWAL = "withdrawal"
+    WALLET_TOPUP = "wallet_topup"
+    PARTIAL_REFUND = "partial_refund"
+    NO_USER = "no_user"
+    ZERO_AMOUNT = "zero_amount"
+    TOMBSTONE = "tombstone"
+
+
+class DeadLetterReason(StrEnum):
+    """Why a record goes to the dead-letter topic."""
+
+    UNDECODABLE = "undecodable"
+    UNKNOWN_SCHEMA = "unknown_schema"
+    INVALID_EVENT = "invalid_event"
+    REFUSED = "refused"
+    CURRENCY_NOT_ACCEPTED = "currency_not_accepted"
+    PARTIAL_REFUND = "partial_refund"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One line of an order. ``unit_price`` and ``group_id`` may be missing: catalogue rules judge that."""
+
+    id: str
+    quantity: int
+    group_id: str | None = None
+    unit_price: Money | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """Revenue: a payment that the API shall record. Ids are sent verbatim and are never blank."""
+
+    user_id: str
+    payment_id: str
+    amount: Money
+    type: PaymentType = PaymentType.DEFAULT
+    status: PaymentStatus = PaymentStatus.COMPLETED
+    occurred_at: datetime | None = None
+    order_id: str | None = None
+    items: tuple[Item, ...] = ()
+    content_type: ContentType = ContentType.PRODUCT
+    attributes: Mapping[str, Scalar] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """A payment that the API shall forget.
+
+    There is no user field, on purpose: with one, the API would delete every payment of that user.
+    """
+
+    payment_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """Nothing to send, and that is right. ``action`` is what the event had become when it was skipped."""
+
+    reason: SkipReason
+    action: Action = Action.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """The event is wrong and goes to the dead-letter topic.
+
+    ``detail`` names fields, never their values; ``rules`` are the catalogue rules that were broken, if that
+    is why.
+    """
+
+    reason: DeadLetterReason
+    detail: str
+    action: Action = Action.NONE
+    rules: tuple[str, ...] = ()
+
+
+Intent: TypeAlias = Capture | Remove | Skip | Reject

@@ -1,0 +1,39 @@
+"""What each hold stops and what ends it, in words for the person who is on call."""
+
+from typing import Final, NamedTuple
+
+from consumer.core.api.verdicts import HoldCause
+
+
+class Advice(NamedTuple):
+    """What a hold stops, and its cure."""
+
+    scope: str
+    cure: str
+
+
+ADVICE: Final[dict[HoldCause, Advice]] = {
+    HoldCause.CREDENTIALS: Advice(
+        "all calls", "put a valid server key into the key file; it is read again by itself"
+    ),
+    HoldCause.ADDRESS: Advice(
+        "all calls", "check linkrunner.base_url and what answers there; calls go on once the API itself does"
+    ),
+    HoldCause.DEAD_LETTERS: Advice(
+        "records that need a dead letter", "create the dead-letter topic or let this service write to it"
+    ),
+    HoldCause.REGISTRY: Advice(
+        "records with unknown schema ids", "bring the schema registry back, or set schema_registry.url"
+    ),
+    HoldCause.SPAN: Advice(
+        "intake of the partitions concerned",
+        "see what the oldest open record waits for; it goes on by itself",
+    ),
+    HoldCause.OUT_OF_RANGE: Advice(
+        "the partitions concerned",
+        "their committed offsets are gone from the log: set new ones, or kafka.on_out_of_range: earliest",
+    ),
+}
+
+#: Holds that make the service not ready: a rollout with a wrong key or address stops at its first pod.
+NOT_READY: Final = frozenset({HoldCause.CREDENTIALS, HoldCause.ADDRESS})

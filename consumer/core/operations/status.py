@@ -1,0 +1,84 @@
+"""The state of the service as others may see it: health for probes, status for people. No personal data."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from consumer.core.api.verdicts import HoldCause
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What the probes answer. None of it depends on lag, or on the API or the registry being up.
+
+    ``started``: the configuration is read and the consumer made. ``live``: the loops tick. ``ready``: the
+    group is joined, nothing drains, no hold says otherwise. ``reasons`` says in words why one is false.
+    """
+
+    started: bool
+    live: bool
+    ready: bool
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionStatus:
+    """One held partition. Offsets are None until they are known.
+
+    ``position`` is the next offset to be received, ``committed`` the next to be read after a restart,
+    ``lag`` the records from there to the end. ``open`` counts received and unsettled records, ``queued``
+    those of them that no worker has taken. ``paused`` says why it is not fetched, empty if it is.
+    """
+
+    topic: str
+    partition: int
+    position: int | None
+    committed: int | None
+    lag: int | None
+    open: int
+    queued: int
+    paused: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HoldStatus:
+    """Something that is stopped: what, since when, and what ends it."""
+
+    cause: HoldCause
+    since: datetime
+    scope: str
+    cure: str
+
+
+@dataclass(frozen=True, slots=True)
+class LastError:
+    """The latest error of one cause, and how many of them there were since the start."""
+
+    cause: str
+    at: datetime
+    text: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Everything that ``/statusz`` shows, as of ``at``. Times are aware.
+
+    ``config`` is the effective configuration by dotted key, secrets already masked.
+    """
+
+    version: str
+    group: str
+    started_at: datetime
+    at: datetime
+    health: Health
+    in_flight: int
+    max_in_flight: int
+    queued: int
+    parked: int
+    rate_limit_per_second: float
+    freshness_seconds: float
+    partitions: tuple[PartitionStatus, ...] = ()
+    holds: tuple[HoldStatus, ...] = ()
+    errors: tuple[LastError, ...] = ()
+    config: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""Order and progress per partition: lanes, offsets, where to start, when to pause."""

@@ -1,0 +1,190 @@
+"""A tree of values with their places → :class:`Settings`, or all that is wrong with them at once.
+
+Pure: ``consumer.edges.configuration`` reads the files and variables and hands over what they held.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Final, TypeAlias
+
+from pydantic import ValidationError
+
+from consumer.core.errors import ConfigurationError
+from consumer.core.settings.documents import Finding, Node, Source, child, place
+from consumer.core.settings.kafka_properties import Role, refusals
+from consumer.core.settings.keys import SECTIONS, Path
+from consumer.core.settings.mistakes import findings_of
+from consumer.core.settings.properties import Properties, as_text
+from consumer.core.settings.rules import RULES
+from consumer.core.settings.tree import Settings
+
+#: A value as pydantic takes it.
+Value: TypeAlias = "str | int | float | bool | Properties | list[Value] | dict[str, Value] | None"
+
+#: What takes the place of a required key that is missing or wrong while the rules across keys are asked.
+_STAND_INS: Final[Mapping[tuple[str, str], Value]] = {
+    ("kafka", "bootstrap_servers"): "stand-in:9092",
+    ("kafka", "topics"): ["stand-in"],
+    ("currency", "accept"): "any",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a configuration came to: ``settings``, or None and the ``findings`` that are in the way.
+
+    ``properties`` are the pass-through properties as far as they can be read, also beside other mistakes.
+    ``root`` knows where each value stands.
+    """
+
+    settings: Settings | None
+    findings: tuple[Finding, ...]
+    properties: Mapping[Role, Properties]
+    root: Node
+
+    def with_findings(self, more: Iterable[Finding]) -> "Reading":
+        """Return the reading with ``more`` that is wrong; there are settings only while nothing is."""
+        findings = (*self.findings, *more)
+        return replace(self, findings=findings, settings=None if findings else self.settings)
+
+    def unwrap(self) -> Settings:
+        """Return the settings, or raise :class:`ConfigurationError` with all mistakes in their order."""
+        if self.settings is None:
+            ordered = sorted(
+                self.findings, key=lambda finding: (not finding.source.line, finding.source.line)
+            )
+            raise ConfigurationError([finding.mistake() for finding in ordered])
+        return self.settings
+
+    def source(self, path: Path) -> Source | None:
+        """Return where the value of the key ``path`` was set, or None where it is the default."""
+        node = child(self.root, path)
+        return node.source if node is not None else None
+
+
+def override(root: Node, path: Path, value: Node) -> Node:
+    """Return ``root`` with ``value`` at the key ``path``; a part of it that is no map is left as it is."""
+    children = {} if root.value is None else root.value
+    if not isinstance(children, Mapping):
+        return root
+    head, *rest = path
+    below = children.get(head, Node(value.source, None))
+    return replace(root, value={**children, head: override(below, tuple(rest), value) if rest else value})
+
+
+def parse(root: Node, findings: Iterable[Finding]) -> Reading:
+    """Return what the tree ``root`` comes to; ``findings`` were made while it was read."""
+    found = list(findings)
+    properties: dict[Role, Properties] = {}
+    for role in Role:
+        properties[role], wrong = _properties(root, (role.value, "properties"))
+        found += _not_told_yet(wrong, found)
+    tree = _tree(root, properties)
+    settings, wrong = _validate(tree, root)
+    found += _not_told_yet(wrong, found)
+    found += _across(tree, root, found)
+    for role, given in properties.items():
+        found += _refused(root, role, given)
+    return Reading(settings, (), properties, root).with_findings(found)
+
+
+def _properties(root: Node, path: Path) -> tuple[Properties, list[Finding]]:
+    """Return the pass-through properties at ``path``, and what is wrong with the others."""
+    node = child(root, path)
+    if node is None or node.value is None:
+        return Properties(), []
+    if not isinstance(node.value, Mapping):
+        return Properties(), [
+            Finding(path, node.source, "must be a map", "write name: value, each on a line")
+        ]
+    texts = {name: as_text(entry.value) for name, entry in node.value.items()}
+    wrong = [
+        Finding(
+            (*path, name),
+            node.value[name].source,
+            "is no text, number or boolean",
+            "write one, or {file: PATH}",
+        )
+        for name, text in texts.items()
+        if text is None
+    ]
+    hidden = frozenset(name for name, entry in node.value.items() if entry.secret)
+    return Properties({name: text for name, text in texts.items() if text is not None}, hidden), wrong
+
+
+def _tree(root: Node, properties: Mapping[Role, Properties]) -> dict[str, Value]:
+    """Return ``root`` as pydantic takes it: every section there, pass-through properties as read."""
+    given = root.value if isinstance(root.value, Mapping) else {}
+    tree: dict[str, Value] = {name: {} for name in SECTIONS}
+    tree |= {name: _plain(node) for name, node in given.items() if not _is_empty_section(name, node)}
+    for role, own in properties.items():
+        section = tree[role.value]
+        if isinstance(section, dict):
+            section["properties"] = own
+    return tree
+
+
+def _is_empty_section(name: str, node: Node) -> bool:
+    return name in SECTIONS and node.value is None
+
+
+def _plain(node: Node) -> Value:
+    value = node.value
+    if isinstance(value, Mapping):
+        return {name: _plain(child) for name, child in value.items()}
+    if isinstance(value, tuple):
+        return [_plain(child) for child in value]
+    return value
+
+
+def _validate(tree: dict[str, Value], root: Node) -> tuple[Settings | None, list[Finding]]:
+    if root.value is not None and not isinstance(root.value, Mapping):
+        return None, [Finding((), root.source, "has no sections", "write it like the example in the docs")]
+    try:
+        return Settings.model_validate(tree), []
+    except ValidationError as error:
+        return None, list(findings_of(error, root))
+
+
+def _across(tree: dict[str, Value], root: Node, found: Iterable[Finding]) -> list[Finding]:
+    """Return what is wrong across keys, judged on the keys that nothing was found about."""
+    maps = {(role.value, "properties") for role in Role}
+    failed = {path if path[:2] in maps else path[:2] for path in (finding.path for finding in found) if path}
+    rest = Settings.model_validate(_without(tree, failed))
+    return [
+        Finding(broken.path, place(root, broken.path), broken.what, broken.cure)
+        for rule in RULES
+        if not failed.intersection(rule.keys) and not failed.intersection(key[:1] for key in rule.keys)
+        for broken in rule.check(rest)
+    ]
+
+
+def _without(tree: dict[str, Value], failed: set[Path]) -> dict[str, Value]:
+    """Return ``tree`` without the keys that failed, stand-ins where one of them is required."""
+    rest: dict[str, Value] = {}
+    for name, value in tree.items():
+        if not isinstance(value, dict):
+            rest |= {name: value} if (name,) not in failed else {}
+        elif (name,) not in failed:
+            rest[name] = {key: below for key, below in value.items() if (name, key) not in failed}
+    for (section, key), stand_in in _STAND_INS.items():
+        keys = rest.setdefault(section, {})
+        if isinstance(keys, dict):
+            keys.setdefault(key, stand_in)
+    return rest
+
+
+def _refused(root: Node, role: Role, properties: Properties) -> Iterator[Finding]:
+    for name, what, cure in refusals(role, properties):
+        path = (role.value, "properties", name)
+        yield Finding(path, place(root, path), what, cure)
+
+
+def _not_told_yet(findings: Iterable[Finding], told: Iterable[Finding]) -> list[Finding]:
+    """Return the findings about keys that nothing was told about, nor about what holds them."""
+    paths = {finding.path for finding in told if finding.path}
+    return [
+        finding
+        for finding in findings
+        if not any(finding.path[:length] in paths for length in range(1, len(finding.path) + 1))
+    ]

@@ -1,0 +1,136 @@
+"""Rules across keys: what no single value can tell. A table of functions; each names the keys it judges."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from consumer.core.settings.keys import Path
+from consumer.core.settings.tree import Settings
+from consumer.core.settings.types import is_topic
+
+#: librdkafka's default of max.poll.interval.ms.
+MAX_POLL_INTERVAL_MS: Final = 300_000
+#: Time for the commit and the hand-over after a drain, inside max.poll.interval.ms.
+DRAIN_MARGIN_MS: Final = 10_000
+#: What the documentation of the API says a source address may send.
+DOCUMENTED_REQUESTS_PER_SECOND: Final = 30
+
+_PROPERTIES: Final = ("kafka", "properties")
+_TOPIC: Final = ("dead_letters", "topic")
+
+
+class Broken(NamedTuple):
+    """A broken rule: the key to change, what is wrong and what helps."""
+
+    path: Path
+    what: str
+    cure: str
+
+
+@dataclass(frozen=True, slots=True)
+class CrossRule:
+    """A rule over ``keys``; it is not asked while one of them has a mistake of its own."""
+
+    keys: tuple[Path, ...]
+    check: Callable[[Settings], Iterator[Broken]]
+
+
+def _drain_fits_poll_interval(settings: Settings) -> Iterator[Broken]:
+    text = settings.kafka.properties.get("max.poll.interval.ms", str(MAX_POLL_INTERVAL_MS))
+    if not text.isdecimal():
+        return  # librdkafka says so itself
+    needed = int(settings.shutdown.drain_seconds * 1000) + DRAIN_MARGIN_MS
+    if int(text[:18]) < needed:
+        yield Broken(
+            ("shutdown", "drain_seconds"),
+            "does not fit into kafka's max.poll.interval.ms: the group would go on before the drain is over",
+            f"lower it, or set max.poll.interval.ms under kafka.properties to {needed} or more",
+        )
+
+
+def _dead_letter_topic_is_template(settings: Settings) -> Iterator[Broken]:
+    if _has_other_placeholder(settings):
+        yield Broken(_TOPIC, "has a placeholder other than {topic}", "write {topic} for the source topic")
+
+
+def _has_other_placeholder(settings: Settings) -> bool:
+    return re.search(r"[{}]", settings.dead_letters.topic_for("")) is not None
+
+
+def _dead_letters_are_apart(settings: Settings) -> Iterator[Broken]:
+    if _has_other_placeholder(settings):
+        return
+    for source in settings.kafka.topics:
+        target = settings.dead_letters.topic_for(source)
+        if not is_topic(target):
+            what = f"gives no topic name that Kafka takes for {source}"
+            yield Broken(
+                _TOPIC, what, "use letters, digits, '.', '_' and '-', at most 249 with the source's name"
+            )
+        elif target in settings.kafka.topics:
+            what = f"sends the dead letters of {source} to {target}, which is read as a source"
+            yield Broken(_TOPIC, what, "give dead letters a topic of their own, such as {topic}.dlq")
+
+
+def _raw_has_schema(settings: Settings) -> Iterator[Broken]:
+    decoding = settings.decoding
+    if decoding.wire_format == "raw" and decoding.schema_file is None:
+        what = "is raw, and raw records do not say what schema they have"
+        yield Broken(("decoding", "wire_format"), what, "set decoding.schema to the file with their schema")
+    if decoding.wire_format != "raw" and decoding.schema_file is not None:
+        what = "is used for raw records only, and decoding.wire_format is not raw"
+        yield Broken(
+            ("decoding", "schema"), what, "remove it, set wire_format: raw, or list it in decoding.schemas"
+        )
+
+
+def _confluent_has_registry(settings: Settings) -> Iterator[Broken]:
+    wire_format = settings.decoding.wire_format
+    if wire_format in {"confluent", "confluent_header"} and settings.schema_registry.url is None:
+        what = f"is {wire_format}, whose schemas are in a registry, and none is set"
+        yield Broken(("decoding", "wire_format"), what, "set schema_registry.url")
+
+
+def _registry_properties_are_used(settings: Settings) -> Iterator[Broken]:
+    if settings.schema_registry.properties and settings.schema_registry.url is None:
+        what = "are set for a registry that has no address"
+        yield Broken(("schema_registry", "properties"), what, "set schema_registry.url, or remove them")
+
+
+RULES: Final = (
+    CrossRule((_PROPERTIES, ("shutdown", "drain_seconds")), _drain_fits_poll_interval),
+    CrossRule((_TOPIC,), _dead_letter_topic_is_template),
+    CrossRule((_TOPIC, ("kafka", "topics")), _dead_letters_are_apart),
+    CrossRule((("decoding", "wire_format"), ("decoding", "schema")), _raw_has_schema),
+    CrossRule((("decoding", "wire_format"), ("schema_registry", "url")), _confluent_has_registry),
+    CrossRule((("schema_registry", "properties"), ("schema_registry", "url")), _registry_properties_are_used),
+)
+
+
+def warnings(settings: Settings) -> tuple[str, ...]:
+    """Return what is allowed but worth a second look, each as a sentence that names its key."""
+    return tuple(_warnings(settings))
+
+
+def _warnings(settings: Settings) -> Iterator[str]:
+    linkrunner = settings.linkrunner
+    if linkrunner.base_url.startswith("http:"):
+        yield "linkrunner.base_url is plain http: the server key travels in clear."
+    if linkrunner.requests_per_second > DOCUMENTED_REQUESTS_PER_SECOND:
+        yield (
+            "linkrunner.requests_per_second is above the API's documented limit of "
+            f"{DOCUMENTED_REQUESTS_PER_SECOND} for one source address."
+        )
+    if linkrunner.timeout_seconds > settings.shutdown.drain_seconds:
+        yield (
+            "linkrunner.timeout_seconds is longer than shutdown.drain_seconds: "
+            "a stop can cut off a slow call, which is then repeated."
+        )
+    registry = settings.schema_registry
+    clear = (registry.url or "").startswith("http:") or ",http:" in (registry.url or "")
+    if clear and registry.properties:
+        yield "schema_registry.url is plain http: credentials for the registry travel in clear."
+    kafka = settings.kafka.properties
+    if kafka.get("security.protocol", "").lower() == "sasl_plaintext":
+        yield "security.protocol in kafka.properties is sasl_plaintext: all travels in clear."

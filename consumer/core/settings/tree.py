@@ -1,0 +1,213 @@
+"""Everything an operator can set: one frozen tree, whose attributes are the keys of the file.
+
+The text under each attribute is what people read: ``config schema`` and ``docs/configuration.md`` are made
+from it. Rules for one value are in ``consumer.core.settings.types``, rules across keys in
+``consumer.core.settings.rules``; ``consumer.core.settings.configuration`` applies both and tells all
+mistakes at once.
+"""
+
+# mypy counts the signature that pydantic's base class gives to every model as an explicit Any of ours:
+# mypy: disable-error-code="explicit-any"
+
+from pathlib import Path
+from typing import ClassVar, Final, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from consumer.core.settings.properties import Properties
+from consumer.core.settings.types import (
+    BaseUrl,
+    Brokers,
+    Currencies,
+    FilePath,
+    Flag,
+    Integer,
+    Number,
+    Port,
+    PropertyMap,
+    RegistryUrls,
+    Text,
+    Topics,
+)
+
+StartFrom: TypeAlias = Literal["earliest", "latest", "refuse"]
+OnOutOfRange: TypeAlias = Literal["hold", "earliest"]
+WireFormat: TypeAlias = Literal["auto", "confluent", "confluent_header", "single_object", "raw"]
+PartialRefunds: TypeAlias = Literal["keep", "remove", "dead_letter"]
+CaptureStatus: TypeAlias = Literal["INITIATED", "FAILED", "CANCELLED"]
+Ordering: TypeAlias = Literal["key", "partition"]
+LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
+LogFormat: TypeAlias = Literal["auto", "json", "console"]
+
+#: Where the server key is read from when nothing else is configured.
+DEFAULT_SERVER_KEY_FILE: Final = Path("/var/run/secrets/linkrunner/server-key")
+
+
+class Section(BaseModel):
+    """A part of the tree: frozen, without unknown keys, and silent about the values it refuses."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, hide_input_in_errors=True
+    )
+
+
+class KafkaSettings(Section):
+    """The cluster, the group and the topics."""
+
+    bootstrap_servers: Brokers
+    """Brokers to ask first, as `host:port`, several with commas between them."""
+    group_id: Text = "linkrunner-consumer"
+    """Consumer group. Instances with the same group share the partitions."""
+    topics: Topics
+    """Topics to read, by name."""
+    start_from: StartFrom = "earliest"
+    """Where a group without committed offsets starts: `earliest`, `latest`, or `refuse` to start at all.
+    A partition that appears later is read from its beginning."""
+    on_out_of_range: OnOutOfRange = "hold"
+    """What happens when the committed offset is no longer in the log: `hold` the partition until someone
+    decides, or go on at the `earliest` record that is left."""
+    properties: PropertyMap = Field(default_factory=Properties)
+    """More librdkafka properties, by their own names. `{file: PATH}` as a value reads it from a file, for
+    secrets. What would break a promise of the service is refused, with the reason."""
+
+
+class SchemaRegistrySettings(Section):
+    """Where the schemas of Confluent-framed records are."""
+
+    url: RegistryUrls | None = None
+    """Address of the registry; several, separated by commas, are tried in turn. `null`: none is used."""
+    properties: PropertyMap = Field(default_factory=Properties)
+    """More properties of confluent-kafka's registry client, such as `basic.auth.user.info` or
+    `ssl.ca.location`. `{file: PATH}` as a value reads it from a file."""
+
+
+class DecodingSettings(Section):
+    """How the bytes of a record become an event."""
+
+    wire_format: WireFormat = "auto"
+    """How records are framed. `auto` tells `confluent` from `single_object` by their first bytes;
+    `confluent_header` has the schema id in a header; `raw` is Avro without framing."""
+    schema_file: FilePath | None = Field(default=None, alias="schema")
+    """File with the Avro schema of `raw` records."""
+    schemas: tuple[FilePath, ...] = ()
+    """Files with more Avro schemas, known by their fingerprint to `single_object` records."""
+
+
+class LifecycleSettings(Section):
+    """What is done with payments that are not simply paid."""
+
+    partial_refunds: PartialRefunds = "keep"
+    """A refund of a part: `keep` the payment as it is, `remove` it as a whole, or `dead_letter` the refund.
+    The API has no partial removal."""
+    capture_statuses: tuple[CaptureStatus, ...] = ()
+    """Statuses besides COMPLETED that are captured too, each under an id of its own, so that they can never
+    swallow the revenue: `INITIATED`, `FAILED`, `CANCELLED`."""
+    wallet_topups: Literal["capture", "skip"] = "capture"
+    """Completed wallet top-ups. `skip` them where purchases from the wallet are captured too."""
+    withdrawals: Literal["skip", "capture"] = "skip"
+    """Completed withdrawals."""
+
+
+class LinkrunnerSettings(Section):
+    """The API that the payments go to."""
+
+    base_url: BaseUrl = "https://api.linkrunner.io/api/v1"
+    """Address of the API, up to and without `/capture-payment`."""
+    server_key_file: FilePath | None = DEFAULT_SERVER_KEY_FILE
+    """File with the server key; it is read again when it changes. A configured file wins over the variable
+    `LINKRUNNER_SERVER_KEY` (or `LINKRUNNER_SERVER_KEY_FILE`), which wins over the default file."""
+    timeout_seconds: Number = Field(default=10.0, gt=0, le=120)
+    """Longest time one call may take, from connecting to the last byte of the answer."""
+    requests_per_second: Number = Field(default=25.0, gt=0, le=10_000)
+    """Most calls started in a second. The documented limit of the API is 30 for each source address."""
+    rate_scope: Literal["pod"] = "pod"
+    """What shares `requests_per_second`: each `pod` has all of it for itself."""
+    retry_after_cap_seconds: Number = Field(default=300.0, ge=1, le=86_400)
+    """Longest wait that a Retry-After header is believed."""
+    max_in_flight: Integer = Field(default=32, ge=1, le=1_024)
+    """Most calls under way at the same time."""
+
+
+class DeadLetterSettings(Section):
+    """Where records go that can never be delivered."""
+
+    topic: Text = "{topic}.dlq"
+    """Dead-letter topic; `{topic}` stands for the topic the record came from."""
+    create: Flag = False
+    """Create missing dead-letter topics at the start."""
+    properties: PropertyMap = Field(default_factory=Properties)
+    """More librdkafka properties for the producer. It takes over the connection and security properties of
+    `kafka.properties`; a name given here wins."""
+
+    def topic_for(self, topic: str) -> str:
+        """Return the dead-letter topic of the source topic ``topic``."""
+        return self.topic.replace("{topic}", topic)
+
+
+class CurrencySettings(Section):
+    """Which currencies are sent. The API adds amounts up whatever their currency."""
+
+    accept: Currencies
+    """ISO 4217 codes that are sent, as in `[INR]`; payments in others become dead letters. `any` mixes
+    currencies on purpose."""
+
+
+class EventDataSettings(Section):
+    """The catalogue fields of a captured payment."""
+
+    on_invalid: Literal["omit", "dead_letter"] = "omit"
+    """What happens to a payment whose catalogue fields break a rule: `omit` those fields and send the
+    payment, or `dead_letter` it."""
+
+
+class ShutdownSettings(Section):
+    """How the service ends."""
+
+    drain_seconds: Number = Field(default=20.0, ge=1, le=3_600)
+    """Longest wait for calls under way when the service stops or hands over a partition. Give the process
+    ten seconds more before it is killed."""
+
+
+class CommitSettings(Section):
+    """How often progress is stored in Kafka."""
+
+    interval_seconds: Number = Field(default=1.0, ge=0.1, le=60)
+    """Time between commits. After a crash, what was finished since the last commit is sent again."""
+
+
+class HttpSettings(Section):
+    """Health and metrics for others to read."""
+
+    host: Text = "0.0.0.0"
+    """Address to listen on."""
+    port: Port = 8080
+    """Port to listen on; 0 takes a free one and logs it."""
+
+
+class LogSettings(Section):
+    """What the service says."""
+
+    level: LogLevel = "info"
+    """Least severe messages that are written."""
+    format: LogFormat = "auto"
+    """`json`, `console`, or `auto`: console on a terminal, else JSON."""
+
+
+class Settings(Section):
+    """The whole configuration."""
+
+    kafka: KafkaSettings
+    schema_registry: SchemaRegistrySettings = Field(default_factory=SchemaRegistrySettings)
+    decoding: DecodingSettings = Field(default_factory=DecodingSettings)
+    lifecycle: LifecycleSettings = Field(default_factory=LifecycleSettings)
+    ordering: Ordering = "key"
+    """What keeps its order: records with the same `key` in a partition, or the whole `partition`. Records
+    without a key share one lane in each partition."""
+    linkrunner: LinkrunnerSettings = Field(default_factory=LinkrunnerSettings)
+    dead_letters: DeadLetterSettings = Field(default_factory=DeadLetterSettings)
+    currency: CurrencySettings
+    event_data: EventDataSettings = Field(default_factory=EventDataSettings)
+    shutdown: ShutdownSettings = Field(default_factory=ShutdownSettings)
+    commit: CommitSettings = Field(default_factory=CommitSettings)
+    http: HttpSettings = Field(default_factory=HttpSettings)
+    log: LogSettings = Field(default_factory=LogSettings)

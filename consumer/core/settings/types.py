@@ -1,0 +1,178 @@
+"""The kinds of values that settings have, each with the rule it must obey on its own.
+
+A broken rule raises a ``PydanticCustomError`` whose context has ``what`` and ``cure``;
+``consumer.core.settings.configuration`` adds the key and the line. No text here repeats the value.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Final, Literal, TypeAlias
+from urllib.parse import SplitResult, urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from consumer.core.meaning.money import is_currency
+from consumer.core.settings.properties import Properties, as_text
+
+_MAX_PORT: Final = 65_535
+#: Kafka's own rule for topic names: org.apache.kafka.common.internals.Topic.
+_TOPIC: Final = re.compile(r"[A-Za-z0-9._-]{1,249}")
+_TOPIC_RULE: Final = "use letters, digits, '.', '_' and '-', at most 249 of them"
+#: ``host``, ``host:port``, ``[v6]:port``, each with an optional ``PROTOCOL://`` as librdkafka takes it.
+_BROKER: Final = re.compile(
+    r"(?:[A-Za-z_]+://)?(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>\d{1,5}))?"
+)
+_UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def broken(what: str, cure: str) -> PydanticCustomError:
+    """Return the error of a rule: what is wrong, and what to write instead."""
+    return PydanticCustomError("rule", "{what}", {"what": what, "cure": cure})
+
+
+def is_topic(name: str) -> bool:
+    """Tell whether Kafka takes ``name`` as the name of a topic."""
+    return _TOPIC.fullmatch(name) is not None and name not in {".", ".."}
+
+
+def _text(value: str) -> str:
+    if not value.strip():
+        raise broken("is blank", "write a value")
+    if _UNPRINTABLE.search(value):
+        raise broken("has a control character or a line break", "write it on one line")
+    return value
+
+
+def _topic(name: str) -> str:
+    if name.startswith("^"):
+        raise broken("is a pattern; topic patterns are not supported", "list the topics by name")
+    if not is_topic(name):
+        raise broken("is no topic name that Kafka takes", _TOPIC_RULE)
+    return name
+
+
+def _topics(names: tuple[str, ...]) -> tuple[str, ...]:
+    if not names:
+        raise broken("names no topic", "list at least one topic")
+    if len(set(names)) < len(names):
+        raise broken("names a topic twice", "list each topic once")
+    return names
+
+
+def _brokers(value: str) -> str:
+    for entry in value.split(","):
+        match = _BROKER.fullmatch(entry.strip())
+        port = match["port"] if match else None
+        if match is None or (port is not None and not 1 <= int(port) <= _MAX_PORT):
+            raise broken("is no list of brokers", "write host:port, several with commas between them")
+    return value
+
+
+def _split(value: str) -> SplitResult:
+    """Return the parts of an http(s) address without user, query and fragment, or raise what is wrong."""
+    cure = "write it like https://host/path"
+    if _UNPRINTABLE.search(value) or " " in value:
+        raise broken("has white space in it", cure)
+    try:
+        parts = urlsplit(value)
+        port_is_good = parts.port is None or parts.port > 0
+    except ValueError:
+        raise broken("is no web address", cure) from None
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not port_is_good:
+        raise broken("is no http or https address", cure)
+    if "@" in parts.netloc:
+        raise broken("has credentials in it", "leave them out; keys and passwords have settings of their own")
+    if "?" in value or "#" in value:
+        raise broken("has a query or a fragment", "leave out everything from the '?' or '#' on")
+    return parts
+
+
+def _base_url(value: str) -> str:
+    _split(value)
+    return value.rstrip("/")
+
+
+def _registry_urls(value: str) -> str:
+    for url in value.split(","):
+        _split(url.strip())
+    return ",".join(url.strip().rstrip("/") for url in value.split(","))
+
+
+def _path(value: object) -> object:
+    if isinstance(value, str):
+        _text(value)
+    return value
+
+
+def _accepted(value: object) -> tuple[str, ...] | str:
+    cure = "list the ISO 4217 codes of your payments, as in [INR], or write any to mix them on purpose"
+    if value is None or value in ([], ()):
+        raise broken("must be set: the API adds up amounts whatever their currency", cure)
+    if value == "any":
+        return "any"
+    if not isinstance(value, list | tuple):
+        raise broken("is neither a list of currency codes nor any", cure)
+    codes = tuple(code for code in value if isinstance(code, str) and is_currency(code))
+    if len(codes) < len(value):
+        place = next(n for n, code in enumerate(value, 1) if code not in codes)
+        raise broken(f"has as entry {place} what is no ISO 4217 code in upper case", cure)
+    return tuple(dict.fromkeys(codes))
+
+
+def _properties(value: object) -> Properties:
+    if isinstance(value, Properties):
+        return value
+    if not isinstance(value, Mapping):
+        raise broken("must be a map of names to values", "write name: value, one on each line")
+    texts = {str(name): as_text(entry) for name, entry in value.items()}
+    if None in texts.values():
+        raise broken("has a value that is no text, number or boolean", "write one value for each name")
+    return Properties({name: text for name, text in texts.items() if text is not None})
+
+
+def _shown(value: Mapping[str, str]) -> dict[str, str]:
+    return value.shown() if isinstance(value, Properties) else dict(value)
+
+
+Text: TypeAlias = Annotated[str, AfterValidator(_text)]
+Topic: TypeAlias = Annotated[str, AfterValidator(_topic)]
+Topics: TypeAlias = Annotated[tuple[Topic, ...], AfterValidator(_topics)]
+Brokers: TypeAlias = Annotated[str, AfterValidator(_brokers)]
+BaseUrl: TypeAlias = Annotated[str, AfterValidator(_base_url)]
+RegistryUrls: TypeAlias = Annotated[str, AfterValidator(_registry_urls)]
+FilePath: TypeAlias = Annotated[Path, BeforeValidator(_path)]
+Flag: TypeAlias = Annotated[bool, Field(strict=True)]
+Integer: TypeAlias = Annotated[int, Field(strict=True)]
+Number: TypeAlias = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Port: TypeAlias = Annotated[Integer, Field(ge=0, le=_MAX_PORT)]
+Currencies: TypeAlias = Annotated[
+    tuple[str, ...] | Literal["any"],
+    BeforeValidator(_accepted),
+    WithJsonSchema(
+        {"anyOf": [{"const": "any"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
+    ),
+]
+#: Names and values for librdkafka or the registry client; always a :class:`Properties` once validated.
+PropertyMap: TypeAlias = Annotated[
+    Mapping[str, str],
+    PlainValidator(_properties),
+    PlainSerializer(_shown),
+    WithJsonSchema(
+        {
+            "type": "object",
+            "additionalProperties": {
+                "anyOf": [
+                    {"type": ["string", "number", "boolean"]},
+                    {
+                        "type": "object",
+                        "properties": {"file": {"type": "string"}},
+                        "required": ["file"],
+                        "additionalProperties": False,
+                    },
+                ]
+            },
+        }
+    ),
+]

@@ -1,0 +1,102 @@
+"""Intake: when partitions are paused, when they go on, and which of them are stuck."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from consumer.core.partitions.intake import Bounds, Held, Intake, Pauses
+from consumer.core.records import Partition
+
+A, B, C = (Partition("payments", number) for number in range(3))
+BOUNDS = Bounds(partition_records=10, partition_bytes=1000, partition_span=100, records=25, size=2500)
+NOTHING = Held(0, 0, 0, 0)
+NOBODY: frozenset[Partition] = frozenset()
+
+
+def decide(held: dict[Partition, Held], paused: frozenset[Partition] = NOBODY) -> Pauses:
+    """Return what a fresh intake decides."""
+    return Intake(BOUNDS).decide(held, paused)
+
+
+@pytest.mark.parametrize(
+    ("held", "full"),
+    [
+        (Held(9, 999, 99, 1), False),
+        (Held(10, 0, 0, 1), True),
+        (Held(0, 1000, 0, 1), True),
+        (Held(0, 0, 100, 1), True),
+    ],
+)
+def test_each_bound_pauses_its_partition_alone(held: Held, full: bool) -> None:
+    """Records, bytes and span each pause at their bound; the neighbours go on."""
+    assert decide({A: held, B: NOTHING}).paused == (frozenset({A}) if full else NOBODY)
+
+
+@pytest.mark.parametrize(
+    ("held", "resumes"),
+    [
+        (Held(4, 499, 49, 1), True),
+        (Held(5, 0, 0, 1), False),
+        (Held(0, 500, 0, 1), False),
+        (Held(0, 0, 50, 1), False),
+    ],
+)
+def test_a_pause_ends_well_below_the_bound(held: Held, resumes: bool) -> None:
+    """A paused partition goes on only below half of every bound, so that it does not flap."""
+    assert decide({A: held}, frozenset({A})).paused == (NOBODY if resumes else frozenset({A}))
+
+
+def test_all_together_pause_at_the_common_bound_and_go_on_below_half() -> None:
+    """Three partitions below their own bounds still share one memory."""
+    intake = Intake(BOUNDS)
+    everybody = frozenset({A, B, C})
+
+    assert intake.decide(dict.fromkeys(everybody, Held(8, 0, 8, 1)), NOBODY).paused == NOBODY
+    assert intake.decide(dict.fromkeys(everybody, Held(9, 0, 9, 1)), NOBODY).paused == everybody
+    assert (
+        intake.decide({A: NOTHING, B: Held(4, 0, 4, 1), C: Held(9, 0, 9, 1)}, everybody).paused == everybody
+    )
+    assert intake.decide(dict.fromkeys(everybody, Held(4, 0, 4, 1)), everybody).paused == NOBODY
+
+
+@pytest.mark.parametrize(
+    ("held", "stuck"),
+    [
+        (Held(10, 0, 10, 3), False),
+        (Held(10, 0, 10, 0), True),
+        (Held(1, 0, 100, 1), True),
+    ],
+    ids=["busy", "nothing can move", "one record holds up the span"],
+)
+def test_a_stuck_partition_is_told_from_a_busy_one(held: Held, stuck: bool) -> None:
+    """The hold ``span`` is for partitions that wait for something, not for those that are merely full."""
+    pauses = decide({A: held})
+
+    assert pauses.paused == frozenset({A})
+    assert pauses.stuck == (frozenset({A}) if stuck else NOBODY)
+
+
+HELD = st.builds(Held, st.integers(0, 20), st.integers(0, 2000), st.integers(0, 200), st.integers(0, 5))
+
+
+@given(st.lists(st.fixed_dictionaries({A: HELD, B: HELD, C: HELD}), max_size=20))
+def test_the_bounds_hold_whatever_comes(history: list[dict[Partition, Held]]) -> None:
+    """A partition at its bound is paused, stuck ones are paused, and nothing is once all are empty."""
+    intake = Intake(BOUNDS)
+    paused = NOBODY
+    for held in history:
+        pauses = intake.decide(held, paused)
+        paused = pauses.paused
+        for partition, what in held.items():
+            if what.records >= BOUNDS.partition_records or what.span >= BOUNDS.partition_span:
+                assert partition in paused
+        if sum(what.records for what in held.values()) >= BOUNDS.records:
+            assert paused == held.keys()
+        assert pauses.stuck <= paused
+
+    assert intake.decide(dict.fromkeys((A, B, C), NOTHING), paused) == Pauses(NOBODY, NOBODY)
+
+
+def test_a_partition_that_is_gone_is_not_paused() -> None:
+    """What was paused before a revocation is forgotten with it."""
+    assert decide({B: NOTHING}, frozenset({A})) == Pauses(NOBODY, NOBODY)

@@ -1,0 +1,550 @@
+"""Every rule of the configuration: a broken one is told with its key, its line and a cure."""
+
+from dataclasses import dataclass
+from textwrap import dedent
+from typing import Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from consumer.core.errors import ConfigurationError, Mistake
+from consumer.core.settings import configuration, documents
+from consumer.core.settings.configuration import Reading
+from consumer.core.settings.documents import Source
+from consumer.core.settings.effective import effective, entries
+from consumer.core.settings.kafka_properties import Role
+from consumer.core.settings.keys import KEYS
+from consumer.core.settings.rules import warnings
+from consumer.core.settings.tree import Settings
+
+#: The least that is a configuration. Line 2 of a test's document is the line behind it.
+LEAST: Final = "kafka: {bootstrap_servers: 'a:9092', topics: [payments]}\ncurrency: {accept: [INR]}\n"
+CURRENCY: Final = "currency: {accept: [INR]}\n"
+
+
+def read(text: str) -> Reading:
+    """Return what the document ``text``, called ``c.yaml``, comes to."""
+    document = documents.read(text, Source("c.yaml", 1))
+    assert document.root is not None
+    return configuration.parse(document.root, document.findings)
+
+
+def settings(text: str) -> Settings:
+    """Return the settings of the document ``text``."""
+    return read(text).unwrap()
+
+
+def mistakes(text: str) -> tuple[Mistake, ...]:
+    """Return what is wrong with the document ``text``."""
+    with pytest.raises(ConfigurationError) as error:
+        read(text).unwrap()
+    return error.value.mistakes
+
+
+@dataclass(frozen=True)
+class Broken:
+    """One broken rule: lines behind :data:`LEAST` (so its first line is 3), and what must be told."""
+
+    text: str
+    where: str
+    what: str
+    cure: str
+
+
+def kafka(line: str) -> str:
+    """Return a document whose line 4 is ``line``, inside ``kafka``."""
+    return f"{CURRENCY}kafka:\n  bootstrap_servers: a:9092\n  {line}\n" + (
+        "" if line.startswith("topics") else "  topics: [payments]\n"
+    )
+
+
+BROKEN: Final = {
+    "unknown section": Broken(
+        f"{LEAST}kafak: 1", "kafak (c.yaml:3)", "is no key that there is", "did you mean kafka?"
+    ),
+    "unknown key": Broken(
+        f"{LEAST}http: {{prot: 1}}",
+        "http.prot (c.yaml:3)",
+        "is no key that there is",
+        "did you mean http.port?",
+    ),
+    "unknown key like no other": Broken(
+        f"{LEAST}log: {{zzz: 1}}", "log.zzz (c.yaml:3)", "is no key that there is", "log has: level, format"
+    ),
+    "key nearly right, and right in another section": Broken(
+        kafka("topic: x"), "kafka.topic (c.yaml:4)", "is no key that there is", "did you mean kafka.topics?"
+    ),
+    "key of another section": Broken(
+        f"{LEAST}commit: {{drain_seconds: 1}}",
+        "commit.drain_seconds (c.yaml:3)",
+        "is no key that there is",
+        "did you mean shutdown.drain_seconds?",
+    ),
+    "a later feature's key": Broken(
+        f"{LEAST}mapping: m.yaml", "mapping (c.yaml:3)", "is no key that there is", "the sections are: kafka"
+    ),
+    "attribute that is no key": Broken(
+        f"{LEAST}decoding: {{schema_file: a.avsc}}",
+        "decoding.schema_file (c.yaml:3)",
+        "is no key that there is",
+        "did you mean decoding.schema",
+    ),
+    "value for a section": Broken(
+        f"{LEAST}http: 8080", "http (c.yaml:3)", "is a section", "write its keys below"
+    ),
+    "key twice": Broken(
+        f"{LEAST}http:\n  port: 1\n  port: 2", "http.port (c.yaml:5)", "is set twice", "here or at c.yaml:4"
+    ),
+    "tag": Broken(
+        f"{LEAST}http: {{port: !!python/name:os.system x}}", "http.port (c.yaml:3)", "has a tag", "'!'"
+    ),
+    "merge key": Broken(
+        f"{LEAST}http: {{<<: {{port: 1}}}}", "http (c.yaml:3)", "merge key", "write the keys out"
+    ),
+    "number as a key": Broken(f"{LEAST}8080: x", "c.yaml:3", "key that is no text", "quotes"),
+    "text for a number": Broken(
+        f"{LEAST}http: {{port: '8080'}}", "http.port (c.yaml:3)", "must be a whole number", "without quotes"
+    ),
+    "boolean for a number": Broken(
+        f"{LEAST}linkrunner: {{timeout_seconds: true}}",
+        "linkrunner.timeout_seconds (c.yaml:3)",
+        "must be a number",
+        "in digits",
+    ),
+    "number for a text": Broken(kafka("group_id: 5"), "kafka.group_id (c.yaml:4)", "must be text", "quotes"),
+    "null for a text": Broken(kafka("group_id:"), "kafka.group_id (c.yaml:4)", "must be text", "one text"),
+    "text for a boolean": Broken(
+        f"{LEAST}dead_letters: {{create: yes}}",
+        "dead_letters.create (c.yaml:3)",
+        "must be true or false",
+        "write true or false",
+    ),
+    "text for a list": Broken(
+        f"{LEAST}decoding: {{schemas: a.avsc}}",
+        "decoding.schemas (c.yaml:3)",
+        "must be a list",
+        "[first, second]",
+    ),
+    "list for a path": Broken(
+        f"{LEAST}linkrunner: {{server_key_file: [a]}}",
+        "linkrunner.server_key_file (c.yaml:3)",
+        "must be the path of a file",
+        "as text",
+    ),
+    "blank": Broken(kafka("group_id: ' '"), "kafka.group_id (c.yaml:4)", "is blank", "write a value"),
+    "control character": Broken(
+        kafka('group_id: "a\\nb"'), "kafka.group_id (c.yaml:4)", "control character", "one line"
+    ),
+    "unknown choice": Broken(
+        kafka("start_from: soon"),
+        "kafka.start_from (c.yaml:4)",
+        "does not know",
+        "write one of: earliest, latest, refuse",
+    ),
+    "unknown choice in a list": Broken(
+        f"{LEAST}lifecycle:\n  capture_statuses:\n  - FAILED\n  - PAID",
+        "lifecycle.capture_statuses[1] (c.yaml:6)",
+        "does not know",
+        "write one of: INITIATED, FAILED, CANCELLED",
+    ),
+    "zero": Broken(
+        f"{LEAST}linkrunner: {{requests_per_second: 0}}",
+        "linkrunner.requests_per_second (c.yaml:3)",
+        "too small",
+        "more than 0",
+    ),
+    "below the least": Broken(
+        f"{LEAST}commit: {{interval_seconds: 0.01}}",
+        "commit.interval_seconds (c.yaml:3)",
+        "too small",
+        "0.1 or more",
+    ),
+    "above the most": Broken(
+        f"{LEAST}http: {{port: 65536}}", "http.port (c.yaml:3)", "too large", "65535 or less"
+    ),
+    "no number any more": Broken(
+        f"{LEAST}shutdown: {{drain_seconds: 1e999}}",
+        "shutdown.drain_seconds (c.yaml:3)",
+        "too large",
+        "smaller",
+    ),
+    "no topics": Broken(kafka("topics: []"), "kafka.topics (c.yaml:4)", "names no topic", "at least one"),
+    "topic twice": Broken(kafka("topics: [a, a]"), "kafka.topics (c.yaml:4)", "twice", "once"),
+    "topic pattern": Broken(
+        kafka("topics: ['^refunds']"), "kafka.topics[0] (c.yaml:4)", "patterns are not supported", "by name"
+    ),
+    "no topic name": Broken(kafka("topics: [a b]"), "kafka.topics[0] (c.yaml:4)", "no topic name", "letters"),
+    "dots for a topic": Broken(
+        kafka("topics: [..]"), "kafka.topics[0] (c.yaml:4)", "no topic name", "letters"
+    ),
+    "no brokers": Broken(
+        f"{CURRENCY}kafka: {{bootstrap_servers: 'a:9092,', topics: [p]}}",
+        "kafka.bootstrap_servers (c.yaml:2)",
+        "no list of brokers",
+        "host:port",
+    ),
+    "no port": Broken(
+        f"{CURRENCY}kafka: {{bootstrap_servers: 'a:65536', topics: [p]}}",
+        "kafka.bootstrap_servers (c.yaml:2)",
+        "no list of brokers",
+        "host:port",
+    ),
+    "base url of another kind": Broken(
+        f"{LEAST}linkrunner: {{base_url: 'ftp://a/b'}}",
+        "linkrunner.base_url (c.yaml:3)",
+        "no http",
+        "https://",
+    ),
+    "base url without a host": Broken(
+        f"{LEAST}linkrunner: {{base_url: 'https:///b'}}",
+        "linkrunner.base_url (c.yaml:3)",
+        "no http",
+        "https://",
+    ),
+    "base url with a bad port": Broken(
+        f"{LEAST}linkrunner: {{base_url: 'https://a:b'}}",
+        "linkrunner.base_url (c.yaml:3)",
+        "no web",
+        "https://",
+    ),
+    "base url with credentials": Broken(
+        f"{LEAST}linkrunner: {{base_url: 'https://u:p@a/b'}}",
+        "linkrunner.base_url (c.yaml:3)",
+        "has credentials",
+        "leave them out",
+    ),
+    "base url with a query": Broken(
+        f"{LEAST}linkrunner: {{base_url: 'https://a/b?c'}}",
+        "linkrunner.base_url (c.yaml:3)",
+        "query",
+        "leave out",
+    ),
+    "base url with a space": Broken(
+        f"{LEAST}linkrunner: {{base_url: 'https://a/ b'}}",
+        "linkrunner.base_url (c.yaml:3)",
+        "white space",
+        "https",
+    ),
+    "registry with credentials": Broken(
+        f"{LEAST}schema_registry: {{url: 'https://a, https://u:p@b'}}",
+        "schema_registry.url (c.yaml:3)",
+        "has credentials",
+        "leave them out",
+    ),
+    "no currency": Broken(
+        "kafka: {bootstrap_servers: 'a:9092', topics: [p]}",
+        "currency.accept (c.yaml)",
+        "is not set",
+        "LINKRUNNER_CONSUMER__CURRENCY__ACCEPT",
+    ),
+    "currency null": Broken(
+        "kafka: {bootstrap_servers: 'a:9092', topics: [p]}\ncurrency: {accept: null}",
+        "currency.accept (c.yaml:2)",
+        "must be set",
+        "[INR]",
+    ),
+    "no currency code": Broken(
+        "kafka: {bootstrap_servers: 'a:9092', topics: [p]}\ncurrency: {accept: [INR, Rs]}",
+        "currency.accept (c.yaml:2)",
+        "entry 2",
+        "ISO 4217",
+    ),
+    "lower case currency": Broken(
+        "kafka: {bootstrap_servers: 'a:9092', topics: [p]}\ncurrency: {accept: inr}",
+        "currency.accept (c.yaml:2)",
+        "neither a list",
+        "ISO 4217",
+    ),
+    "other placeholder": Broken(
+        f"{LEAST}dead_letters: {{topic: '{{topic}}.{{reason}}'}}",
+        "dead_letters.topic (c.yaml:3)",
+        "placeholder other than {topic}",
+        "{topic}",
+    ),
+    "dead letters to a source": Broken(
+        f"{LEAST}dead_letters: {{topic: payments}}",
+        "dead_letters.topic (c.yaml:3)",
+        "read as a source",
+        "topic of their own",
+    ),
+    "dead letters to no topic": Broken(
+        f"{LEAST}dead_letters: {{topic: '{{topic}} dlq'}}",
+        "dead_letters.topic (c.yaml:3)",
+        "no topic name",
+        "letters",
+    ),
+    "drain beyond the poll interval": Broken(
+        f"{LEAST}shutdown: {{drain_seconds: 291}}",
+        "shutdown.drain_seconds (c.yaml:3)",
+        "max.poll.interval.ms",
+        "301000 or more",
+    ),
+    "poll interval below the drain": Broken(
+        kafka("properties: {max.poll.interval.ms: 29999}"),
+        "shutdown.drain_seconds (c.yaml)",
+        "max.poll.interval.ms",
+        "30000 or more",
+    ),
+    "raw without schema": Broken(
+        f"{LEAST}decoding: {{wire_format: raw}}",
+        "decoding.wire_format (c.yaml:3)",
+        "is raw",
+        "decoding.schema",
+    ),
+    "schema without raw": Broken(
+        f"{LEAST}decoding: {{schema: a.avsc}}",
+        "decoding.schema (c.yaml:3)",
+        "raw records only",
+        "wire_format: raw",
+    ),
+    "confluent without registry": Broken(
+        f"{LEAST}decoding: {{wire_format: confluent}}",
+        "decoding.wire_format (c.yaml:3)",
+        "schemas are in a registry",
+        "schema_registry.url",
+    ),
+    "properties of no registry": Broken(
+        f"{LEAST}schema_registry: {{properties: {{timeout: 5}}}}",
+        "schema_registry.properties (c.yaml:3)",
+        "no address",
+        "schema_registry.url",
+    ),
+    "properties that are no map": Broken(
+        kafka("properties: [a]"), "kafka.properties (c.yaml:4)", "must be a map", "name: value"
+    ),
+    "property that is no scalar": Broken(
+        kafka("properties: {client.id: [a]}"),
+        "kafka.properties.client.id (c.yaml:4)",
+        "no text, number or boolean",
+        "{file: PATH}",
+    ),
+    "property that is null": Broken(
+        kafka("properties: {client.id: }"), "kafka.properties.client.id (c.yaml:4)", "no text", "{file: PATH}"
+    ),
+    "property that breaks a promise": Broken(
+        kafka("properties: {enable.auto.commit: true}"),
+        "kafka.properties.enable.auto.commit (c.yaml:4)",
+        "the service alone commits",
+        "commit.interval_seconds",
+    ),
+    "property of the producer that breaks a promise": Broken(
+        f"{LEAST}dead_letters: {{properties: {{acks: 1}}}}",
+        "dead_letters.properties.acks (c.yaml:3)",
+        "can still be lost",
+        "all is used",
+    ),
+    "no sections": Broken("[1]", "c.yaml:1", "has no sections", "the example"),
+}
+
+
+@pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN.keys())
+def test_a_broken_rule_is_told_once_with_key_line_and_cure(broken: Broken) -> None:
+    """Whoever wrote it finds the place, the reason and what to write instead, and no second mistake."""
+    (mistake,) = mistakes(broken.text)
+    assert mistake.where == broken.where
+    assert broken.what in mistake.what
+    assert broken.cure in mistake.cure
+
+
+def test_ten_mistakes_are_told_at_once_in_the_order_of_the_file() -> None:
+    """Nobody has to start ten times to find ten mistakes, across keys, types and properties."""
+    text = """\
+        kafka:
+          bootstrap_servers: ''
+          topics: [a, '^b']
+          gruop_id: x
+          properties:
+            group.id: x
+            key.deserializer: y
+        linkrunner: {timeout_seconds: -1}
+        shutdown: {drain_seconds: 1000}
+        decoding: {wire_format: raw}
+        currency: {accept: [XXX, rupees]}
+        log: {level: loud}
+        """
+    lines = [mistake.where.rpartition(":")[2].rstrip(")") for mistake in mistakes(dedent(text))]
+    assert lines == ["2", "3", "4", "6", "7", "8", "9", "10", "11", "12"]
+
+
+def test_no_document_at_all_names_what_is_required() -> None:
+    """An empty file is answered with the three keys that it needs."""
+    assert {mistake.where for mistake in mistakes("")} == {
+        "kafka.bootstrap_servers (c.yaml)",
+        "kafka.topics (c.yaml)",
+        "currency.accept (c.yaml)",
+    }
+
+
+def test_empty_sections_are_defaults() -> None:
+    """A section whose keys are all commented out means the defaults."""
+    assert settings(f"{LEAST}http:\nlinkrunner: {{}}\nschema_registry:\n") == settings(LEAST)
+
+
+def test_defaults_are_the_documented_ones() -> None:
+    """What an installation gets without asking is part of the contract."""
+    assert effective(settings(LEAST)) == {
+        "kafka.bootstrap_servers": "a:9092",
+        "kafka.group_id": "linkrunner-consumer",
+        "kafka.topics": '["payments"]',
+        "kafka.start_from": "earliest",
+        "kafka.on_out_of_range": "hold",
+        "kafka.properties": "{}",
+        "schema_registry.url": "null",
+        "schema_registry.properties": "{}",
+        "decoding.wire_format": "auto",
+        "decoding.schema": "null",
+        "decoding.schemas": "[]",
+        "lifecycle.partial_refunds": "keep",
+        "lifecycle.capture_statuses": "[]",
+        "lifecycle.wallet_topups": "capture",
+        "lifecycle.withdrawals": "skip",
+        "ordering": "key",
+        "linkrunner.base_url": "https://api.linkrunner.io/api/v1",
+        "linkrunner.server_key_file": "/var/run/secrets/linkrunner/server-key",
+        "linkrunner.timeout_seconds": "10.0",
+        "linkrunner.requests_per_second": "25.0",
+        "linkrunner.rate_scope": "pod",
+        "linkrunner.retry_after_cap_seconds": "300.0",
+        "linkrunner.max_in_flight": "32",
+        "dead_letters.topic": "{topic}.dlq",
+        "dead_letters.create": "false",
+        "dead_letters.properties": "{}",
+        "currency.accept": '["INR"]',
+        "event_data.on_invalid": "omit",
+        "shutdown.drain_seconds": "20.0",
+        "commit.interval_seconds": "1.0",
+        "http.host": "0.0.0.0",
+        "http.port": "8080",
+        "log.level": "info",
+        "log.format": "auto",
+    }
+
+
+def test_values_arrive_as_written() -> None:
+    """One value of every kind, and the two that are made tidy: addresses without a slash at their end."""
+    given_ = settings(
+        dedent("""\
+        kafka:
+          bootstrap_servers: SSL://[::1]:9093, b
+          topics: [a, b]
+          properties: {client.id: x, socket.timeout.ms: 5000, check.crcs: true, group.remote.assignor: 1.5}
+        currency: {accept: any}
+        decoding: {wire_format: raw, schema: a.avsc, schemas: [b.avsc]}
+        lifecycle: {capture_statuses: [FAILED]}
+        linkrunner: {base_url: 'http://localhost:8099/api/v1/', server_key_file: null, timeout_seconds: 3}
+        schema_registry: {url: 'https://a/, http://b:8081/x'}
+        """)
+    )
+    assert given_.kafka.bootstrap_servers == "SSL://[::1]:9093, b"
+    assert given_.kafka.topics == ("a", "b")
+    assert dict(given_.kafka.properties) == {
+        "client.id": "x",
+        "socket.timeout.ms": "5000",
+        "check.crcs": "true",
+        "group.remote.assignor": "1.5",
+    }
+    assert given_.currency.accept == "any"
+    assert str(given_.decoding.schema_file) == "a.avsc"
+    assert [str(path) for path in given_.decoding.schemas] == ["b.avsc"]
+    assert given_.lifecycle.capture_statuses == ("FAILED",)
+    assert given_.linkrunner.base_url == "http://localhost:8099/api/v1"
+    assert given_.linkrunner.server_key_file is None
+    assert given_.linkrunner.timeout_seconds == 3.0
+    assert given_.schema_registry.url == "https://a,http://b:8081/x"
+
+
+def test_the_source_of_a_value_is_known() -> None:
+    """``config show --sources`` tells where a value was set; a default was set nowhere."""
+    reading = read(f"{LEAST}http: {{port: 1}}")
+    assert str(reading.source(("http", "port"))) == "c.yaml:3"
+    assert reading.source(("http", "host")) is None
+
+
+def test_properties_are_known_beside_other_mistakes() -> None:
+    """Mistakes that only the client libraries see are told together with the others."""
+    reading = read("kafka: {properties: {nonsense: 1}}")
+    assert reading.settings is None
+    assert dict(reading.properties[Role.CONSUMER]) == {"nonsense": "1"}
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ("linkrunner: {base_url: 'http://a'}", "the server key travels in clear"),
+        ("linkrunner: {requests_per_second: 31}", "documented limit"),
+        ("linkrunner: {timeout_seconds: 21}", "shutdown.drain_seconds"),
+        (
+            "schema_registry: {url: 'https://a,http://b', properties: {basic.auth.user.info: 'a:b'}}",
+            "in clear",
+        ),
+    ],
+)
+def test_what_is_doubtful_is_a_warning(more: str, words: str) -> None:
+    """What may be right is allowed, and said."""
+    (warning,) = warnings(settings(LEAST + more))
+    assert words in warning
+
+
+def test_kafka_in_clear_is_a_warning() -> None:
+    """Credentials without TLS are allowed, and said."""
+    (warning,) = warnings(settings(kafka("properties: {security.protocol: SASL_PLAINTEXT}")))
+    assert "in clear" in warning
+
+
+def test_what_is_usual_is_no_warning() -> None:
+    """A warning that is always there is read by nobody."""
+    assert warnings(settings(LEAST)) == ()
+
+
+def test_secrets_are_shown_nowhere() -> None:
+    """Settings print their secrets as stars: as text, as representation and as effective configuration."""
+    given_ = settings(kafka("properties: {sasl.password: canary, sasl.username: me}"))
+    shown = f"{given_} {given_!r} {effective(given_)} {list(entries(given_))} {given_.model_dump_json()}"
+    assert "canary" not in shown
+    assert "***" in shown
+    assert given_.kafka.properties["sasl.password"] == "canary"
+
+
+def test_mistakes_repeat_no_value() -> None:
+    """A secret at the wrong place, or of the wrong kind, is not printed with the mistake."""
+    for path in KEYS:
+        for value in ("{x: canary}", "[canary]", "' canary '", "canary canary ^"):
+            text = ": {".join(path) + f": {value}" + "}" * (len(path) - 1)
+            assert "canary" not in " ".join(str(mistake) for mistake in mistakes(text)), text
+
+
+YAML_VALUES: Final = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.sampled_from(["any", "raw", "INR"]),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from([name for path in KEYS for name in path]) | st.text(), inner, max_size=6
+        )
+    ),
+    max_leaves=30,
+)
+
+
+def node(value: object) -> documents.Node:
+    """Return ``value`` as a tree with places."""
+    source = Source("c.yaml", 1)
+    if isinstance(value, dict):
+        return documents.Node(source, {str(name): node(below) for name, below in value.items()})
+    if isinstance(value, list):
+        return documents.Node(source, tuple(node(below) for below in value))
+    assert value is None or isinstance(value, str | int | float)
+    return documents.Node(source, value)
+
+
+@given(YAML_VALUES)
+def test_any_tree_is_settings_or_mistakes(value: object) -> None:
+    """Whatever is written, the answer is settings or a list of mistakes, and never anything else."""
+    reading = configuration.parse(node(value), ())
+    assert (reading.settings is None) == bool(reading.findings)
+    assert all(finding.mistake().what for finding in reading.findings)
