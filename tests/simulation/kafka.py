@@ -105,8 +105,7 @@ class Member:
         self._wakeup: Final = asyncio.Event()
         self._positions: Final[dict[Partition, int]] = {}
         self._paused: Final[set[Partition]] = set()
-        # A batch of a slow member has records of an assignment and of the one after.
-        self._pace: Final = world.dice.choice((0.01, 0.01, 0.01, 1.0))
+        self._last_batch: list[Record] = []
         self._last_epoch = 0
         self.epochs: Final[dict[Partition, int]] = {}
         self.expelled = False
@@ -128,7 +127,10 @@ class Member:
             async with self._thread:
                 records = await self._poll(min(limit, self._world.dice.randint(1, 8)))
             if records:
-                return records
+                late = [r for r in self._last_batch if self.epochs.get(r.partition) != r.epoch]
+                self._last_batch = records
+                # A batch may begin in one assignment and end in the next.
+                return [*late, *records]
             try:
                 async with asyncio.timeout_at(until):
                     await self._wakeup.wait()
@@ -209,10 +211,9 @@ class Member:
         records: list[Record] = []
         while len(records) < limit:
             if self._world.dice.random() < 0.1:
-                await self._world.pause(self._pace)
+                await self._world.pause(0.01)
             if self._messages:
                 await self._heed(self._messages.popleft())
-                await self._world.pause(self._pace)
                 continue
             record = self._next_record()
             if record is None:
@@ -350,7 +351,8 @@ class Group:
 
     def leave(self, member: Member) -> None:
         """Let a member go, or notice that it is dead."""
-        self._members.remove(member)
+        if member in self._members:
+            self._members.remove(member)
         self.free([partition for partition, owner in self._owners.items() if owner is member])
 
     def expel(self, member: Member) -> None:

@@ -123,11 +123,22 @@ class Process:
         return self._task.done()
 
     def check(self) -> None:
-        """Stop here if the process has died: what is left of its tasks can do no more."""
+        """Stop here if the process has died: what is left of its tasks can do no more.
+
+        A living one is within its bounds, and its lanes and offsets agree.
+        """
         if self.dead:
             raise asyncio.CancelledError
         if len(self.wire) > self._setup.max_in_flight:
             self.defects.append(f"{self.name} has {len(self.wire)} calls and letters on the wire")
+        lanes, offsets = self.pipeline.lanes, self.pipeline.offsets
+        for partition in offsets.next_offsets():
+            held, unsettled = lanes.load(partition).records, offsets.unsettled(partition)
+            # A partition that is being handed over has left the lanes already.
+            if held not in (0, unsettled):
+                self.defects.append(
+                    f"{self.name} lanes hold {held} of {partition}, {unsettled} are unsettled"
+                )
 
     def stop(self) -> None:
         """Tell the process to stop, as SIGTERM does."""
