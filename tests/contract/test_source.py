@@ -41,11 +41,11 @@ def stored(kafka: Kafka, group: str, partition: Partition) -> tuple[int, str]:
         watcher.close()
 
 
-def commit_by_hand(kafka: Kafka, group: str, partition: Partition, offset: int) -> None:
+def commit_by_hand(kafka: Kafka, group: str, partition: Partition, offset: int, metadata: str = "") -> None:
     """Set a group's offset, as an operator would."""
     client = Consumer({"bootstrap.servers": kafka.bootstrap_servers, "group.id": group})
     try:
-        client.commit(offsets=[TopicPartition(*partition, offset)], asynchronous=False)
+        client.commit(offsets=[TopicPartition(*partition, offset, metadata)], asynchronous=False)
     finally:
         client.close()
 
@@ -244,6 +244,22 @@ def test_members_that_start_together_start_at_the_same_end(kafka: Kafka, topics:
             await reached(lambda: sum(len(m.records) for m in members) >= 12, "new records have come", 30)
             committing.cancel()
             assert {value for member in members for value in member.values} == {b"v2"}
+
+    asyncio.run(scene())
+
+
+def test_a_member_that_comes_second_starts_at_the_first_ones_end(kafka: Kafka, topics: Topics) -> None:
+    """One commit tells where the group came from: a partition that was there and nobody has committed yet."""
+    topic, group = topics.create(topics.name("second"), 2), topics.name("group")
+    topics.produce(topic, [*numbered(3), *numbered(3, partition=1)])
+    metadata = marks.write(2, (), origin(StartFrom.LATEST, {topic: 2}))
+    commit_by_hand(kafka, group, Partition(topic, 0), 2, metadata)
+
+    async def scene() -> None:
+        async with Member(kafka, group, topic, start_from=StartFrom.LATEST).running() as member:
+            await member.has(1)
+            given = {each.partition.number: (each.offset, each.fresh) for each in member.given}
+            assert given == {0: (2, False), 1: (3, True)}
 
     asyncio.run(scene())
 
