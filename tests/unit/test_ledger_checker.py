@@ -340,6 +340,15 @@ def test_a_kill_excuses_what_it_left_behind() -> None:
     assert check(history) == []
 
 
+def test_the_answer_that_was_given_first_settles() -> None:
+    """A call that an old owner left behind may be answered long after the new owner has gone on."""
+    left_behind = _with_request(3, answered=6.0)
+    changed = replace(_all(_again(3, 2.1), left_behind)(_clean()), kills=[2.05])
+    history = replace(changed, requests=sorted(changed.requests, key=lambda r: r.arrived))
+
+    assert check(history) == []
+
+
 def test_repeats_within_the_allowance_pass() -> None:
     """A killed run may repeat as often as was said before."""
     assert check(replace(_again(4, 5)(_clean()), repeats_allowed=1)) == []
