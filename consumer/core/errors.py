@@ -8,6 +8,7 @@
     ├── DependencyError         something outside failed for good (exit 69)
     ├── Unreadable              this record can never be decoded: dead letter
     └── Unavailable             we can't tell yet: hold the record and try again
+        └── Unwritable          this one record can't be copied now, though others can
 
 An answer of the API is never an exception: it is a value (``consumer.core.api.verdicts``).
 """
@@ -67,3 +68,7 @@ class Unreadable(ConsumerError):
 
 class Unavailable(ConsumerError):
     """What is needed to read the record can't be had now; the text says why. The record waits."""
+
+
+class Unwritable(Unavailable):
+    """The dead-letter topic does not take this one record; the text says why, and what to change."""

@@ -40,7 +40,6 @@ class CommitResult(StrEnum):
     OK = "ok"
     REFUSED = "refused"
     TIMEOUT = "timeout"
-    FAILED = "failed"
 
 
 class RebalanceEvent(StrEnum):

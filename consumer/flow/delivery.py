@@ -27,7 +27,7 @@ from consumer.core.api.verdicts import (
     NothingToRemove,
     Refused,
 )
-from consumer.core.errors import Unavailable, Unreadable
+from consumer.core.errors import Unavailable, Unreadable, Unwritable
 from consumer.core.letters import Letter, Sender, Stage
 from consumer.core.meaning.ecommerce import Rule
 from consumer.core.meaning.intents import DeadLetterReason, Reject, Skip
@@ -39,6 +39,9 @@ from consumer.edges.metrics import Metrics
 
 #: Seconds that a record waits where another one is already finding out whether dead letters work again.
 _LETTER_WAIT: Final = 1.0
+
+#: Seconds until a record is tried again that the dead-letter topic does not take for a reason of its own.
+_UNWRITABLE_WAIT: Final = 30.0
 
 
 class Decoder(Protocol):
@@ -70,6 +73,7 @@ class Story:
     planned: Planned | None = None
     letter: Letter | None = None
     tries: int = 0
+    failures: int = 0
     setbacks: int = 0
     on_wire: bool = False
 
@@ -93,6 +97,9 @@ Permit: TypeAlias = Callable[[], Awaitable[bool]]
 
 class Traffic(Protocol):
     """Hears what the API says, for everything that concerns more than one record."""
+
+    def silence(self) -> float:
+        """Return for how many seconds more the host asked for silence, 0 where it did not."""
 
     def heard(self, verdict: verdicts.Verdict, began: float) -> bool:
         """Take note of the verdict on a call; return whether calls are stopped now because of it."""
@@ -147,6 +154,8 @@ class Delivery:
                 return ended
         if story.letter is not None:
             return await self._give_up(story, story.letter)
+        if (silence := self._traffic.silence()) > 0:
+            return Wait(silence)
         assert story.planned is not None  # noqa: S101  (_understand leaves a call, a letter or an end)
         return await self._send(story, story.planned, permit)
 
@@ -219,6 +228,10 @@ class Delivery:
         story.on_wire = True
         try:
             await self._box.put(story.record, headers)
+        except Unwritable as error:
+            self._metrics.dead_letter_failed()
+            self._log(Event.DEAD_LETTER_FAILED, **where(story.record), error=str(error))
+            return Wait(_UNWRITABLE_WAIT, HoldCause.DEAD_LETTERS)
         except Unavailable as error:
             self._metrics.dead_letter_failed()
             self._log(Event.DEAD_LETTER_FAILED, **where(story.record), error=str(error))
@@ -236,13 +249,16 @@ class Delivery:
             **where(story.record),
             reason=letter.reason.value,
             detail=letter.detail,
+            status="none" if letter.status is None else letter.status,
             attempts=story.tries,
         )
         return Settled(letter.action, Outcome.DEAD_LETTERED, letter.reason.value, letter.status)
 
     def _wait_for_api(self, story: Story, verdict: Again) -> Wait:
         self._metrics.retried(verdict.reason)
-        seconds = max(_backoff(story.tries), verdict.retry_after or 0.0)
+        # Not the tries: calls that only found out that a hold goes on are no failures of this record.
+        story.failures += 1
+        seconds = max(_backoff(story.failures), verdict.retry_after or 0.0)
         self._log(
             Event.CALL_RETRIED,
             **where(story.record),

@@ -32,6 +32,15 @@ class Flights:
         """Return how many flights there are."""
         return len(self._tasks)
 
+    @property
+    def on_wire(self) -> int:
+        """How many flights have sent something that is not answered."""
+        return sum(ticket.story.on_wire for ticket in self._tasks)
+
+    def partitions(self) -> set[Partition]:
+        """Return the partitions that have flights, those that are not ours any more included."""
+        return {ticket.record.partition for ticket in self._tasks}
+
     def of(self, partition: Partition) -> int:
         """Return how many flights a partition has, those of an earlier assignment aside."""
         return sum(not t.released and t.record.partition == partition for t in self._tasks)

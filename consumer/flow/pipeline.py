@@ -135,7 +135,8 @@ class Pipeline:
         Records in a wait or a hold are let go at once; they come again after the next start.
         """
         self._stopping = True
-        positions = await self.release(list(self.offsets.next_offsets()), seconds)
+        everything = {*self.offsets.next_offsets(), *self._flights.partitions()}
+        positions = await self.release(everything, seconds)
         drained = not self._flights.abandon()
         if positions:
             self.confirmed(await self._source.commit_and_confirm(positions, LAST_COMMIT_SECONDS))
@@ -269,6 +270,11 @@ class Pipeline:
         """Records that are being worked on."""
         return len(self._flights)
 
+    @property
+    def on_wire(self) -> int:
+        """Calls and dead letters that were sent and are not answered."""
+        return self._flights.on_wire
+
     # --- steps ---
 
     def wake(self) -> None:
@@ -373,7 +379,13 @@ class Pipeline:
         self._settled_lately += 1
         event = _DEBUG_EVENTS.get(settled.outcome)
         if event is not None:
-            self._log(event, action=settled.action.value, reason=settled.reason, **where(record))
+            self._log(
+                event,
+                action=settled.action.value,
+                outcome=settled.outcome.value,
+                reason=settled.reason,
+                **where(record),
+            )
         stamp = record.timestamp_ms
         self._metrics.settled(
             record.partition.topic, settled, None if stamp is None else time.time() - stamp / 1000

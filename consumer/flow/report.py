@@ -83,14 +83,14 @@ class Report:
             freshness_seconds=self._freshness(),
             lag={
                 partition: lag
-                for partition, offset in offsets.next_offsets().items()
-                if (lag := self._lag(partition, offset)) is not None
+                for partition in offsets.next_offsets()
+                if (lag := self._lag(partition)) is not None
             },
             uncommitted_age={
                 partition: 0.0 if since is None else now - since
                 for partition, since in offsets.uncommitted_since().items()
             },
-            in_flight=self._pipeline.in_flight,
+            in_flight=self._pipeline.on_wire,
             queued=lanes.queued,
             parked=lanes.parked,
             rate_limit_per_second=self._traffic.pacer.per_second,
@@ -145,9 +145,11 @@ class Report:
         oldest = self._pipeline.offsets.oldest_unsettled_ms()
         return 0.0 if oldest is None else max(0.0, time.time() - oldest / 1000)
 
-    def _lag(self, partition: Partition, offset: int) -> int | None:
+    def _lag(self, partition: Partition) -> int | None:
+        """Return the records from the committed offset to the end, None where either is not known."""
         end = self._group.ends.ends.get(partition)
-        return None if end is None else max(0, end - offset)
+        committed = self._pipeline.offsets.confirmed_offset(partition)
+        return None if end is None or committed is None else max(0, end - committed)
 
     def _partitions(self) -> tuple[PartitionStatus, ...]:
         offsets, pauses = self._pipeline.offsets, self._pipeline.pauses()
@@ -157,12 +159,12 @@ class Report:
                 partition=partition.number,
                 position=offsets.position(partition),
                 committed=offsets.confirmed_offset(partition),
-                lag=self._lag(partition, offset),
+                lag=self._lag(partition),
                 open=offsets.unsettled(partition),
                 queued=self._pipeline.queued(partition),
                 paused=pauses.get(partition, ""),
             )
-            for partition, offset in sorted(offsets.next_offsets().items())
+            for partition in sorted(offsets.next_offsets())
         )
 
     def _hold_statuses(self) -> tuple[HoldStatus, ...]:

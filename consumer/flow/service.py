@@ -15,7 +15,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AsyncExitStack, contextmanager, suppress
+from contextlib import AsyncExitStack, contextmanager
 from typing import Final
 
 from prometheus_client import CollectorRegistry
@@ -88,7 +88,11 @@ class Service:
         self._log: Final = ErrorBook(logs)
         self._metrics: Final = Metrics(CollectorRegistry())
         self._traffic: Final = Traffic(
-            Pacer(settings.linkrunner.requests_per_second), self._metrics, self._log, self._wake
+            Pacer(settings.linkrunner.requests_per_second),
+            self._metrics,
+            self._log,
+            self._wake,
+            address=settings.linkrunner.base_url,
         )
         self._api: Final = Linkrunner(
             settings.linkrunner.base_url,
@@ -198,11 +202,15 @@ class Service:
 
     async def _ask_for_dead_letter_topics(self) -> None:
         while True:
-            with suppress(Unavailable):
-                for topic in await self._box.prepare(self._settings.kafka.topics):
+            try:
+                missing = await self._box.prepare(self._settings.kafka.topics)
+            except Unavailable:
+                self._log(Event.WAITING, target="kafka", address=self._settings.kafka.bootstrap_servers)
+            else:
+                for topic in missing:
                     self._log(Event.DEAD_LETTER_TOPIC_MISSING, topic=topic, cure=creating(topic))
-                return
-            self._log(Event.WAITING, target="kafka", address=self._settings.kafka.bootstrap_servers)
+                if not (missing and self._settings.dead_letters.create):
+                    return
             await asyncio.sleep(_ASK_AGAIN_SECONDS)
 
     def _start_watchdog(self) -> None:

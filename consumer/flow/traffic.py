@@ -14,6 +14,9 @@ from consumer.core.api.verdicts import Again, Delivered, Hold, HoldCause, Nothin
 from consumer.core.operations.logbook import Event, Log
 from consumer.edges.metrics import Metrics
 
+#: Seconds without any success after which it is told that the API can't be reached.
+_TELL_SECONDS: Final = 5.0
+
 
 class Traffic:
     """The way out, shared by all calls of this process."""
@@ -25,33 +28,40 @@ class Traffic:
         log: Log,
         on_open: Callable[[], None],
         clock: Callable[[], float] = time.monotonic,
+        *,
+        address: str = "",
     ) -> None:
         """``on_open`` is called when the gate opens, so that waiting work starts at once.
 
-        ``clock`` gives the seconds of a steady clock: the one by which gate, pace and pipeline measure.
+        ``address`` names the API where it is told that nothing gets through. ``clock`` gives the seconds of a
+        steady clock: the one by which gate, pace and pipeline measure.
         """
         self.gate: Final = Gate()
         self.pacer: Final = pacer
         self.clock: Final = clock
         #: Whether the last thing that the API said about our key was not a no.
         self.auth_ok = True
+        self._address: Final = address
+        self._failing_since: float | None = None
         self._doubt: Final = Doubt()
         self._metrics: Final = metrics
         self._log: Final = log
         self._on_open: Final = on_open
 
     async def permit(self, *, may_send: Callable[[], bool]) -> bool:
-        """Wait for a call's turn; False where ``may_send`` turned false meanwhile."""
-        while may_send():
-            seconds = self.pacer.reserve(self.clock())
-            if seconds <= 0:
-                return True
+        """Wait for a call's turn; False where ``may_send`` turned false or silence began meanwhile."""
+        if not may_send():
+            return False
+        seconds = self.pacer.reserve(self.clock())
+        if seconds > 0:
             began = self.clock()
             await asyncio.sleep(seconds)
             self._metrics.throttled(self.clock() - began)
-            if not self.pacer.silent(self.clock()):
-                return may_send()
-        return False
+        return may_send() and not self.silence()
+
+    def silence(self) -> float:
+        """Return for how many seconds more the host asked for silence, 0 where it did not."""
+        return self.pacer.silence(self.clock())
 
     def heard(self, verdict: Verdict, began: float) -> bool:
         """Take note of the verdict on a call that ``began`` then; return whether the gate is shut by it.
@@ -71,6 +81,7 @@ class Traffic:
                 return current
             case Again():
                 self._silence(verdict, now)
+                self._note_failure(verdict, now)
                 if current and verdict.doubtful and self._doubt.doubtful(now):
                     self._shut(HoldCause.ADDRESS, now)
                     return True
@@ -83,7 +94,21 @@ class Traffic:
             self.pacer.stop(now, verdict.retry_after)
             self._log(Event.RATE_LIMITED, reason=verdict.reason, seconds=verdict.retry_after)
 
+    def _note_failure(self, verdict: Again, now: float) -> None:
+        if self._failing_since is None:
+            self._failing_since = now
+        seconds = now - self._failing_since
+        if seconds >= _TELL_SECONDS:
+            self._log(
+                Event.WAITING,
+                target="linkrunner",
+                address=self._address,
+                reason=verdict.reason,
+                seconds=round(seconds),
+            )
+
     def _answered(self, now: float) -> None:
+        self._failing_since = None
         self._doubt.answered()
         self.auth_ok = True
         if self.gate.open(now) is not None:

@@ -11,26 +11,24 @@ from consumer.core.partitions.lanes import Lanes, Ticket
 from consumer.core.partitions.offsets import Assigned, Offsets, Position
 from consumer.core.records import Partition, Record
 
-PARTITIONS = [Partition("payments", number) for number in range(2)]
+HERE = Partition("payments", 0)
 KEYS = [b"a", b"b", None]
+BATCHES = strategies.lists(strategies.sampled_from(KEYS), min_size=1, max_size=4)
 
 
 @dataclass
-class Side:
-    """One partition as the outside sees it: its log, what was committed, and what was answered for good.
+class Outside:
+    """The partition as the outside sees it: its log, what was committed, and what was answered for good.
 
-    ``excused`` counts per offset how often a handover went wrong since its record was answered: so many
-    repeats of the answer are allowed.
+    ``excused`` counts per offset how often a handover went wrong since its record was answered, or while it
+    was on the wire: so many repeats of the answer are allowed.
     """
 
-    partition: Partition
     log: dict[int, bytes | None] = field(default_factory=dict)
     end: int = 0
     committed: tuple[int, str] = (0, "")
     answers: Counter[int] = field(default_factory=Counter)
     excused: Counter[int] = field(default_factory=Counter)
-    epoch: int | None = None
-    position: int = 0
 
     def safe(self, offset: int) -> bool:
         """Tell whether whoever starts from the commit will pass this offset over."""
@@ -44,137 +42,108 @@ class Side:
 
     def record(self, offset: int, epoch: int) -> Record:
         """Return a record of the log as an assignment reads it."""
-        return Record(self.partition, offset, epoch, self.log[offset], b"value")
-
-
-@dataclass
-class Flight:
-    """A record that somebody works on."""
-
-    ticket: Ticket[int]
-    side: Side
-
-    @property
-    def lane(self) -> tuple[Partition, bytes | None]:
-        """The partition and the key."""
-        return self.side.partition, self.ticket.record.key
-
-    @property
-    def current(self) -> bool:
-        """Whether it belongs to the present assignment of its partition."""
-        return self.ticket.record.epoch == self.side.epoch
+        return Record(HERE, offset, epoch, self.log[offset], b"value")
 
 
 class TogetherMachine(RuleBasedStateMachine):
-    """One process, two partitions that come and go, and a broker that keeps what was committed."""
+    """One process, a partition that comes and goes, and a broker that keeps what was committed."""
 
     def __init__(self) -> None:
         super().__init__()
         self.lanes: Lanes[int] = Lanes()
         self.offsets = Offsets()
-        self.sides = {partition: Side(partition) for partition in PARTITIONS}
-        self.flights: list[Flight] = []
-        self.looked: list[tuple[Side, Position]] = []
-        self.stored: list[tuple[Side, Position]] = []
+        self.outside = Outside()
+        self.flights: list[Ticket[int]] = []
+        self.stored: list[Position] = []
+        self.epoch: int | None = None
         self.last_epoch = 0
+        self.position = 0
         self.now = 0.0
 
     # --- the log and the group ---
 
-    @initialize(keys=strategies.lists(strategies.sampled_from(KEYS), min_size=2, max_size=4))
+    @initialize(keys=BATCHES)
     def begin(self, keys: list[bytes | None]) -> None:
-        """Both partitions are assigned, and there is something to read."""
-        for partition in PARTITIONS:
-            self.produce(partition, keys, 0)
-            self.assign(partition, 1)
+        """The partition is assigned, and there is something to read."""
+        self.produce(keys, 0)
+        self.assign(4)
 
-    @rule(
-        side=strategies.sampled_from(PARTITIONS),
-        keys=strategies.lists(strategies.sampled_from(KEYS), min_size=1, max_size=4),
-        gap=strategies.integers(0, 2),
-    )
-    def produce(self, side: Partition, keys: list[bytes | None], gap: int) -> None:
+    @rule(keys=BATCHES, gap=strategies.integers(0, 2))
+    def produce(self, keys: list[bytes | None], gap: int) -> None:
         """Records are appended; some offsets do not exist."""
-        here = self.sides[side]
-        here.end += gap
+        self.outside.end += gap
         for key in keys:
-            here.log[here.end] = key
-            here.end += 1
+            self.outside.log[self.outside.end] = key
+            self.outside.end += 1
 
-    @rule(side=strategies.sampled_from(PARTITIONS), count=strategies.integers(0, 5))
-    def assign(self, side: Partition, count: int) -> None:
-        """A partition comes (back) to this process, at the committed offset, and reading begins."""
-        here = self.sides[side]
-        if here.epoch is None:
-            self.last_epoch += 1
-            offset, metadata = here.committed
-            self.offsets.assign(Assigned(side, self.last_epoch, offset, metadata), self.now)
-            here.epoch, here.position = self.last_epoch, offset
-            self.receive(side, count)
+    @precondition(lambda self: self.epoch is None)
+    @rule(count=strategies.integers(1, 4))
+    def assign(self, count: int) -> None:
+        """The partition comes (back) to this process, at the committed offset, and reading begins."""
+        self.last_epoch += 1
+        offset, metadata = self.outside.committed
+        self.offsets.assign(Assigned(HERE, self.last_epoch, offset, metadata), self.now)
+        self.epoch, self.position = self.last_epoch, offset
+        self.receive(count)
 
-    @rule(side=strategies.sampled_from(PARTITIONS), count=strategies.integers(1, 5))
-    def receive(self, side: Partition, count: int) -> None:
+    @precondition(lambda self: self.epoch is not None)
+    @rule(count=strategies.integers(1, 8))
+    def receive(self, count: int) -> None:
         """Records are read. One that is passed over was answered before."""
-        here = self.sides[side]
-        if here.epoch is None:
-            return
-        unread = [offset for offset in here.log if offset >= here.position][:count]
+        assert self.epoch is not None
+        unread = [offset for offset in self.outside.log if offset >= self.position][:count]
         for offset in unread:
-            here.position = offset + 1
-            if self.offsets.receive(here.record(offset, here.epoch), self.now):
-                self.lanes.offer(here.record(offset, here.epoch), offset)
+            self.position = offset + 1
+            record = self.outside.record(offset, self.epoch)
+            if self.offsets.receive(record, self.now):
+                self.lanes.offer(record, offset)
             else:
-                assert here.answers[offset], "a record was passed over that nobody has settled"
+                assert self.outside.answers[offset], "a record was passed over that nobody has settled"
 
-    @rule(side=strategies.sampled_from(PARTITIONS), data=strategies.data())
-    def receive_late(self, side: Partition, data: strategies.DataObject) -> None:
+    @rule(data=strategies.data())
+    def receive_late(self, data: strategies.DataObject) -> None:
         """A record that an earlier assignment has read arrives only now: it is nobody's."""
-        here = self.sides[side]
         epoch = data.draw(strategies.integers(0, self.last_epoch))
-        if here.log and epoch != here.epoch:
-            offset = data.draw(strategies.sampled_from(sorted(here.log)))
-            assert not self.offsets.receive(here.record(offset, epoch), self.now)
+        if epoch != self.epoch:
+            offset = data.draw(strategies.sampled_from(sorted(self.outside.log)))
+            assert not self.offsets.receive(self.outside.record(offset, epoch), self.now)
 
     # --- flights ---
 
-    @rule()
-    def take(self) -> None:
-        """A flight starts: its lane is free, and all that stands before it in its lane was answered."""
-        ticket = self.lanes.take(self.now)
-        if ticket is None:
-            return
-        flight = Flight(ticket, self.sides[ticket.record.partition])
-        assert flight.current
-        assert flight.lane not in {other.lane for other in self.flights}
-        before = [
-            offset
-            for offset, key in flight.side.log.items()
-            if key == ticket.record.key and offset < ticket.record.offset
-        ]
-        assert all(flight.side.answers[offset] for offset in before)
-        self.flights.append(flight)
+    @precondition(lambda self: self.lanes.queued or self.lanes.parked)
+    @rule(most=strategies.integers(1, 3))
+    def take(self, most: int) -> None:
+        """Flights start: their lanes are free, and what stands before them in their lanes was answered."""
+        for _ in range(most):
+            ticket = self.lanes.take(self.now)
+            if ticket is None:
+                return
+            record = ticket.record
+            assert record.epoch == self.epoch
+            assert record.key not in {other.record.key for other in self.flights}
+            for offset, key in self.outside.log.items():
+                assert key != record.key or offset >= record.offset or self.outside.answers[offset]
+            self.flights.append(ticket)
 
     @precondition(lambda self: self.flights)
     @rule(data=strategies.data())
     def answer(self, data: strategies.DataObject) -> None:
         """A call is answered for good; the result of an earlier assignment changes nothing here."""
-        flight = self.pick(data)
-        was_open = self.offsets.unsettled(flight.side.partition)
-        self.settle(flight)
-        assert self.offsets.unsettled(flight.side.partition) == was_open - flight.current
+        was_open = self.offsets.unsettled(HERE)
+        ticket = self.pick(data)
+        self.settle(ticket)
+        assert self.offsets.unsettled(HERE) == was_open - (ticket.record.epoch == self.epoch)
 
     @precondition(lambda self: self.flights)
-    @rule(data=strategies.data(), wait=strategies.floats(0, 3))
-    def fail(self, data: strategies.DataObject, wait: float) -> None:
-        """A call is to be tried again later."""
-        self.lanes.park(self.pick(data).ticket, self.now + wait)
+    @rule(data=strategies.data(), wait=strategies.none() | strategies.floats(0, 3))
+    def fail(self, data: strategies.DataObject, wait: float | None) -> None:
+        """A call is to be tried again later, or could not start."""
+        if wait is None:
+            self.lanes.put_back(self.pick(data))
+        else:
+            self.lanes.park(self.pick(data), self.now + wait)
 
-    @precondition(lambda self: self.flights)
-    @rule(data=strategies.data())
-    def stop(self, data: strategies.DataObject) -> None:
-        """A call could not start."""
-        self.lanes.put_back(self.pick(data).ticket)
-
+    @precondition(lambda self: self.lanes.parked)
     @rule(seconds=strategies.floats(0, 2))
     def wait(self, seconds: float) -> None:
         """Time passes."""
@@ -182,128 +151,115 @@ class TogetherMachine(RuleBasedStateMachine):
 
     # --- commits ---
 
-    @rule()
-    def look(self) -> None:
-        """Somebody looks at what may be committed; the commit is on its way."""
-        self.looked += [(self.sides[p], position) for p, position in self.offsets.committable().items()]
-
-    @precondition(lambda self: self.looked)
+    @precondition(lambda self: self.offsets.committable())
     @rule(stored=strategies.booleans())
-    def store(self, stored: bool) -> None:
-        """The oldest commit on its way is stored or refused; one of an earlier assignment is not sent."""
-        side, position = self.looked.pop(0)
-        if stored and position.epoch == side.epoch:
-            side.store(position)
-            self.stored.append((side, position))
+    def commit(self, stored: bool) -> None:
+        """What may be committed is stored or refused; of the broker's yes nobody has heard yet."""
+        position = self.offsets.committable()[HERE]
+        if stored:
+            self.outside.store(position)
+            self.stored.append(position)
 
     @precondition(lambda self: self.stored)
-    @rule(data=strategies.data())
-    def hear(self, data: strategies.DataObject) -> None:
-        """The broker's yes arrives: out of order, or after the partition went and came back, or never."""
-        side, position = data.draw(strategies.sampled_from(self.stored))
-        self.stored.remove((side, position))
-        self.offsets.committed(side.partition, position, self.now)
+    @rule()
+    def hear(self) -> None:
+        """The broker's yes arrives, perhaps after the partition went and came back."""
+        self.offsets.committed(HERE, self.stored.pop(0), self.now)
 
-    # --- partitions go ---
+    # --- the partition goes ---
 
-    @rule(side=strategies.sampled_from(PARTITIONS), stored=strategies.booleans(), data=strategies.data())
-    def revoke(self, side: Partition, stored: bool, data: strategies.DataObject) -> None:
-        """A partition is handed over: what is on the wire ends in time or does not; then the last commit."""
-        here = self.sides[side]
-        if here.epoch is None:
-            return
-        dropped = self.lanes.drop([side])
-        for flight in [flight for flight in self.flights if flight.ticket in dropped]:
+    @precondition(lambda self: self.epoch is not None)
+    @rule(stored=strategies.booleans(), back=strategies.integers(0, 4), data=strategies.data())
+    def revoke(self, stored: bool, back: int, data: strategies.DataObject) -> None:
+        """The partition is handed over: what is on the wire ends in time or not; then the last commit."""
+        for ticket in self.lanes.drop([HERE]):
             end = data.draw(strategies.sampled_from(["answered", "cancelled", "too late"]))
             if end != "too late":
-                self.flights.remove(flight)
+                self.flights.remove(ticket)
             if end == "answered":
-                self.settle(flight)
+                self.settle(ticket)
             if end == "cancelled":
-                self.lanes.put_back(flight.ticket)
-        position = self.offsets.committable([side]).get(side)
+                self.lanes.put_back(ticket)
+        position = self.offsets.committable().get(HERE)
         if position is not None and stored:
-            here.store(position)
-        self.leave(here, committed=stored)
+            self.outside.store(position)
+        self.leave(committed=stored, back=back)
 
-    @rule(side=strategies.sampled_from(PARTITIONS), back=strategies.booleans())
-    def lose(self, side: Partition, back: bool) -> None:
-        """A partition is lost without a word; calls on the wire go on. It may come back at once."""
-        if self.sides[side].epoch is not None:
-            self.lanes.drop([side])
-            self.leave(self.sides[side], committed=False)
-            if back:
-                self.assign(side, 5)
+    @precondition(lambda self: self.epoch is not None)
+    @rule(back=strategies.integers(0, 4))
+    def lose(self, back: int) -> None:
+        """The partition is lost without a word; calls on the wire go on."""
+        self.lanes.drop([HERE])
+        self.leave(committed=False, back=back)
 
-    def leave(self, here: Side, *, committed: bool) -> None:
-        """Take leave: what is on the wire may be answered twice, and what is not in the last commit."""
-        self.offsets.forget([here.partition])
-        here.epoch = None
-        here.excused.update({flight.ticket.record.offset for flight in self.flights if flight.side is here})
+    def leave(self, *, committed: bool, back: int) -> None:
+        """Take leave, for the time being where ``back`` records are read at once by the next assignment.
+
+        What is on the wire may be answered twice now, and what is not in the last commit.
+        """
+        self.offsets.forget([HERE])
+        self.epoch = None
+        self.outside.excused.update({ticket.record.offset for ticket in self.flights})
         if not committed:
-            here.excused.update(offset for offset in here.answers if not here.safe(offset))
+            answered = self.outside.answers
+            self.outside.excused.update(offset for offset in answered if not self.outside.safe(offset))
+        if back:
+            self.assign(back)
 
     # --- what always holds ---
 
     @invariant()
     def nothing_is_lost(self) -> None:
         """Whatever a new owner passes over was answered."""
-        for here in self.sides.values():
-            assert all(here.answers[offset] for offset in here.log if here.safe(offset))
+        assert all(self.outside.answers[o] for o in self.outside.log if self.outside.safe(o))
 
     @invariant()
     def progress_is_offered(self) -> None:
         """Whatever may be committed and is not stored yet is there to be looked at."""
-        for partition, offset in self.offsets.next_offsets().items():
-            if offset > self.sides[partition].committed[0]:
-                assert partition in self.offsets.committable()
+        if self.offsets.next_offsets().get(HERE, 0) > self.outside.committed[0]:
+            assert self.offsets.committable()
 
     @invariant()
     def repeats_are_bounded(self) -> None:
         """A record is answered once, and once more for each handover that went wrong after that."""
-        for here in self.sides.values():
-            for offset, times in here.answers.items():
-                assert times <= 1 + here.excused[offset]
+        for offset, times in self.outside.answers.items():
+            assert times <= 1 + self.outside.excused[offset]
 
     @invariant()
     def counts_agree(self) -> None:
         """Both hold the same records: what is not settled is queued, parked or in flight."""
-        for partition, here in self.sides.items():
-            assert self.lanes.load(partition).records == self.offsets.unsettled(partition)
-            assert here.epoch is not None or self.offsets.position(partition) is None
-        current = sum(flight.current for flight in self.flights)
-        open_records = sum(self.offsets.unsettled(partition) for partition in PARTITIONS)
-        assert self.lanes.queued + self.lanes.parked + current == open_records
+        unsettled = self.offsets.unsettled(HERE)
+        current = sum(ticket.record.epoch == self.epoch for ticket in self.flights)
+        assert self.lanes.load(HERE).records == unsettled
+        assert self.lanes.queued + self.lanes.parked + current == unsettled
 
     def teardown(self) -> None:
-        """In the end everything is well for long enough: all is answered, and committed to the end."""
-        for flight in self.flights[:]:
-            self.flights.remove(flight)
-            self.settle(flight)
+        """In the end all is well for long enough: everything is answered, and committed to the end."""
+        while self.flights:
+            self.settle(self.flights.pop())
+        if self.epoch is None:
+            self.assign(1)
+        self.receive(len(self.outside.log))
         self.now += 10
-        for partition, here in self.sides.items():
-            self.assign(partition, 0)
-            self.receive(partition, len(here.log))
         while self.lanes.queued or self.lanes.parked:
-            self.take()
+            self.take(1)
             self.settle(self.flights.pop())
             self.nothing_is_lost()
-        for partition, position in self.offsets.committable().items():
-            self.sides[partition].store(position)
-        for here in self.sides.values():
-            assert set(here.answers) == set(here.log)
-            assert here.committed[0] == max(here.log, default=-1) + 1
+        for position in self.offsets.committable().values():
+            self.outside.store(position)
+        assert set(self.outside.answers) == set(self.outside.log)
+        assert self.outside.committed[0] == max(self.outside.log, default=-1) + 1
 
-    def settle(self, flight: Flight) -> None:
+    def settle(self, ticket: Ticket[int]) -> None:
         """Bring a good answer home, as the pipeline does."""
-        flight.side.answers[flight.ticket.record.offset] += 1
-        self.lanes.finish(flight.ticket)
-        assert self.offsets.settle(flight.ticket.record, self.now) == flight.current
+        self.outside.answers[ticket.record.offset] += 1
+        self.lanes.finish(ticket)
+        assert self.offsets.settle(ticket.record, self.now) == (ticket.record.epoch == self.epoch)
 
-    def pick(self, data: strategies.DataObject) -> Flight:
+    def pick(self, data: strategies.DataObject) -> Ticket[int]:
         """Choose a flight that ends now."""
         return self.flights.pop(data.draw(strategies.integers(0, len(self.flights) - 1)))
 
 
-TogetherMachine.TestCase.settings = settings(max_examples=100, stateful_step_count=60, deadline=None)
+TogetherMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=60, deadline=None)
 TestTogether = TogetherMachine.TestCase

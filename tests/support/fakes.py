@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final, Unpack
 
 from consumer.core.api.verdicts import Answer, Response
-from consumer.core.errors import Unavailable
+from consumer.core.errors import Unavailable, Unwritable
 from consumer.core.operations.logbook import Event, Fields
 from consumer.core.partitions.offsets import Assigned, Position
 from consumer.core.records import Header, Partition, Record
@@ -116,11 +116,12 @@ class FakeApi:
 
 
 class FakeBox:
-    """Keeps letters, unless the dead-letter topic of a source topic is among those that are ``missing``."""
+    """Keeps letters, but of ``odd`` records and where the topic of a source topic is ``missing``."""
 
     def __init__(self) -> None:
         self.letters: list[tuple[Record, Sequence[Header]]] = []
         self.missing: set[str] = set()
+        self.odd: set[str] = set()
         self.asked: list[str] = []
         self.writing = 0
         self.most_writing = 0
@@ -140,6 +141,8 @@ class FakeBox:
             await self.open.wait()
         finally:
             self.writing -= 1
+        if record.where in self.odd:
+            raise Unwritable("the dead-letter topic does not take it: MSG_SIZE_TOO_LARGE")
         if record.partition.topic in self.missing:
             raise Unavailable("the dead-letter topic does not exist")
         self.letters.append((record, headers))

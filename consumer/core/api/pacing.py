@@ -29,6 +29,6 @@ class Pacer:
         """Let no call leave for ``seconds``; a longer stop wins over a shorter one."""
         self._silent_until = max(self._silent_until, now + seconds)
 
-    def silent(self, now: float) -> bool:
-        """Tell whether the host asked for silence that is not over."""
-        return now < self._silent_until
+    def silence(self, now: float) -> float:
+        """Return for how many seconds more the host asked for silence, 0 where it did not."""
+        return max(0.0, self._silent_until - now)

@@ -132,12 +132,9 @@ class Fields(TypedDict, total=False):
     rule: str
     result: str
     status: int | str
-    code: int | str
     attempts: int
     count: int
     seconds: float
-    rate: float
-    lag: int
     error: str
     detail: str
     cure: str
@@ -145,10 +142,8 @@ class Fields(TypedDict, total=False):
     group: str
     target: str
     address: str
-    file: str
     version: str
     signal: str
-    exit_code: int
     logger: str
     message: str
     trace: str
@@ -168,13 +163,10 @@ FIELDS: Final[dict[str, str]] = {
     "cause": "what a hold waits for",
     "rule": "the rule that was broken",
     "result": "how a commit ended",
-    "status": "HTTP status of the answer, or timeout, connect, reset, protocol",
-    "code": "error code of Kafka or of the schema registry",
+    "status": "HTTP status of the answer that refused it, or none",
     "attempts": "tries so far",
     "count": "how many",
     "seconds": "a duration",
-    "rate": "calls per second",
-    "lag": "records not yet committed",
     "error": "one sentence on what went wrong",
     "detail": "one sentence more: names of fields, never their values",
     "cure": "what to do about it",
@@ -182,10 +174,8 @@ FIELDS: Final[dict[str, str]] = {
     "group": "the consumer group",
     "target": "which outside thing: a broker, the registry, the API",
     "address": "host and port",
-    "file": "path of a file",
     "version": "version of this service",
     "signal": "the signal received",
-    "exit_code": "exit code of the process",
     "logger": "name of the library's logger",
     "message": "first line of what the library says",
     "trace": "types of errors and the lines of code where they passed; no values of variables",

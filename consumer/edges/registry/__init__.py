@@ -20,11 +20,14 @@ from consumer.core.settings.tree import SchemaRegistrySettings
 UNKNOWN_AFTER_SECONDS: Final = 10.0
 #: Seconds without a question after a failure. Short, because the schema that failed may be the only one.
 PAUSE_SECONDS: Final = 0.25
+#: Seconds that a record waits for another one's question; a slow registry must not take up all flights.
+PATIENCE_SECONDS: Final = 0.5
 #: Seconds between two questions for one missing schema.
 ASK_AGAIN_SECONDS: Final = 1.0
 #: Seconds after which an answer no longer counts as one of the same series.
 SERIES_ENDS_SECONDS: Final = 60.0
 
+_SLOW: Final = "the schema registry has not answered an earlier question yet"
 _CURE: Final = "see the configuration of SchemaRegistryClient in confluent-kafka"
 
 MAX_KNOWN: Final = 256
@@ -79,6 +82,7 @@ class Registry:
         self._turn: Final = asyncio.Lock()
         self._known: Final[OrderedDict[SchemaKey, WriterSchema | str]] = OrderedDict()
         self._missing: Final[OrderedDict[SchemaKey, _Missing]] = OrderedDict()
+        self._asking_since = clock()
         self._quiet_until: float | None = None
         self._trouble: str | None = None
         self._reachable: bool | None = None
@@ -111,8 +115,7 @@ class Registry:
         """
         known = self._known.get(key)
         if known is None:
-            async with self._turn:
-                known = self._known.get(key) or await self._ask(key)
+            known = await self._in_turn(key)
         self._known.move_to_end(key)
         if isinstance(known, str):
             raise Unreadable(DeadLetterReason.UNDECODABLE, known)
@@ -125,6 +128,22 @@ class Registry:
     async def close(self) -> None:
         """Close the connections to the registry."""
         await self._client.close()
+
+    async def _in_turn(self, key: SchemaKey) -> WriterSchema | str:
+        """Wait shortly for whoever asks at the moment, then ask. Longer waits are had elsewhere."""
+        asking_for = self._clock() - self._asking_since
+        if self._turn.locked() and asking_for > PATIENCE_SECONDS:
+            raise Unavailable(_SLOW)
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await self._turn.acquire()
+        except TimeoutError:
+            raise Unavailable(_SLOW) from None
+        try:
+            self._asking_since = self._clock()
+            return self._known.get(key) or await self._ask(key)
+        finally:
+            self._turn.release()
 
     async def _ask(self, key: SchemaKey) -> WriterSchema | str:
         """Ask for ``key`` unless it is too early to; return and keep the schema, or why it can't be used."""

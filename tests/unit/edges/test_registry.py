@@ -13,7 +13,14 @@ from consumer.core.avro.inspection import WriterSchema
 from consumer.core.errors import ConfigurationError, Unavailable, Unreadable
 from consumer.core.meaning.intents import DeadLetterReason
 from consumer.core.settings.tree import SchemaRegistrySettings
-from consumer.edges.registry import ASK_AGAIN_SECONDS, MAX_KNOWN, PAUSE_SECONDS, Registry, RegistryHealth
+from consumer.edges.registry import (
+    ASK_AGAIN_SECONDS,
+    MAX_KNOWN,
+    PATIENCE_SECONDS,
+    PAUSE_SECONDS,
+    Registry,
+    RegistryHealth,
+)
 from consumer.edges.registry.client import MAX_ANSWER_BYTES, ConfluentClient
 from tests.support.http_registry import Answer, HttpRegistry, answer, broken, endless, silent
 
@@ -449,3 +456,21 @@ def test_properties_that_the_client_does_not_take(properties: dict[str, str], wh
     with pytest.raises(ConfigurationError, match=what) as caught:
         Registry.from_settings(SchemaRegistrySettings.model_validate(given), Clock())
     assert SECRET not in str(caught.value)
+
+
+def test_a_slow_registry_does_not_keep_others_waiting() -> None:
+    """While one question goes unanswered, other records hear soon, and then at once, that they must wait."""
+
+    async def story(server: HttpRegistry, registry: Registry, clock: Clock) -> None:
+        server.answers["/schemas/ids/7"] = silent
+        asking = asyncio.create_task(unavailable(registry, 7))
+        await asyncio.sleep(0)
+        async with asyncio.timeout(PATIENCE_SECONDS * 4):
+            assert "has not answered" in await unavailable(registry, 8)
+        clock.now += PATIENCE_SECONDS + 0.1
+        async with asyncio.timeout(PATIENCE_SECONDS / 2):
+            assert "has not answered" in await unavailable(registry, 9)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+
+    play(story)

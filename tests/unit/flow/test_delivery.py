@@ -40,12 +40,17 @@ class FakeTraffic:
     """Notes what it hears, and says what a test wants."""
 
     stops: bool = False
+    silent_for: float = 0.0
     verdicts: list[tuple[Verdict, float]] = field(default_factory=list)
 
     def heard(self, verdict: Verdict, began: float) -> bool:
         """Note a verdict."""
         self.verdicts.append((verdict, began))
         return self.stops
+
+    def silence(self) -> float:
+        """Return what the test wants."""
+        return self.silent_for
 
 
 class Desk:
@@ -338,6 +343,45 @@ def test_only_one_letter_at_a_time_tries_whether_the_topic_is_back() -> None:
         assert desk.box.most_writing == 1
 
     asyncio.run(scene())
+
+
+def test_a_letter_that_is_refused_for_its_own_sake_holds_no_other() -> None:
+    """One that is too large waits by itself; those behind it are written meanwhile."""
+    desk = desk_without_box()
+    odd, good = desk.story(), desk.story()
+    desk.box.odd.add(odd.record.where)
+
+    first, second = steps(desk, odd, good)
+
+    assert first == Wait(30.0, HoldCause.DEAD_LETTERS)
+    assert isinstance(second, Settled)
+
+
+def test_a_call_waits_for_the_end_of_a_silence_elsewhere() -> None:
+    """While the host asks for silence a call gives its place away; what needs no call goes on."""
+    desk = Desk()
+    desk.traffic.silent_for = 60.0
+
+    assert steps(desk, desk.story(), desk.story(value=None)) == [
+        Wait(60.0),
+        Settled(Action.NONE, Outcome.SKIPPED, "tombstone"),
+    ]
+    assert desk.api.calls == []
+
+
+def test_finding_out_that_a_hold_goes_on_is_no_failure_of_the_record() -> None:
+    """A record that was the probe of a long hold is tried again as soon as any other."""
+    desk = Desk()
+    desk.api.answer = Response(401)
+    story = desk.story()
+    for _ in range(20):
+        steps(desk, story)
+    desk.api.answer = Response(503)
+
+    (step,) = steps(desk, story)
+
+    assert isinstance(step, Wait)
+    assert step.seconds <= 0.5
 
 
 def test_a_missing_topic_holds_its_own_letters_only() -> None:

@@ -150,6 +150,25 @@ def test_a_lost_partition_commits_nothing() -> None:
     asyncio.run(scene())
 
 
+def test_a_stop_waits_for_calls_of_lost_partitions_too() -> None:
+    """Their answers change no offset, but cutting them off would make a stop look like a failure."""
+
+    async def scene() -> None:
+        rig = Rig()
+        rig.api.hold("pay-0")
+        produce(rig, HERE, payments(1))
+        async with rig.running():
+            rig.source.assign(HERE)
+            await reached(lambda: rig.api.on_wire == ["pay-0"], "a call is on the wire")
+            await rig.source.lose(HERE)
+            draining = asyncio.create_task(rig.pipeline.drain(60.0))
+            await asyncio.sleep(0)
+            rig.api.let_go("pay-0")
+            assert await draining
+
+    asyncio.run(scene())
+
+
 def test_a_neighbour_does_not_notice_a_revocation() -> None:
     """Flights, queues and commits of the partitions that stay go on during a hand-over."""
 

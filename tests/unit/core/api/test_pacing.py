@@ -81,5 +81,5 @@ def test_a_longer_silence_wins() -> None:
     pacer.stop(0.0, 60.0)
     pacer.stop(1.0, 5.0)
 
-    assert pacer.silent(59.9)
-    assert not pacer.silent(60.0)
+    assert pacer.silence(59.0) == 1.0
+    assert pacer.silence(60.0) == 0
