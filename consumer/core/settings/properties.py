@@ -7,15 +7,18 @@ from typing import Final
 #: What is shown in place of a secret.
 MASK: Final = "***"
 
-#: Names of librdkafka's and the registry client's properties whose values are secret, or may hold one.
+#: Names of librdkafka's and the registry client's properties whose values are secret, or may hold one:
+#: a proxy's address is also taken as ``user:password@host``.
 _SECRET_NAME: Final = re.compile(
-    r"passw|secret|credential|private|user\.?info|assertion|oauthbearer\.config|(?:token|\.key|\.pem)$"
+    r"passw|secret|credential|private|user\.?info|assertion|oauthbearer\.config|proxy|(?:token|\.key|\.pem)$"
 )
+#: User and password in an address, also where a badly written password has a slash in it.
+_USER_INFO: Final = re.compile(r"://.*@", re.DOTALL)
 
 
-def is_secret(name: str) -> bool:
-    """Tell whether the value of the property ``name`` must not be shown."""
-    return _SECRET_NAME.search(name) is not None
+def is_secret(name: str, value: str) -> bool:
+    """Tell whether ``name: value`` must not be shown: for its name, or for a user in an address."""
+    return _SECRET_NAME.search(name) is not None or _USER_INFO.search(value) is not None
 
 
 class Properties(Mapping[str, str]):
@@ -61,7 +64,7 @@ class Properties(Mapping[str, str]):
 
     def hides(self, name: str) -> bool:
         """Tell whether the value of ``name`` must not be shown."""
-        return name in self._hidden or is_secret(name)
+        return name in self._hidden or is_secret(name, self._values.get(name, ""))
 
 
 def as_text(value: object) -> str | None:

@@ -117,6 +117,17 @@ class TestConfig:
             assert "canary" not in result.output
             assert "***" in result.output
 
+    def test_no_password_in_an_address_is_shown(self, call: Call) -> None:
+        """A proxy and a token endpoint can be written with user and password in them."""
+        text = (
+            f"{LEAST}schema_registry: {{url: 'http://r', properties: {{proxy: 'http://me:canary@proxy:3128'}}}}\n"
+            "dead_letters: {properties: {sasl.oauthbearer.token.endpoint.url: 'https://me:canary@issuer'}}\n"
+        )
+        for output in ("text", "json"):
+            result = call("config", "show", "--config", written(text), "--output", output, env=KEY)
+            assert (result.exit_code, "***" in result.stdout) == (0, True)
+            assert "canary" not in result.output
+
     def test_sources_are_told(self, call: Call) -> None:
         """Who set this: the file with its line, a variable, or nobody."""
         name = "LINKRUNNER_CONSUMER__HTTP__PORT"

@@ -506,6 +506,24 @@ def test_secrets_are_shown_nowhere() -> None:
     assert given_.kafka.properties["sasl.password"] == "canary"
 
 
+@pytest.mark.parametrize(
+    ("section", "name", "value"),
+    [
+        ("schema_registry", "proxy", "http://me:canary@proxy:3128"),
+        ("schema_registry", "proxy", "me:canary@proxy:3128"),
+        ("schema_registry", "bearer.auth.issuer.endpoint.url", "https://me:canary@issuer"),
+        ("dead_letters", "sasl.oauthbearer.token.endpoint.url", "https://me:canary@issuer"),
+    ],
+)
+def test_passwords_in_addresses_are_shown_nowhere(section: str, name: str, value: str) -> None:
+    """An address that says who asks is a secret as a password is."""
+    url = "url: 'http://r', " if section == "schema_registry" else ""
+    given_ = settings(f"{LEAST}{section}: {{{url}properties: {{{name}: '{value}'}}}}")
+    told = effective(given_)
+    assert told[f"{section}.properties"] == f'{{"{name}": "***"}}'
+    assert "canary" not in f"{given_} {given_!r} {told} {list(entries(given_))} {given_.model_dump_json()}"
+
+
 def test_mistakes_repeat_no_value() -> None:
     """A secret at the wrong place, or of the wrong kind, is not printed with the mistake."""
     for path in KEYS:

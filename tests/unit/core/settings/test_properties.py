@@ -19,11 +19,12 @@ from consumer.core.settings.properties import MASK, Properties, as_text, is_secr
         "basic.auth.user.info",
         "bearer.auth.token",
         "bearer.auth.client.secret",
+        "proxy",
     ],
 )
 def test_secrets_are_known_by_name(name: str) -> None:
     """All that librdkafka and the registry client have for secrets."""
-    assert is_secret(name)
+    assert is_secret(name, "canary")
     assert Properties({name: "canary"}).shown() == {name: MASK}
 
 
@@ -33,6 +34,32 @@ def test_secrets_are_known_by_name(name: str) -> None:
 def test_what_helps_to_find_a_mistake_is_shown(name: str) -> None:
     """Masking everything would hide what an operator has to compare."""
     assert Properties({name: "value"}).shown() == {name: "value"}
+
+
+@pytest.mark.parametrize(
+    "name", ["sasl.oauthbearer.token.endpoint.url", "bearer.auth.issuer.endpoint.url", "x"]
+)
+@pytest.mark.parametrize(
+    "value",
+    [
+        "https://user:canary@host/token",
+        "https://canary@host",
+        "https://user:can/canary@host",
+        "http://a,http://user:canary@b",
+    ],
+)
+def test_an_address_with_a_password_in_it_is_secret_whatever_its_name(name: str, value: str) -> None:
+    """Any property may take an address, and any address may say who asks."""
+    properties = Properties({name: value})
+    assert properties.shown() == {name: MASK}
+    assert properties[name] == value
+    assert "canary" not in f"{properties} {properties!r} {properties.without([])!r}"
+
+
+@pytest.mark.parametrize("value", ["https://host/token", "a@b.example", "host:1,host:2"])
+def test_an_address_without_a_password_is_shown(value: str) -> None:
+    """Only what comes between the scheme and an @ can be a password."""
+    assert Properties({"client.id": value}).shown() == {"client.id": value}
 
 
 def test_what_a_file_held_is_secret_whatever_its_name() -> None:
