@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from consumer.core.errors import Unavailable
+from consumer.core.errors import Unavailable, Unwritable
 from consumer.core.records import Partition, Record
 from consumer.edges.kafka.clients import producer_config
 from consumer.edges.kafka.dead_letters import DeadLetters, creating
@@ -158,20 +158,85 @@ def test_missing_topics_are_created_where_that_is_wanted(kafka: Kafka, topics: T
 
 
 @pytest.mark.kafka
-def test_a_letter_that_the_topic_does_not_take_is_unavailable(kafka: Kafka, topics: Topics) -> None:
-    """Too large for the topic: told with the broker's name for it; smaller ones go on."""
+def test_every_try_names_a_missing_topic(kafka: Kafka, topics: Topics) -> None:
+    """From the second try on the client knows that the topic is missing, and refuses at once: same words."""
+    source = topics.name("again")
+
+    async def scene() -> None:
+        async with writing(kafka.bootstrap_servers) as box:
+            for _ in range(3):
+                with pytest.raises(Unavailable, match=f"{source}.dlq does not exist; create it: ") as failure:
+                    await box.put(record(source), [])
+                assert not isinstance(failure.value, Unwritable), "no other record can be copied either"
+
+    asyncio.run(scene())
+
+
+@pytest.mark.kafka
+@pytest.mark.parametrize(
+    ("limits", "key", "size", "told"),
+    [
+        ({"max.message.bytes": "1000"}, b"k", 5_000, "MSG_SIZE_TOO_LARGE; raise max.message.bytes"),
+        ({"message.timestamp.before.max.ms": "1000"}, b"k", 5, "INVALID_TIMESTAMP; raise message.timestamp"),
+        ({"cleanup.policy": "compact"}, None, 5, "INVALID_RECORD; .*set its cleanup.policy to delete"),
+    ],
+)
+def test_a_letter_that_the_topic_does_not_take_is_unwritable(
+    kafka: Kafka, topics: Topics, limits: dict[str, str], key: bytes | None, size: int, told: str
+) -> None:
+    """Told with the topic, the broker's name for it and the cure; another letter goes on."""
     source = topics.name("small")
-    topic = topics.create(f"{source}.dlq", config={"max.message.bytes": "1000"})
+    topic = topics.create(f"{source}.dlq", config=limits)
 
     async def scene() -> None:
         async with writing(kafka.bootstrap_servers, properties={"compression.type": "none"}) as box:
-            with pytest.raises(Unavailable, match="MSG_SIZE_TOO_LARGE"):
-                await box.put(record(source, value=bytes(5_000)), [])
-            await box.put(record(source), [])
+            with pytest.raises(Unwritable, match=f"{topic} did not take it: {told}"):
+                await box.put(record(source, key=key, value=bytes(size)), [])
+            await box.put(record(source, timestamp_ms=None), [])
 
     asyncio.run(scene())
 
     assert len(topics.read(topic)) == 1
+
+
+def test_a_letter_that_the_producer_does_not_take_is_unwritable() -> None:
+    """Too large for the producer itself: refused before any broker is asked, with the same cure."""
+
+    async def scene() -> None:
+        nowhere = f"127.0.0.1:{free_port()}"
+        async with writing(nowhere, properties={"message.max.bytes": "1000"}) as box:
+            with pytest.raises(Unwritable, match=r"t\.dlq did not take it: MSG_SIZE_TOO_LARGE; .*properties"):
+                await box.put(record("t", value=bytes(5_000)), [])
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize(
+    ("code", "unwritable"),
+    [
+        (2, True),  # INVALID_MSG
+        (10, True),  # MSG_SIZE_TOO_LARGE
+        (18, True),  # RECORD_LIST_TOO_LARGE
+        (32, True),  # INVALID_TIMESTAMP
+        (87, True),  # INVALID_RECORD
+        (17, False),  # TOPIC_EXCEPTION
+        (29, False),  # TOPIC_AUTHORIZATION_FAILED
+    ],
+)
+def test_errors_about_one_record_differ_from_errors_about_the_topic(code: int, unwritable: bool) -> None:
+    """By the broker's own numbers: others can be copied after the first kind alone."""
+
+    async def scene() -> None:
+        with embedded_kafka() as kafka:
+            kafka.create_topic("t.dlq", 1)
+            async with writing(kafka.bootstrap_servers, properties={"retries": "1"}) as box:
+                for _ in range(2):
+                    push_errors(kafka, PRODUCE, code)
+                with pytest.raises(Unavailable, match=r"t\.dlq") as failure:
+                    await box.put(record("t"), [])
+                assert isinstance(failure.value, Unwritable) is unwritable
+
+    asyncio.run(scene())
 
 
 def test_brokers_that_do_not_answer_are_unavailable() -> None:

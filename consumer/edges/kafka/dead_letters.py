@@ -8,14 +8,14 @@ import asyncio
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from consumer.core.errors import Unavailable
+from consumer.core.errors import Unavailable, Unwritable
 from consumer.core.records import Header, Record
 from consumer.edges.kafka.clients import Config, is_shared
 
@@ -27,6 +27,25 @@ _ASK_SECONDS: Final = 5.0
 
 #: Seconds that the last acknowledgements are waited for at the end.
 _FLUSH_SECONDS: Final = 2.0
+
+#: How the broker and the client say that a topic does not exist.
+_MISSING: Final = frozenset(
+    {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC}  # noqa: SLF001  (the client's public names)
+)
+
+_LARGER: Final = "raise max.message.bytes of the topic and message.max.bytes in dead_letters.properties"
+_KEYLESS: Final = "a compacted topic takes no record without a key: set its cleanup.policy to delete"
+
+#: Errors that are about one record alone, and what to change.
+_CURES: Final[Mapping[int, str]] = {
+    KafkaError.MSG_SIZE_TOO_LARGE: _LARGER,
+    KafkaError.INVALID_MSG_SIZE: _LARGER,
+    KafkaError.RECORD_LIST_TOO_LARGE: f"raise segment.bytes of the topic; {_LARGER}",
+    KafkaError.INVALID_TIMESTAMP: "raise message.timestamp.before.max.ms of the topic, "
+    "and message.timestamp.after.max.ms",
+    KafkaError.INVALID_MSG: _KEYLESS,
+    KafkaError.INVALID_RECORD: f"the broker's log has the reason; {_KEYLESS}",
+}
 
 
 class DeadLetters:
@@ -57,7 +76,8 @@ class DeadLetters:
     async def put(self, record: Record, headers: Sequence[Header]) -> None:
         """Copy a record and return once the broker has acknowledged it.
 
-        Raises :class:`Unavailable` where it did not; the copy may exist all the same (at least once).
+        Raises :class:`Unavailable` where it did not; the copy may exist all the same (at least once). It is
+        :class:`Unwritable` where the reason lies in this record, and others can be copied.
         """
         topic = self.topic_for(record.partition.topic)
         done: asyncio.Future[None] = self._loop.create_future()
@@ -75,12 +95,12 @@ class DeadLetters:
             raise Unavailable("the dead-letter producer's queue is full") from None
         except KafkaException as error:
             self._replace_if_dead(producer, error.args[0])
-            raise Unavailable(f"dead letters can't be written: {error.args[0].name()}") from None
+            raise _refusal(topic, error.args[0]) from None
         try:
             await done
         except KafkaException as error:
             self._replace_if_dead(producer, error.args[0])
-            raise Unavailable(self._refused(topic, error.args[0])) from None
+            raise _refusal(topic, error.args[0]) from None
 
     async def prepare(self, source_topics: Collection[str]) -> list[str]:
         """Return the dead-letter topics that are missing, after creating them where that is wanted.
@@ -157,12 +177,6 @@ class DeadLetters:
             self._producer = None
             self._dead.append(producer)
 
-    def _refused(self, topic: str, error: KafkaError) -> str:
-        unknown = (KafkaError._UNKNOWN_TOPIC, KafkaError.UNKNOWN_TOPIC_OR_PART)  # noqa: SLF001  (as above)
-        if error.code() in unknown:
-            return f"the dead-letter topic {topic} does not exist; create it: {creating(topic)}"
-        return f"the dead-letter topic {topic} did not take it: {error.name()}"
-
     def _known_topics(self) -> set[str]:
         try:
             return set(self._current().list_topics(timeout=_ASK_SECONDS).topics)
@@ -178,6 +192,16 @@ class DeadLetters:
         except KafkaException as error:
             return bool(error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS)
         return True
+
+
+def _refusal(topic: str, error: KafkaError) -> Unavailable:
+    """Return what to raise where a letter was not taken: it names the topic, the error and the cure."""
+    code = error.code()
+    if code in _MISSING:
+        return Unavailable(f"the dead-letter topic {topic} does not exist; create it: {creating(topic)}")
+    told = f"the dead-letter topic {topic} did not take it: {error.name()}"
+    cure = _CURES.get(code)
+    return Unwritable(f"{told}; {cure}") if cure else Unavailable(told)
 
 
 def creating(topic: str) -> str:
