@@ -286,13 +286,13 @@ def test_a_partition_that_is_added_starts_at_its_beginning(kafka: Kafka, topics:
 
 @pytest.mark.kafka
 def test_a_topic_that_is_missing_may_come_later(kafka: Kafka, topics: Topics) -> None:
-    """Without it there is nothing to join for, and it is said; once it is there all of it is read."""
+    """Without it there is nothing to join for, and it is named; once it is there all of it is read."""
     topic, group = topics.name("missing"), topics.name("group")
 
     async def scene() -> None:
         async with Member(kafka, group, topic).running() as member:
             await reached(lambda: member.troubles, "trouble is told", 30)
-            assert member.troubles[0] == ("kafka_error", "UNKNOWN_TOPIC_OR_PART")
+            assert member.troubles[0] == ("kafka_error", f"UNKNOWN_TOPIC_OR_PART: topic {topic}")
             assert not member.source.joined
             topics.create(topic)
             topics.produce(topic, numbered(3))

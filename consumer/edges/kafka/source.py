@@ -376,7 +376,7 @@ class Source:
         elif code == KafkaError._AUTO_OFFSET_RESET and partition is not None:  # noqa: SLF001  (as above)
             self._leave_range(partition, offset or 0)
         else:
-            self._report("kafka_error", error.name())
+            self._report("kafka_error", _told(error, partition, offset))
 
     def _leave_range(self, partition: Partition, wanted: int) -> None:
         if partition not in self._epochs:
@@ -458,6 +458,13 @@ def _offsets(positions: Positions) -> list[TopicPartition]:
         TopicPartition(partition.topic, partition.number, position.offset, position.metadata)
         for partition, position in positions.items()
     ]
+
+
+def _told(error: KafkaError, partition: Partition | None, offset: int | None) -> str:
+    """Return the error's name and what it is about. Errors about a whole topic have no offset."""
+    if partition is None:
+        return error.name()
+    return f"{error.name()}: {f'topic {partition.topic}' if offset is None else partition}"
 
 
 def _partition_of(topic: str | None, number: int | None) -> Partition | None:
