@@ -6,9 +6,10 @@ A broken rule raises a ``PydanticCustomError`` whose context has ``what`` and ``
 
 import re
 from collections.abc import Mapping
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Annotated, Final, Literal, TypeAlias
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
@@ -20,10 +21,24 @@ _MAX_PORT: Final = 65_535
 #: Kafka's own rule for topic names: org.apache.kafka.common.internals.Topic.
 _TOPIC: Final = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _TOPIC_RULE: Final = "use letters, digits, '.', '_' and '-', at most 249 of them"
-#: ``host``, ``host:port``, ``[v6]:port``, each with an optional ``PROTOCOL://`` as librdkafka takes it.
+#: ``host``, ``host:port``, ``[v6]:port``, each with an optional ``PROTOCOL://`` as librdkafka takes it:
+#: one of ``security.protocol``, in any case.
 _BROKER: Final = re.compile(
-    r"(?:[A-Za-z_]+://)?(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>\d{1,5}))?"
+    r"(?i:(?:PLAINTEXT|SSL|SASL_PLAINTEXT|SASL_SSL)://)?(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>\d{1,5}))?"
 )
+_BROKERS_RULE: Final = (
+    "write host:port, several with commas between them; before one may stand PLAINTEXT://, SSL://, "
+    "SASL_PLAINTEXT:// or SASL_SSL://"
+)
+#: Host and port of a web address; what the host may be is told by :func:`_is_host`.
+_AUTHORITY: Final = re.compile(r"(?P<host>\[[^\[\]]*\]|[^\[\]:]*)(?P<port>:.*)?")
+#: A label of a host name: letters, digits and hyphens within (RFC 1123, 2.1; RFC 1035, 2.3.4).
+_LABEL: Final = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)")
+#: What clients read as a number, so that a name may not end in it.
+_NUMBER: Final = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*")
+_MAX_NAME: Final = 253
+#: Longer addresses than this are refused by servers and proxies on the way; the clients take more.
+_MAX_URL: Final = 2_000
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -66,37 +81,77 @@ def _brokers(value: str) -> str:
         match = _BROKER.fullmatch(entry.strip())
         port = match["port"] if match else None
         if match is None or (port is not None and not 1 <= int(port) <= _MAX_PORT):
-            raise broken("is no list of brokers", "write host:port, several with commas between them")
+            raise broken("is no list of brokers", _BROKERS_RULE)
     return value
 
 
-def _split(value: str) -> SplitResult:
-    """Return the parts of an http(s) address without user, query and fragment, or raise what is wrong."""
-    cure = "write it like https://host/path"
+def _is_host(host: str) -> bool:
+    """Tell whether ``host`` is an IPv4 address, an IPv6 address in brackets, or a name."""
+    try:
+        if host.startswith("["):
+            return "%" not in host and bool(IPv6Address(host[1:-1]))
+        labels = host.removesuffix(".").split(".")
+        if _NUMBER.fullmatch(labels[-1]):
+            return bool(IPv4Address(host))
+        host.encode("ascii").decode("idna")  # as the clients do with xn-- labels
+    except ValueError:
+        return False
+    return len(host) <= _MAX_NAME and all(_LABEL.fullmatch(label) for label in labels)
+
+
+def _is_port(text: str) -> bool:
+    return re.fullmatch("[0-9]{1,5}", text) is not None and 1 <= int(text) <= _MAX_PORT
+
+
+def _check_characters(value: str, cure: str) -> None:
+    """Raise what is wrong with the text of an address, before it is taken apart."""
     if _UNPRINTABLE.search(value) or " " in value:
         raise broken("has white space in it", cure)
+    if not value.isascii():
+        raise broken(
+            "has characters outside ASCII", "write the host in its xn-- form, and the path with %-escapes"
+        )
+    if "\\" in value:
+        raise broken("has a backslash in it", cure)
+    if len(value) > _MAX_URL:
+        raise broken(f"is longer than {_MAX_URL} characters", cure)
+
+
+def _check_url(value: str) -> None:
+    """Raise what is wrong with an http(s) address, which has no user, query or fragment.
+
+    What passes is taken by httpx and yarl, and both read the same host in it.
+    """
+    cure = "write it like https://host/path"
+    _check_characters(value, cure)
     try:
         parts = urlsplit(value)
-        port_is_good = parts.port is None or parts.port > 0
     except ValueError:
         raise broken("is no web address", cure) from None
-    if parts.scheme not in {"http", "https"} or not parts.hostname or not port_is_good:
+    if parts.scheme not in {"http", "https"} or not parts.netloc:
         raise broken("is no http or https address", cure)
     if "@" in parts.netloc:
         raise broken("has credentials in it", "leave them out; keys and passwords have settings of their own")
     if "?" in value or "#" in value:
         raise broken("has a query or a fragment", "leave out everything from the '?' or '#' on")
-    return parts
+    authority = _AUTHORITY.fullmatch(parts.netloc)
+    if authority is None or not _is_host(authority["host"]):
+        raise broken(
+            "has no host that there can be",
+            "write a name of letters, digits, hyphens and dots, or an IP address, version 6 in brackets",
+        )
+    if authority["port"] is not None and not _is_port(authority["port"][1:]):
+        raise broken("has no port that there can be", f"write a number from 1 to {_MAX_PORT}, or none")
 
 
 def _base_url(value: str) -> str:
-    _split(value)
+    _check_url(value)
     return value.rstrip("/")
 
 
 def _registry_urls(value: str) -> str:
     for url in value.split(","):
-        _split(url.strip())
+        _check_url(url.strip())
     return ",".join(url.strip().rstrip("/") for url in value.split(","))
 
 

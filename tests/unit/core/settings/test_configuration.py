@@ -190,6 +190,12 @@ BROKEN: Final = {
         "no list of brokers",
         "host:port",
     ),
+    "broker of another protocol": Broken(
+        f"{CURRENCY}kafka: {{bootstrap_servers: 'a:9092,http://b:9092', topics: [p]}}",
+        "kafka.bootstrap_servers (c.yaml:2)",
+        "no list of brokers",
+        "SASL_SSL",
+    ),
     "base url of another kind": Broken(
         f"{LEAST}linkrunner: {{base_url: 'ftp://a/b'}}",
         "linkrunner.base_url (c.yaml:3)",
@@ -205,8 +211,8 @@ BROKEN: Final = {
     "base url with a bad port": Broken(
         f"{LEAST}linkrunner: {{base_url: 'https://a:b'}}",
         "linkrunner.base_url (c.yaml:3)",
-        "no web",
-        "https://",
+        "no port",
+        "65535",
     ),
     "base url with credentials": Broken(
         f"{LEAST}linkrunner: {{base_url: 'https://u:p@a/b'}}",
