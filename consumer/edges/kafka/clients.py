@@ -58,6 +58,29 @@ _PRODUCER_PROMISES: Final[Mapping[str, Value]] = {
     "allow.auto.create.topics": False,
 }
 
+#: Properties of librdkafka's CONFIGURATION.md that are about the connection and its security, in groups and
+#: one by one. ``https.`` is whom to trust where OAuth tokens come from.
+_SHARED_PREFIXES: Final = (
+    "api.version.",
+    "broker.address.",
+    "client.dns.",
+    "https.",
+    "metadata.recovery.",
+    "reconnect.",
+    "sasl.",
+    "socket.",
+    "ssl.",
+)
+_SHARED: Final = frozenset(
+    {
+        "broker.version.fallback",
+        "connections.max.idle.ms",
+        "enable.sasl.oauthbearer.unsecure.jwt",
+        "enable.ssl.certificate.verification",
+        "security.protocol",
+    }
+)
+
 
 def consumer_config(bootstrap_servers: str, group_id: str, properties: Mapping[str, Value]) -> Config:
     """Return the consumer's configuration in librdkafka's names."""
@@ -80,19 +103,18 @@ def producer_config(
     """Return the dead-letter producer's configuration.
 
     ``shared`` are the consumer's properties, of which the connection and its security apply here too;
-    ``properties`` are the producer's own and win, the brokers included.
+    ``properties`` are the producer's own and win over them. The brokers are the consumer's.
     """
     connection = {name: value for name, value in shared.items() if is_shared(name)}
     return {
-        "bootstrap.servers": bootstrap_servers,
         **_PRODUCER_DEFAULTS,
         **connection,
         **properties,
         **_PRODUCER_PROMISES,
+        "bootstrap.servers": bootstrap_servers,
     }
 
 
 def is_shared(name: str) -> bool:
     """Tell whether a property says how to reach and trust the brokers, whichever client asks."""
-    prefixes = ("sasl.", "ssl.", "socket.", "broker.address.", "client.dns.", "reconnect.")
-    return name == "security.protocol" or name.startswith(prefixes)
+    return name in _SHARED or name.startswith(_SHARED_PREFIXES)
