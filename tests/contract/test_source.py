@@ -302,6 +302,32 @@ def test_a_topic_that_is_missing_may_come_later(kafka: Kafka, topics: Topics) ->
     asyncio.run(scene())
 
 
+@pytest.mark.kafka
+@pytest.mark.parametrize("others", [0, 1], ids=["alone", "beside_another"])
+def test_a_topic_that_comes_later_starts_at_its_beginning(kafka: Kafka, topics: Topics, others: int) -> None:
+    """Even where the group's first start is from the latest end: a payment of before its discovery counts."""
+    late, group = topics.name("late"), topics.name("group")
+    there = [topics.create(topics.name("there")) for _ in range(others)]
+    for topic in there:
+        topics.produce(topic, numbered(2))
+
+    async def scene() -> None:
+        member = Member(kafka, group, late, *there, start_from=StartFrom.LATEST)
+        member.settles = False
+        async with member.running():
+            await reached(lambda: member.troubles, "the missing topic is told", 30)
+            await reached(lambda: len(member.held) == others, "the other topic is ours", 30)
+            topics.create(late, 2)
+            topics.produce(late, [*numbered(2), *numbered(2, partition=1)])
+            await member.has(4)
+            assert {record.partition.topic for record in member.records} == {late}
+            await member.commit()
+        _, metadata = stored(kafka, group, Partition(late, 0))
+        assert marks.parse(metadata, 0).origin == origin(StartFrom.LATEST, dict.fromkeys(there, 1))
+
+    asyncio.run(scene())
+
+
 def test_brokers_that_do_not_answer_are_waited_for() -> None:
     """Nothing is raised, nothing is joined, and closing does not hang."""
 

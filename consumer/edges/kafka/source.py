@@ -376,6 +376,8 @@ class Source:
         elif code == KafkaError._AUTO_OFFSET_RESET and partition is not None:  # noqa: SLF001  (as above)
             self._leave_range(partition, offset or 0)
         else:
+            if code == KafkaError.UNKNOWN_TOPIC_OR_PART and partition is not None:
+                self._starting.missed(partition.topic)
             self._report("kafka_error", _told(error, partition, offset))
 
     def _leave_range(self, partition: Partition, wanted: int) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from confluent_kafka import OFFSET_INVALID, Consumer, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException, TopicPartition
 
 from consumer.core.errors import ConfigurationError, Mistake
 from consumer.core.partitions import marks, starts
@@ -37,6 +37,15 @@ class Starting:
         self._topics: Final = topics
         self._policy: Final = policy
         self._give_up: Final = give_up
+        self._late: Final[set[str]] = set()
+
+    def missed(self, topic: str) -> None:
+        """Note that a topic does not exist yet. Once it does, it starts at its beginning.
+
+        Without this, a group whose only topics appear after its members would have its first start then, and
+        ``latest`` would leave out what was paid until the client saw the topic.
+        """
+        self._late.add(topic)
 
     def resolve(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> list[Start] | None:
         """Return the start of each partition, or None where giving up came first.
@@ -69,20 +78,35 @@ class Starting:
         ]
 
     def _first_starts(self, consumer: Consumer, missing: Collection[Partition]) -> dict[Partition, Start]:
-        counts = _partition_counts(consumer, self._topics)
+        counts = self._partition_counts(consumer)
         everything = [TopicPartition(t, number) for t, count in counts.items() for number in range(count)]
         commits = [found for found in _committed(consumer, everything).values() if found.offset >= 0]
         first_start = not commits
         if first_start and self._policy is StartFrom.REFUSE:
             raise ConfigurationError([_REFUSED])
         origins = {marks.parse(found.metadata or "", found.offset).origin for found in commits}
-        ours = starts.origin(self._policy, counts) if first_start else max(origins, default="")
+        there = {topic: count for topic, count in counts.items() if topic not in self._late}
+        ours = starts.origin(self._policy, there) if first_start else max(origins, default="")
         result = {}
         for partition in missing:
-            where = starts.resolve(partition, self._policy, origins, first_start=first_start)
+            where = (
+                StartFrom.EARLIEST
+                if partition.topic in self._late
+                else starts.resolve(partition, self._policy, origins, first_start=first_start)
+            )
             offset = _end_of(consumer, partition, where)
             result[partition] = Start(partition, offset, marks.write(offset, (), ours), fresh=True)
         return result
+
+    def _partition_counts(self, consumer: Consumer) -> dict[str, int]:
+        counts = {}
+        for topic in self._topics:
+            metadata = consumer.list_topics(topic, timeout=READ_SECONDS).topics[topic]
+            if metadata.error is None:
+                counts[topic] = len(metadata.partitions)
+            elif metadata.error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+                self.missed(topic)
+        return counts
 
 
 _REFUSED: Final = Mistake(
@@ -99,15 +123,6 @@ def _committed(consumer: Consumer, partitions: Sequence[TopicPartition]) -> dict
         if entry.error is not None:
             raise KafkaException(entry.error)
     return {Partition(entry.topic, entry.partition): entry for entry in found}
-
-
-def _partition_counts(consumer: Consumer, topics: Sequence[str]) -> dict[str, int]:
-    counts = {}
-    for topic in topics:
-        metadata = consumer.list_topics(topic, timeout=READ_SECONDS).topics[topic]
-        if metadata.error is None:
-            counts[topic] = len(metadata.partitions)
-    return counts
 
 
 def _end_of(consumer: Consumer, partition: Partition, where: StartFrom) -> int:
