@@ -25,10 +25,9 @@ def check(config: ConfigOption, output: OutputOption = Output.TEXT) -> None:
     What `run` would refuse is refused here, and the other way round. Exit codes: 0 no mistake, 77 no server
     key, 78 mistakes.
     """
-    # Imported here, so that --help does not wait for the libraries.
-    from consumer.cli.loading import load  # noqa: PLC0415
-    from consumer.core.settings import rules  # noqa: PLC0415
-    from consumer.edges.server_key import ServerKey  # noqa: PLC0415
+    from consumer.cli.loading import load  # noqa: PLC0415  # so that --help does not wait for the libraries
+    from consumer.core.settings import rules  # noqa: PLC0415  # the same
+    from consumer.edges.server_key import ServerKey  # noqa: PLC0415  # the same
 
     warnings: Sequence[str] = ()
     error: ConsumerError | None = None

@@ -29,11 +29,11 @@ def _by_clients(reading: Reading) -> Iterator[Finding]:
     """Yield what the client libraries do not take of the properties that nothing was found about yet."""
     kafka, dead_letters, registry = (_acceptable(reading, role) for role in Role)
     if kafka or dead_letters:
-        # Imported here: without properties there is nothing to ask librdkafka, and loading it takes time.
-        from consumer.edges.kafka.checks import refused_by_consumer, refused_by_producer  # noqa: PLC0415
+        # Without properties there is nothing to ask the clients, and loading them takes time.
+        from consumer.edges.kafka import checks  # noqa: PLC0415  # as said above
 
-        yield from _findings(reading, Role.CONSUMER, refused_by_consumer(kafka))
-        yield from _findings(reading, Role.PRODUCER, refused_by_producer(kafka, dead_letters))
+        yield from _findings(reading, Role.CONSUMER, checks.refused_by_consumer(kafka))
+        yield from _findings(reading, Role.PRODUCER, checks.refused_by_producer(kafka, dead_letters))
     if registry:
         from consumer.edges.registry_properties import refused_by_registry_client  # noqa: PLC0415  # the same
 

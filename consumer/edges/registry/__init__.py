@@ -95,8 +95,7 @@ class Registry:
         """
         if settings.url is None:
             return None
-        # Here and not above: the client and what it imports take 20 MiB, which a service without one saves.
-        from consumer.edges.registry.client import ConfluentClient  # noqa: PLC0415
+        from consumer.edges.registry.client import ConfluentClient  # noqa: PLC0415  # 20 MiB, spared without a url
 
         try:
             client = ConfluentClient(settings.url, settings.properties)
