@@ -3,12 +3,16 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from consumer.core.avro.codec import Codec
+from consumer.core.avro.schemas import payment_event
+from consumer.core.settings import documents
 from consumer.core.settings.configuration import Reading
-from consumer.core.settings.documents import Finding, place
+from consumer.core.settings.documents import Finding, Node, place
 from consumer.core.settings.kafka_properties import Refusal, Role
 from consumer.core.settings.properties import Properties
 from consumer.core.settings.tree import Settings
 from consumer.edges import configuration
+from consumer.edges.schema_files import SchemaFault, read_schema
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Settings:
@@ -17,12 +21,32 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
 
 
 def read(path: Path, environ: Mapping[str, str]) -> Reading:
-    """Return what the configuration comes to, the opinions of the Kafka and registry clients included.
+    """Return what the configuration comes to, with what schema files and the client libraries say to it.
 
     Raises :class:`ConfigurationError` where the file can't be read at all.
     """
     reading = configuration.read(path, environ)
-    return reading.with_findings(_by_clients(reading))
+    return reading.with_findings((*_schemas(reading.root), *_by_clients(reading)))
+
+
+def _schemas(root: Node) -> Iterator[Finding]:
+    """Yield what is wrong with the schema files that the settings name."""
+    codec: Codec | None = None
+    for path, node in _schema_nodes(root):
+        if isinstance(node.value, str):
+            codec = codec or Codec(payment_event())
+            found = read_schema(Path(node.value), codec)
+            if isinstance(found, SchemaFault):
+                yield Finding(path, node.source, found.what, found.cure)
+
+
+def _schema_nodes(root: Node) -> Iterator[tuple[tuple[str, ...], Node]]:
+    """Yield the keys that name schema files, and their values."""
+    if (one := documents.child(root, ("decoding", "schema"))) is not None:
+        yield ("decoding", "schema"), one
+    several = documents.child(root, ("decoding", "schemas"))
+    if several is not None and isinstance(several.value, tuple):
+        yield from ((("decoding", "schemas", str(at)), entry) for at, entry in enumerate(several.value))
 
 
 def _by_clients(reading: Reading) -> Iterator[Finding]:

@@ -5,10 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from consumer.core.avro.codec import Codec
-from consumer.core.avro.inspection import WriterSchema
-from consumer.core.avro.schemas import payment_event
-from consumer.core.errors import ConfigurationError, Unreadable
+from consumer.core.errors import ConfigurationError
 from consumer.core.settings import configuration, documents, environment
 from consumer.core.settings.configuration import Reading
 from consumer.core.settings.documents import Finding, Node, Source
@@ -40,7 +37,7 @@ def read(path: Path, environ: Mapping[str, str]) -> Reading:
         raise ConfigurationError([finding.mistake() for finding in document.findings])
     root, findings = _with_variables(document.root, environ)
     root, more = _with_files(root)
-    return configuration.parse(root, (*document.findings, *findings, *more)).with_findings(_schemas(root))
+    return configuration.parse(root, (*document.findings, *findings, *more))
 
 
 class _Held(NamedTuple):
@@ -108,30 +105,3 @@ def _references(root: Node) -> Iterator[tuple[tuple[str, ...], Node, str]]:
                 file = node.value["file"].value
                 if isinstance(file, str):
                     yield (*path, name), node, file
-
-
-def _schemas(root: Node) -> Iterator[Finding]:
-    """Yield what is wrong with the schema files that the settings name."""
-    codec: Codec | None = None
-    for path, node in _schema_nodes(root):
-        if not isinstance(node.value, str):
-            continue
-        held = _read_file(Path(node.value))
-        if held.fault:
-            yield Finding(path, node.source, f"names a file that {held.fault}", _CURE)
-            continue
-        codec = codec or Codec(payment_event())
-        try:
-            codec.examine(WriterSchema(held.text))
-        except Unreadable as error:
-            cure = "name the Avro schema (.avsc) of your payment events"
-            yield Finding(path, node.source, f"names a schema that can't be used: {error.detail}", cure)
-
-
-def _schema_nodes(root: Node) -> Iterator[tuple[tuple[str, ...], Node]]:
-    """Yield the keys that name schema files, and their values."""
-    if (one := documents.child(root, ("decoding", "schema"))) is not None:
-        yield ("decoding", "schema"), one
-    several = documents.child(root, ("decoding", "schemas"))
-    if several is not None and isinstance(several.value, tuple):
-        yield from ((("decoding", "schemas", str(at)), entry) for at, entry in enumerate(several.value))

@@ -1,19 +1,36 @@
 """Avro schemas in files that the configuration names."""
 
 from pathlib import Path
+from typing import NamedTuple
 
+from consumer.core.avro.codec import Codec
 from consumer.core.avro.inspection import MAX_SCHEMA_BYTES, WriterSchema
+from consumer.core.errors import Unreadable
 
 
-def read_schema(path: Path) -> WriterSchema:
-    """Return the schema in the file ``path``.
+class SchemaFault(NamedTuple):
+    """What is wrong with a schema file, and what helps."""
 
-    Raises :class:`OSError` if it can't be read, :class:`ValueError` if it is no text in UTF-8; both texts are
-    fit for people. A file that is larger than any schema may be is cut off: it is refused for its size.
+    what: str
+    cure: str
+
+
+def read_schema(path: Path, codec: Codec) -> WriterSchema | SchemaFault:
+    """Return the schema in the file ``path``, which ``codec`` can decode by, or why it is none.
+
+    A file that is larger than any schema may be is cut off: it is refused for its size.
     """
+    cure = "check the path and who may read it"
     try:
         with path.open("rb") as file:
-            text = file.read(MAX_SCHEMA_BYTES + 1).decode("utf-8-sig", errors="strict")
-    except UnicodeDecodeError:
-        raise ValueError("it is no text in UTF-8") from None
-    return WriterSchema(text)
+            schema = WriterSchema(file.read(MAX_SCHEMA_BYTES + 1).decode("utf-8-sig"))
+        codec.examine(schema)
+    except OSError as error:
+        return SchemaFault(f"names a file that can't be read: {error.strerror}", cure)
+    except ValueError:
+        # No UTF-8, or a path with a NUL in it.
+        return SchemaFault("names a file that can't be read: it is no text in UTF-8", cure)
+    except Unreadable as error:
+        what = f"names a schema that can't be used: {error.detail}"
+        return SchemaFault(what, "name the Avro schema (.avsc) of your payment events")
+    return schema

@@ -10,11 +10,11 @@ from consumer.core.avro import schemas
 from consumer.core.avro.codec import Codec, SchemaLibrary
 from consumer.core.avro.framing import ByFingerprint, ByGuid, ById, Framed, Raw, WireFormat, frame
 from consumer.core.avro.inspection import WriterSchema
-from consumer.core.errors import ConfigurationError, Mistake, Unavailable, Unreadable
+from consumer.core.errors import ConfigurationError, Mistake, Unavailable
 from consumer.core.records import Record
 from consumer.core.settings.tree import DecodingSettings, Settings
 from consumer.edges.registry import Registry, RegistryHealth
-from consumer.edges.schema_files import read_schema
+from consumer.edges.schema_files import SchemaFault, read_schema
 
 _NO_REGISTRY: Final = (
     "the record names a schema in a registry, and none is configured; set schema_registry.url, or mend "
@@ -132,20 +132,9 @@ def _read_all(paths: Sequence[Path], key: str, codec: Codec, mistakes: list[Mist
     """Return the schemas in ``paths``, and add to ``mistakes`` what is wrong with the others."""
     found = []
     for path in paths:
-        try:
-            schema = read_schema(path)
-            codec.examine(schema)
-        except OSError as error:
-            mistakes.append(_mistake(key, path, f"can't be read: {error.strerror}", "check the path"))
-        except ValueError as error:
-            mistakes.append(_mistake(key, path, f"can't be read: {error}", "write it in UTF-8"))
-        except Unreadable as unreadable:
-            cure = "name a file with an Avro schema of revenue.v1.PaymentEvent"
-            mistakes.append(_mistake(key, path, f"can't be used: {unreadable.detail}", cure))
+        schema = read_schema(path, codec)
+        if isinstance(schema, SchemaFault):
+            mistakes.append(Mistake(f"decoding.{key} ({path})", schema.what, schema.cure))
         else:
             found.append(schema)
     return found
-
-
-def _mistake(key: str, path: Path, what: str, cure: str) -> Mistake:
-    return Mistake(f"decoding.{key} ({path})", what, cure)

@@ -6,7 +6,6 @@ from typing import Final
 
 import pytest
 
-from consumer.core.avro.schemas import payment_event, user_erasure
 from consumer.core.errors import ConfigurationError, Mistake
 from consumer.core.settings.tree import Settings
 from consumer.edges.configuration import load, read
@@ -192,38 +191,6 @@ class TestSecrets:
         Path("secret").write_text("canary", encoding="utf-8")
         found = mistakes(f"{LEAST}dead_letters: {{properties: {{group.id: {{file: secret}}}}}}")
         assert "canary" not in str(found)
-
-
-@pytest.mark.usefixtures("here")
-class TestSchemas:
-    """Schema files are read and examined before the first record comes."""
-
-    def test_good_schemas_are_settings(self) -> None:
-        """The canonical schema itself is one."""
-        Path("a.avsc").write_text(payment_event(), encoding="utf-8")
-        given = settings(f"{LEAST}decoding: {{wire_format: raw, schema: a.avsc, schemas: [a.avsc]}}")
-        assert given.decoding.schema_file == Path("a.avsc")
-
-    @pytest.mark.parametrize(
-        ("content", "words"),
-        [
-            (None, "No such file"),
-            ("{", "no JSON"),
-            ('"string"', "not of the record"),
-            (user_erasure(), "record"),
-        ],
-    )
-    def test_a_schema_that_no_record_can_have_is_a_mistake(self, content: str | None, words: str) -> None:
-        """Else every record would become a dead letter."""
-        if content is not None:
-            Path("a.avsc").write_text(content, encoding="utf-8")
-        first, second = mistakes(
-            f"{LEAST}decoding:\n  wire_format: raw\n  schema: a.avsc\n  schemas: [a.avsc]"
-        )
-        assert first.where == "decoding.schema (c.yaml:5)"
-        assert second.where == "decoding.schemas[0] (c.yaml:6)"
-        assert words in first.what
-        assert first.what == second.what
 
 
 def test_the_example_in_the_docs_is_a_configuration() -> None:

@@ -193,13 +193,25 @@ def test_every_wrong_file_is_told(tmp_path: Path) -> None:
         read_schema_files(decoding, CODEC)
     told = [(mistake.where, mistake.what) for mistake in caught.value.mistakes]
     assert told == [
-        (f"decoding.schema ({tmp_path}/missing.avsc)", "can't be read: No such file or directory"),
-        (f"decoding.schemas ({tmp_path}/binary.avsc)", "can't be read: it is no text in UTF-8"),
-        (f"decoding.schemas ({tmp_path}/text.avsc)", "can't be used: the schema is no JSON"),
-        (f"decoding.schemas ({tmp_path}/large.avsc)", "can't be used: the schema is larger than 256 kB"),
+        (
+            f"decoding.schema ({tmp_path}/missing.avsc)",
+            "names a file that can't be read: No such file or directory",
+        ),
+        (
+            f"decoding.schemas ({tmp_path}/binary.avsc)",
+            "names a file that can't be read: it is no text in UTF-8",
+        ),
+        (
+            f"decoding.schemas ({tmp_path}/text.avsc)",
+            "names a schema that can't be used: the schema is no JSON",
+        ),
+        (
+            f"decoding.schemas ({tmp_path}/large.avsc)",
+            "names a schema that can't be used: the schema is larger than 256 kB",
+        ),
         (
             f"decoding.schemas ({tmp_path}/other.avsc)",
-            "can't be used: the schema is not of the record revenue.v1.PaymentEvent",
+            "names a schema that can't be used: the schema is not of the record revenue.v1.PaymentEvent",
         ),
     ]
     assert all(mistake.cure for mistake in caught.value.mistakes)

@@ -1,0 +1,65 @@
+"""What `run` and `check` find in the configuration beyond its own rules."""
+
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from consumer.cli.loading import load
+from consumer.core.avro.schemas import payment_event, user_erasure
+from consumer.core.errors import ConfigurationError, Mistake
+from consumer.core.settings.tree import Settings
+
+LEAST: Final = "kafka: {bootstrap_servers: 'a:9092', topics: [payments]}\ncurrency: {accept: [INR]}\n"
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give an empty working directory."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def settings(text: str) -> Settings:
+    """Return the settings of a file with ``text``."""
+    Path("c.yaml").write_text(text, encoding="utf-8")
+    return load(Path("c.yaml"), {})
+
+
+def mistakes(text: str) -> tuple[Mistake, ...]:
+    """Return what is wrong with a file with ``text``."""
+    with pytest.raises(ConfigurationError) as error:
+        settings(text)
+    return error.value.mistakes
+
+
+@pytest.mark.usefixtures("here")
+class TestSchemas:
+    """Schema files are read and examined before the first record comes."""
+
+    def test_good_schemas_are_settings(self) -> None:
+        """The canonical schema itself is one."""
+        Path("a.avsc").write_text(payment_event(), encoding="utf-8")
+        given = settings(f"{LEAST}decoding: {{wire_format: raw, schema: a.avsc, schemas: [a.avsc]}}")
+        assert given.decoding.schema_file == Path("a.avsc")
+
+    @pytest.mark.parametrize(
+        ("content", "words"),
+        [
+            (None, "No such file"),
+            ("{", "no JSON"),
+            ('"string"', "not of the record"),
+            (user_erasure(), "record"),
+        ],
+    )
+    def test_a_schema_that_no_record_can_have_is_a_mistake(self, content: str | None, words: str) -> None:
+        """Else every record would become a dead letter."""
+        if content is not None:
+            Path("a.avsc").write_text(content, encoding="utf-8")
+        first, second = mistakes(
+            f"{LEAST}decoding:\n  wire_format: raw\n  schema: a.avsc\n  schemas: [a.avsc]"
+        )
+        assert first.where == "decoding.schema (c.yaml:5)"
+        assert second.where == "decoding.schemas[0] (c.yaml:6)"
+        assert words in first.what
+        assert first.what == second.what
