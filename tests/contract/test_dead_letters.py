@@ -2,6 +2,7 @@
 
 import asyncio
 import ctypes
+import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
@@ -43,10 +44,11 @@ async def writing(
     *,
     create: bool = False,
     properties: Mapping[str, str] | None = None,
+    logger: logging.Logger = SILENT,
 ) -> AsyncIterator[DeadLetters]:
     """Give a writer that is started, and close it."""
     config = producer_config(servers, {}, properties or {})
-    box = DeadLetters(config, topic, create=create, logger=SILENT)
+    box = DeadLetters(config, topic, create=create, logger=logger)
     await box.start()
     try:
         yield box
@@ -155,6 +157,24 @@ def test_missing_topics_are_created_where_that_is_wanted(kafka: Kafka, topics: T
     asyncio.run(scene())
 
     assert len(topics.read(f"{absent}.dlq")) == 1
+
+
+@pytest.mark.kafka
+def test_a_topic_that_can_not_be_created_stays_missing(
+    kafka: Kafka, topics: Topics, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The reason is logged, and the topics beside it are created all the same."""
+    absent = topics.name("absent")
+    logger = logging.getLogger("tests.told")
+
+    async def scene() -> None:
+        async with writing(kafka.bootstrap_servers, create=True, logger=logger) as box:
+            assert await box.prepare(["no name", absent]) == ["no name.dlq"]
+            await box.put(record(absent), [])
+
+    asyncio.run(scene())
+
+    assert "the topic no name.dlq can't be created: TOPIC_EXCEPTION" in caplog.messages
 
 
 @pytest.mark.kafka

@@ -105,6 +105,7 @@ class DeadLetters:
     async def prepare(self, source_topics: Collection[str]) -> list[str]:
         """Return the dead-letter topics that are missing, after creating them where that is wanted.
 
+        Why one could not be created is logged; the reason may pass, so ask again later.
         Raises :class:`Unavailable` where the brokers do not answer.
         """
         wanted = {self.topic_for(topic) for topic in source_topics}
@@ -185,12 +186,16 @@ class DeadLetters:
 
     async def _made(self, topic: str) -> bool:
         connection = {name: value for name, value in self._config.items() if is_shared(name)}
-        admin = AdminClient({**connection, "bootstrap.servers": self._config["bootstrap.servers"]})
+        servers = self._config["bootstrap.servers"]
+        admin = AdminClient({**connection, "bootstrap.servers": servers}, logger=self._logger)
         future = admin.create_topics([NewTopic(topic, num_partitions=-1, replication_factor=-1)])[topic]
         try:
             await asyncio.wrap_future(future)
         except KafkaException as error:
-            return bool(error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS)
+            refused: KafkaError = error.args[0]
+            if refused.code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                self._logger.warning("the topic %s can't be created: %s", topic, refused.name())
+                return False
         return True
 
 
