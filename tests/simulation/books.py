@@ -22,15 +22,15 @@ class Books:
     """Facts, as the outside sees them. What a process believes plays no part.
 
     ``excused`` counts the calls and letters that may come once more: what was done and is not in the commit
-    when an assignment ends badly, and what is on the wire when it ends.
+    when an assignment ends badly, and what is on the wire when it ends. ``owing`` are the refused records
+    whose letter nobody knows to be written.
     """
 
     produced: list[Produced] = field(default_factory=list)
     excused: int = 0
     answered: set[Place] = field(default_factory=set)
-    refused: set[Place] = field(default_factory=set)
     letters: set[Place] = field(default_factory=set)
-    acknowledged: set[Place] = field(default_factory=set)
+    owing: set[Place] = field(default_factory=set)
     _by_call: dict[tuple[str, str], Place] = field(default_factory=dict)
 
     def add(self, produced: Produced) -> None:
@@ -53,13 +53,13 @@ class Books:
             return
         self.answered.add(place)
         if status == HTTPStatus.UNPROCESSABLE_ENTITY:
-            self.refused.add(place)
+            self.owing.add(place)
 
     def wrote(self, place: Place, *, told: bool) -> None:
         """Note a written letter; one whose writer was not told of it may come once more."""
         self.letters.add(place)
         if told:
-            self.acknowledged.add(place)
+            self.owing.discard(place)
         else:
             self.excused += 1
 
@@ -72,7 +72,7 @@ class Books:
         refusals are excused whose letter could not be written yet. Else also whatever is not in the commit,
         and what is still on the wire: a call, and the letter that may follow.
         """
-        self.excused += sum(place[0] == partition for place in self.refused - self.acknowledged)
+        self.excused += sum(place[0] == partition for place in self.owing)
         if clean:
             return False
         in_the_air = sum(place[0] == partition for place in on_wire)
