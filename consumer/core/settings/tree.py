@@ -62,7 +62,7 @@ class KafkaSettings(Section):
     """Topics to read, by name."""
     start_from: StartFrom = "earliest"
     """Where a group without committed offsets starts: `earliest`, `latest`, or `refuse` to start at all.
-    A partition that appears later is read from its beginning."""
+    A partition or topic that appears later is read from its beginning."""
     on_out_of_range: OnOutOfRange = "hold"
     """What happens when the committed offset is no longer in the log: `hold` the partition until someone
     decides, or go on at the `earliest` record that is left."""

@@ -44,7 +44,8 @@ _CLASSIC_ONLY: Final = ("partition.assignment.strategy", "session.timeout.ms")
 _PRODUCER_DEFAULTS: Final[Mapping[str, Value]] = {
     "client.id": "linkrunner-consumer-dead-letters",
     "compression.type": "lz4",
-    "linger.ms": 5,
+    # The broker refuses a whole batch: one letter that is too large must not take others with it.
+    "batch.num.messages": 1,
     "message.timeout.ms": 10_000,
     "topic.metadata.propagation.max.ms": 5_000,
     "queue.buffering.max.kbytes": 16_384,
