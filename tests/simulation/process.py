@@ -22,7 +22,9 @@ from consumer.flow.pipeline import Pipeline
 from consumer.flow.traffic import Traffic
 from consumer.lab.ledger import Ledger
 from tests.simulation.books import Books, Place
-from tests.simulation.kafka import Broker, Group, Member
+from tests.simulation.broker import Broker
+from tests.simulation.group import Group
+from tests.simulation.member import Member
 from tests.simulation.outside import Api, Box, Letters, Line, Registry
 from tests.simulation.world import World
 

@@ -13,7 +13,8 @@ from consumer.core.partitions.lanes import Ordering
 from consumer.core.records import Partition
 from consumer.lab.samples import Encoder, Sample, samples
 from tests.simulation.books import Books
-from tests.simulation.kafka import Broker, Group
+from tests.simulation.broker import Broker
+from tests.simulation.group import Group
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.outside import Api, Letters
 from tests.simulation.process import Outside, Parts, Process, Setup

@@ -17,7 +17,7 @@ from consumer.flow.delivery import Story
 from consumer.flow.pipeline import Pipeline
 from consumer.lab.bodies import CaptureRequest
 from consumer.lab.ledger import Ledger, Outcome, Payment
-from tests.simulation.kafka import Member
+from tests.simulation.member import Member
 from tests.simulation.outside import Line
 from tests.simulation.process import Parts
 from tests.simulation.run import simulate

@@ -1,88 +1,22 @@
-"""A Kafka of a few partitions and one group, as its edge shows it to the pipeline: with every way to fail."""
+"""What the real source is to the pipeline: records and the group's decisions, with every way to fail."""
 
 import asyncio
-from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from enum import Enum, auto
 from typing import Final, Protocol
 
 from consumer.core.partitions.offsets import Assigned, Position
 from consumer.core.records import Partition, Record
 from consumer.edges.kafka.source import COMMIT_SECONDS, HANDOVER_SECONDS, Listener, Positions
-from tests.simulation.books import Committed
+from tests.simulation.broker import Broker
+from tests.simulation.group import Group, Message, Notice
 from tests.simulation.world import Storm, World
-from tests.support.history import CommitSeen
 
 #: Seconds that a fetch waits for a first record; longer than in truth, which only saves empty turns.
 _IDLE: Final = 1.0
 #: Seconds between two tries to store the last positions.
 _SLICE: Final = 0.1
-
-
-class Broker:
-    """The log and the committed offsets. ``appended`` is called whenever there is something new."""
-
-    def __init__(self, world: World, partitions: Sequence[Partition]) -> None:
-        self._world: Final = world
-        self.partitions: Final = partitions
-        self.log: Final[dict[Partition, list[Record]]] = {partition: [] for partition in partitions}
-        self.committed: Final[dict[Partition, Committed]] = {}
-        self.commits: Final[list[CommitSeen]] = []
-        self.news: Final = asyncio.Event()
-        self.appended: Callable[[], None] = lambda: None
-
-    def append(self, partition: Partition, key: bytes | None, value: bytes | None) -> Record:
-        """Append a record, sometimes behind offsets that do not exist, and return it."""
-        log = self.log[partition]
-        gap = self._world.dice.choice((0, 0, 0, 0, 1, 3))
-        offset = log[-1].offset + 1 + gap if log else gap
-        record = Record(partition, offset, 0, key, value, (("source", b"simulated"),))
-        log.append(record)
-        self.appended()
-        return record
-
-    def store(self, positions: Positions) -> None:
-        """Take a commit, as a broker does: without asking who owns what."""
-        now = self._world.now
-        for partition in sorted(positions):
-            position = positions[partition]
-            self.committed[partition] = (position.offset, position.metadata)
-            self.commits.append(CommitSeen(now, partition, position.offset))
-        self.news.set()
-
-    def ends(self) -> dict[Partition, int]:
-        """Return the offset behind the last record of each partition."""
-        return {p: log[-1].offset + 1 if log else 0 for p, log in self.log.items()}
-
-    def finished(self) -> bool:
-        """Tell whether everything is committed."""
-        return all(self.committed.get(p, (0, ""))[0] == end for p, end in self.ends().items())
-
-    def following(self, partition: Partition, position: int) -> Record | None:
-        """Return the first record at or behind ``position``."""
-        log = self.log[partition]
-        index = bisect_left(log, position, key=lambda record: record.offset)
-        return log[index] if index < len(log) else None
-
-
-class Notice(Enum):
-    """What the group tells a member."""
-
-    ASSIGN = auto()
-    REVOKE = auto()
-    LOST = auto()
-
-
-@dataclass(eq=False, slots=True)
-class Message:
-    """A notice that waits for the member's next poll. ``done`` is set once it was heeded, or can't be."""
-
-    notice: Notice
-    partitions: Sequence[Partition] = ()
-    done: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Leaving(Protocol):
@@ -95,7 +29,7 @@ class Leaving(Protocol):
 class Member:
     """What the real source is to the pipeline: its thread is a lock, its callbacks run inside a fetch."""
 
-    def __init__(self, world: World, broker: Broker, group: "Group", drain_seconds: float) -> None:
+    def __init__(self, world: World, broker: Broker, group: Group, drain_seconds: float) -> None:
         self._world: Final = world
         self._broker: Final = broker
         self._group: Final = group
@@ -316,92 +250,3 @@ class Member:
     def still_ours(self, positions: Positions) -> dict[Partition, Position]:
         """Return what the present assignments may commit."""
         return {p: pos for p, pos in positions.items() if self.epochs.get(p) == pos.epoch}
-
-
-class Group:
-    """Deals partitions out among the members: takes away first, gives on when that is done.
-
-    A member that is thrown out hears of it before its partitions are given on: what a member does that has
-    not heard yet is no matter of this simulation.
-    """
-
-    def __init__(self, world: World, partitions: Sequence[Partition]) -> None:
-        self._world: Final = world
-        self._partitions: Final = partitions
-        self._members: Final[list[Member]] = []
-        self._owners: Final[dict[Partition, Member]] = {}
-        self._changed: Final = asyncio.Event()
-
-    async def run(self) -> None:
-        """Deal anew after every change."""
-        while True:
-            await self._changed.wait()
-            self._changed.clear()
-            await self._world.pause(0.2)
-            await self._deal()
-
-    def shuffle(self) -> None:
-        """Deal anew for no reason."""
-        self._changed.set()
-
-    def join(self, member: Member) -> None:
-        """Take a member in."""
-        self._members.append(member)
-        self._changed.set()
-
-    def leave(self, member: Member) -> None:
-        """Let a member go, or notice that it is dead."""
-        if member in self._members:
-            self._members.remove(member)
-        self.free([partition for partition, owner in self._owners.items() if owner is member])
-
-    def expel(self, member: Member) -> None:
-        """Throw a member out; it comes back at once."""
-        member.expelled = True
-        member.post(Message(Notice.LOST))
-
-    def free(self, partitions: Collection[Partition]) -> None:
-        """Note that these partitions are nobody's."""
-        for partition in partitions:
-            self._owners.pop(partition, None)
-        self._changed.set()
-
-    def wake(self) -> None:
-        """Let every member look for records."""
-        for member in self._members:
-            member.wake()
-
-    async def _deal(self) -> None:
-        plan = self._plan()
-        moving = {p: owner for p, owner in self._owners.items() if plan[p] is not owner}
-        await self._tell(Notice.REVOKE, moving)
-        gifts = {p: m for p, m in plan.items() if p not in self._owners and m in self._members}
-        self._owners.update(gifts)
-        await self._tell(Notice.ASSIGN, gifts)
-
-    def _plan(self) -> dict[Partition, Member]:
-        """Deal evenly; half of the time an owner keeps what it has, as far as that is even."""
-        turns = [m for m in self._members for _ in range(-(-len(self._partitions) // len(self._members)))]
-        self._world.dice.shuffle(turns)
-        plan: dict[Partition, Member] = {}
-        if self._world.dice.random() < 0.5:
-            for partition in self._partitions:
-                owner = self._owners.get(partition)
-                if owner in turns:
-                    turns.remove(owner)
-                    plan[partition] = owner
-        for partition in self._partitions:
-            if turns and partition not in plan:
-                plan[partition] = turns.pop()
-        return plan
-
-    async def _tell(self, notice: Notice, news: Mapping[Partition, Member]) -> None:
-        """Give every member its part of the news, and wait until all have heeded it."""
-        messages = []
-        for member in self._members:
-            concerned = [p for p in self._partitions if news.get(p) is member]
-            if concerned:
-                messages.append(Message(notice, concerned))
-                member.post(messages[-1])
-        for message in messages:
-            await message.done.wait()
