@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 PIP_INSTALL := $(PIP) install --require-hashes --no-deps
 UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
   --no-header --no-emit-index-url
-SOURCES := consumer tests benchmarks docs
+SOURCES := consumer tests benchmarks docs monitoring
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,12 +33,13 @@ docs: $(VENV)/.dev ## Write the generated pages in docs/ anew
 lock: $(VENV)/.dev ## Pin the requirements anew (ARGS=--upgrade takes newer versions)
 	@$(UV_COMPILE) $(ARGS) pyproject.toml --output-file requirements/runtime.txt
 	@$(UV_COMPILE) $(ARGS) --group build --output-file requirements/build.txt
+	@$(UV_COMPILE) $(ARGS) --group image --output-file requirements/image.txt
 	@$(UV_COMPILE) $(ARGS) pyproject.toml --group dev \
 	  --constraints requirements/runtime.txt --constraints requirements/build.txt --output-file requirements/dev.txt
 
 clean: ## Remove what the targets above have made
 	@rm -rf $(VENV) build dist .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-	@find consumer tests benchmarks docs -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: check-format check-lint check-types check-imports check-pages
 check-format: $(VENV)/.dev

@@ -19,7 +19,7 @@ Documented: TypeAlias = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncF
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PYPROJECT: Final = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-REQUIREMENTS: Final = ("runtime", "build", "dev")
+REQUIREMENTS: Final = ("runtime", "build", "dev", "image")
 MODULES: Final = sorted((ROOT / "consumer").rglob("*.py"))
 
 #: What may stand at the top level; the first group has to.
@@ -27,7 +27,7 @@ TOP_LEVEL: Final = {
     ".ci", ".gitignore", "CHANGELOG.md", "CONTRIBUTING.md", "Makefile", "README.md", "benchmarks", "consumer",
     "docs", "pyproject.toml", "requirements", "schemas", "tests",
 }  # fmt: skip
-LATER: Final = {"Dockerfile", ".dockerignore", "helm"}
+LATER: Final = {"Dockerfile", ".dockerignore", "helm", "monitoring"}
 
 #: Halves are joined here so that this file does not find itself.
 FOREIGN: Final = re.compile(
