@@ -1,6 +1,6 @@
 # One entry for people and for CI. It needs Python >= 3.11 and make; everything else goes into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt docs lock clean
+.PHONY: help demo test check fmt docs tools lock clean
 
 ARGS ?=
 VENV := .venv
@@ -29,6 +29,9 @@ fmt: $(VENV)/.dev ## Format the code and mend what the linter can mend
 
 docs: $(VENV)/.dev ## Write the generated pages in docs/ anew
 	@$(BIN)/python -m docs.generate
+
+tools: ## Get Helm, linters and Prometheus into .cache, for the tests that need them
+	@.ci/tools
 
 lock: $(VENV)/.dev ## Pin the requirements anew (ARGS=--upgrade takes newer versions)
 	@$(UV_COMPILE) $(ARGS) pyproject.toml --output-file requirements/runtime.txt
