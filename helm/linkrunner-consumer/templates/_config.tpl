@@ -1,0 +1,70 @@
+{{/* Where the configuration is mounted. */}}
+{{- define "linkrunner-consumer.directory" -}}/etc/linkrunner-consumer{{- end }}
+
+{{/* What the service takes where the configuration says nothing; the chart has to know these three. */}}
+{{- define "linkrunner-consumer.port" -}}
+{{- dig "http" "port" 8080 .Values.config | int -}}
+{{- end }}
+
+{{- define "linkrunner-consumer.drainSeconds" -}}
+{{- dig "shutdown" "drain_seconds" 20.0 .Values.config -}}
+{{- end }}
+
+{{- define "linkrunner-consumer.requestsPerSecond" -}}
+{{- dig "linkrunner" "requests_per_second" 25.0 .Values.config -}}
+{{- end }}
+
+{{/* Seconds for the drain and the ten that committing and leaving the group may take behind it. */}}
+{{- define "linkrunner-consumer.neededGrace" -}}
+{{- add (ceil (include "linkrunner-consumer.drainSeconds" . | float64)) 10 -}}
+{{- end }}
+
+{{- define "linkrunner-consumer.grace" -}}
+{{- .Values.terminationGracePeriodSeconds | default (include "linkrunner-consumer.neededGrace" .) | int -}}
+{{- end }}
+
+{{/*
+The configuration of the service with what the chart adds to it, as JSON. Mistakes in the values are told first.
+*/}}
+{{- define "linkrunner-consumer.config" -}}
+{{- include "linkrunner-consumer.refuse" . -}}
+{{- $config := deepCopy .Values.config -}}
+{{- $added := dict "kafka" (dict "client.id" (dict "file" (printf "%s/pod-name" (include "linkrunner-consumer.directory" .)))) -}}
+{{- range $secret := include "linkrunner-consumer.secrets" . | fromJsonArray -}}
+  {{- if eq $secret.section "linkrunner" -}}
+    {{- $_ := set $config "linkrunner" (merge (dict "server_key_file" (printf "%s/server-key" $secret.mount)) ($config.linkrunner | default dict)) -}}
+  {{- else -}}
+    {{- $properties := merge (get $added $secret.section | default dict) ($secret.extra | default dict) -}}
+    {{- range $file := $secret.files -}}
+      {{- $path := printf "%s/%s" $secret.mount $file.name -}}
+      {{- $_ := set $properties $file.property (ternary $path (dict "file" $path) ($file.path | default false)) -}}
+    {{- end -}}
+    {{- $_ := set $added $secret.section $properties -}}
+  {{- end -}}
+{{- end -}}
+{{- if get $added.kafka "sasl.password" -}}
+  {{- $_ := set $added.kafka "security.protocol" "SASL_SSL" -}}
+{{- else if or (get $added.kafka "ssl.ca.location") (get $added.kafka "ssl.certificate.location") -}}
+  {{- $_ := set $added.kafka "security.protocol" "SSL" -}}
+{{- end -}}
+{{- range $section, $properties := $added -}}
+  {{- $own := get $config $section | default dict -}}
+  {{- $_ := set $config $section (merge (dict "properties" (merge (dict) ($own.properties | default dict) $properties)) $own) -}}
+{{- end -}}
+{{- toJson $config -}}
+{{- end }}
+
+{{/*
+A map as a YAML document: maps in lines, all else as JSON, which is YAML that means the same to every reader.
+*/}}
+{{- define "linkrunner-consumer.yaml" -}}
+{{- range $name, $value := . }}
+{{- if not (regexMatch "^[A-Za-z_][A-Za-z0-9_.-]*$" $name) }}{{ $name = toRawJson $name }}{{ end }}
+{{- if and (kindIs "map" $value) $value }}
+{{ $name }}:
+  {{- include "linkrunner-consumer.yaml" $value | nindent 2 | replace "\n  \n" "\n" }}
+{{- else }}
+{{ $name }}: {{ toRawJson $value }}
+{{- end }}
+{{- end }}
+{{- end }}

@@ -1,0 +1,123 @@
+{{/*
+What is wrong with the values and a schema can't tell, all at once, each with what to write. It is asked before
+anything is made of the configuration.
+*/}}
+{{- define "linkrunner-consumer.refuse" -}}
+{{- $mistakes := concat
+  (include "linkrunner-consumer.mistakes.required" . | fromJsonArray)
+  (include "linkrunner-consumer.mistakes.secrets" . | fromJsonArray)
+  (include "linkrunner-consumer.mistakes.pod" . | fromJsonArray)
+-}}
+{{- if $mistakes -}}
+  {{- fail (printf "\n\n%s\n" (join "\n\n" $mistakes)) -}}
+{{- end -}}
+{{- end }}
+
+{{/* The five values that nobody else can know. */}}
+{{- define "linkrunner-consumer.mistakes.required" -}}
+{{- $config := .Values.config -}}
+{{- $mistakes := list -}}
+{{- if .Values.existingConfigMap -}}
+  {{- $allowed := dict "http" "port" "shutdown" "drain_seconds" -}}
+  {{- range $section, $keys := $config -}}
+    {{- range $key := (kindIs "map" $keys | ternary $keys (dict "" "")) | keys | sortAlpha -}}
+      {{- if ne (get $allowed $section | default "-") $key -}}
+        {{- $mistakes = append $mistakes (printf "config.%s cannot stand beside existingConfigMap, which holds the configuration: write it there, or remove existingConfigMap. Only config.http.port and config.shutdown.drain_seconds may stand here." (printf "%s.%s" $section $key | trimSuffix ".")) -}}
+      {{- end -}}
+    {{- end -}}
+  {{- end -}}
+{{- else -}}
+  {{- $brokers := dig "kafka" "bootstrap_servers" "" $config -}}
+  {{- if not (and (kindIs "string" $brokers) (regexMatch "^[^\\s,]+(\\s*,\\s*[^\\s,]+)*$" $brokers)) -}}
+    {{- $mistakes = append $mistakes "config.kafka.bootstrap_servers has to name the Kafka brokers: write host:port in one text, several with commas between them, such as \"kafka-1:9092,kafka-2:9092\"." -}}
+  {{- end -}}
+  {{- $topics := dig "kafka" "topics" "" $config -}}
+  {{- if not (and (kindIs "slice" $topics) $topics) -}}
+    {{- $mistakes = append $mistakes "config.kafka.topics has to list the topics with payment events: write their names as a list, such as [payments.events.v1]." -}}
+  {{- end -}}
+  {{- $url := dig "schema_registry" "url" "" $config | default "" -}}
+  {{- $framed := dig "decoding" "wire_format" "auto" $config -}}
+  {{- $reached := and (kindIs "string" $url) (regexMatch "^https?://[^\\s/]" (toString $url)) -}}
+  {{- if not (or $reached (and (not $url) (has $framed (list "single_object" "raw")))) -}}
+    {{- $mistakes = append $mistakes "config.schema_registry.url has to be the address of the schema registry: write it with http:// or https://, such as https://registry:8081. Records without a registry have config.decoding.wire_format single_object or raw." -}}
+  {{- end -}}
+  {{- $accept := dig "currency" "accept" "" $config -}}
+  {{- $codes := and (kindIs "slice" $accept) (gt (len $accept) 0) -}}
+  {{- range $codes | ternary $accept (list) -}}
+    {{- $codes = and $codes (regexMatch "^[A-Z]{3}$" (toString .)) -}}
+  {{- end -}}
+  {{- if not (or $codes (eq (toString $accept) "any")) -}}
+    {{- $mistakes = append $mistakes "config.currency.accept has to say which currencies are sent, because Linkrunner adds amounts up whatever their currency: write ISO 4217 codes as a list, such as [INR], or any to mix them on purpose." -}}
+  {{- end -}}
+  {{- if not (or .Values.linkrunner.existingSecret .Values.linkrunner.remoteKey (dig "linkrunner" "server_key_file" "" $config)) -}}
+    {{- $mistakes = append $mistakes "linkrunner.existingSecret has to name the Secret with the server key of Linkrunner: make one with `kubectl create secret generic linkrunner --from-file=server-key=FILE` and write its name, linkrunner." -}}
+  {{- end -}}
+{{- end -}}
+{{- toJson $mistakes -}}
+{{- end }}
+
+{{/* Secrets that would be in the open, and those that are named twice. */}}
+{{- define "linkrunner-consumer.mistakes.secrets" -}}
+{{- $config := .Values.config -}}
+{{- $mistakes := list -}}
+{{- range $section := list "kafka" "dead_letters" "schema_registry" -}}
+  {{- range $name, $value := dig $section "properties" (dict) $config -}}
+    {{- $public := regexMatch "^ssl\\.(ca|certificate)\\.pem$|\\.credentials\\.source$" $name -}}
+    {{- $secret := regexMatch "passw|secret|credential|private|user\\.?info|assertion|oauthbearer\\.config|(?:token|\\.key|\\.pem)$" $name -}}
+    {{- $named := and $secret (not $public) -}}
+    {{- if and (not (kindIs "map" $value)) (or $named (regexMatch "(?s)://.*@" (toString $value))) -}}
+      {{- $mistakes = append $mistakes (printf "config.%s.properties has %s as a plain value, which would be readable in a ConfigMap: put it into a Secret, and name that in its own option of this chart, or mount it with extraVolumes and write {file: PATH}." $section $name) -}}
+    {{- end -}}
+  {{- end -}}
+{{- end -}}
+{{- range $path := list (list "schema_registry" "url") (list "linkrunner" "base_url") -}}
+  {{- if regexMatch "(?s)://.*@" (dig (index $path 0) (index $path 1) "" $config | toString) -}}
+    {{- $mistakes = append $mistakes (printf "config.%s has a user in the address, which would be readable in a ConfigMap: put it into a Secret." (join "." $path)) -}}
+  {{- end -}}
+{{- end -}}
+{{- range $variable := .Values.extraEnv -}}
+  {{- if and (eq $variable.name "LINKRUNNER_SERVER_KEY") $variable.value -}}
+    {{- $mistakes = append $mistakes "extraEnv has LINKRUNNER_SERVER_KEY as a plain value: put the key into a Secret and name it in linkrunner.existingSecret." -}}
+  {{- end -}}
+{{- end -}}
+{{- range $secret := include "linkrunner-consumer.secrets" . | fromJsonArray -}}
+  {{- $values := include "linkrunner-consumer.block" (list $ $secret.block) | fromJson -}}
+  {{- if and $values.existingSecret $values.remoteKey -}}
+    {{- $mistakes = append $mistakes (printf "%s has existingSecret and remoteKey: keep one of the two." $secret.block) -}}
+  {{- end -}}
+  {{- if and $secret.remoteKey (not $.Values.externalSecrets.secretStoreRef.name) -}}
+    {{- $mistakes = append $mistakes (printf "%s.remoteKey needs a store to be read from: write its name in externalSecrets.secretStoreRef.name." $secret.block) -}}
+  {{- end -}}
+  {{- range $file := $secret.files -}}
+    {{- if and $file.property (hasKey (dig $secret.section "properties" (dict) $config) $file.property) -}}
+      {{- $mistakes = append $mistakes (printf "%s is set twice, by %s.%s and in config.%s.properties: keep one of the two. An empty %s leaves it to the configuration." $file.property $secret.block $file.option $secret.section $file.option) -}}
+    {{- end -}}
+  {{- end -}}
+{{- end -}}
+{{- if and (or .Values.linkrunner.existingSecret .Values.linkrunner.remoteKey) (dig "linkrunner" "server_key_file" "" $config) -}}
+  {{- $mistakes = append $mistakes "config.linkrunner.server_key_file cannot stand beside linkrunner.existingSecret or linkrunner.remoteKey, whose file the chart writes there: keep one of the two." -}}
+{{- end -}}
+{{- toJson $mistakes -}}
+{{- end }}
+
+{{/* What a pod could not live with. */}}
+{{- define "linkrunner-consumer.mistakes.pod" -}}
+{{- $mistakes := list -}}
+{{- $needed := include "linkrunner-consumer.neededGrace" . | int -}}
+{{- $grace := include "linkrunner-consumer.grace" . | int -}}
+{{- if lt $grace $needed -}}
+  {{- $mistakes = append $mistakes (printf "terminationGracePeriodSeconds is %d, and the service may need %d to stop: %s for the drain and 10 to commit and leave its group. Remove it, raise it, or lower config.shutdown.drain_seconds." $grace $needed (include "linkrunner-consumer.drainSeconds" .)) -}}
+{{- end -}}
+{{- if lt (include "linkrunner-consumer.port" . | int) 1 -}}
+  {{- $mistakes = append $mistakes "config.http.port is 0, and probes need a port that is known: remove it, or write one." -}}
+{{- end -}}
+{{- if regexMatch "^(127\\.|localhost$|\\[?::1\\]?$)" (dig "http" "host" "" .Values.config | toString) -}}
+  {{- $mistakes = append $mistakes "config.http.host is an address that only the pod itself reaches, and probes come from outside: remove it." -}}
+{{- end -}}
+{{- range $name := list "config.yaml" "pod-name" -}}
+  {{- if hasKey $.Values.files $name -}}
+    {{- $mistakes = append $mistakes (printf "files has %s, which the chart writes itself: give it another name." $name) -}}
+  {{- end -}}
+{{- end -}}
+{{- toJson $mistakes -}}
+{{- end }}
