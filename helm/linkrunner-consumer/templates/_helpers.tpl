@@ -59,13 +59,18 @@ annotations:
 {{- .Values.serviceAccount.name | default $made -}}
 {{- end }}
 
-{{/* Whether an object of a custom kind is to be made: takes (list CONTEXT API KIND OPTION); "true" or empty. */}}
+{{/*
+Whether an object of a kind that the cluster may not know is to be made: takes (list CONTEXT API KIND OPTION), with
+OPTION the values that ask for it; "true" or empty. What the service can't do without is never left out: then there is
+a fifth, "needed".
+*/}}
 {{- define "linkrunner-consumer.custom" -}}
 {{- $context := index . 0 -}}
-{{- $api := printf "%s/%s" (index . 1) (index . 2) -}}
-{{- if or (eq $context.Values.missingKinds "always") ($context.Capabilities.APIVersions.Has $api) -}}
+{{- $kind := printf "%s/%s" (index . 1) (index . 2) -}}
+{{- $mode := $context.Values.missingKinds -}}
+{{- if or (eq $mode "always") ($context.Capabilities.APIVersions.Has $kind) -}}
 true
-{{- else if eq $context.Values.missingKinds "fail" -}}
-{{- fail (printf "\n\n%s is on, and the cluster does not know %s. Install what brings it, or turn the option off, or set missingKinds to skip (leave the object out) or always (`helm template` and GitOps, where no cluster is asked)." (index . 3) $api) -}}
+{{- else if or (eq $mode "fail") (has "needed" .) -}}
+{{- fail (printf "\n\n%s asks for an object that the cluster does not know, %s. Install what brings it, or remove the option. Where no cluster is asked (`helm template`, GitOps), write --api-versions %s or missingKinds: always. Monitoring alone can be left out with missingKinds: skip.\n" (index . 3) $kind $kind) -}}
 {{- end -}}
 {{- end }}

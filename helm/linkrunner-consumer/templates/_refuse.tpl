@@ -7,6 +7,9 @@ anything is made of the configuration.
   (include "linkrunner-consumer.mistakes.required" . | fromJsonArray)
   (include "linkrunner-consumer.mistakes.secrets" . | fromJsonArray)
   (include "linkrunner-consumer.mistakes.pod" . | fromJsonArray)
+  (include "linkrunner-consumer.mistakes.monitoring" . | fromJsonArray)
+  (include "linkrunner-consumer.mistakes.keda" . | fromJsonArray)
+  (include "linkrunner-consumer.mistakes.network" . | fromJsonArray)
 -}}
 {{- if $mistakes -}}
   {{- fail (printf "\n\n%s\n" (join "\n\n" $mistakes)) -}}
@@ -114,7 +117,12 @@ anything is made of the configuration.
 {{- if regexMatch "^(127\\.|localhost$|\\[?::1\\]?$)" (dig "http" "host" "" .Values.config | toString) -}}
   {{- $mistakes = append $mistakes "config.http.host is an address that only the pod itself reaches, and probes come from outside: remove it." -}}
 {{- end -}}
-{{- range $name := list "config.yaml" "pod-name" -}}
+{{- range $variable := .Values.extraEnv -}}
+  {{- if regexMatch "^LINKRUNNER_CONSUMER__(HTTP|SHUTDOWN)__" $variable.name -}}
+    {{- $mistakes = append $mistakes (printf "extraEnv sets %s, and the chart has to know what it says for probes and the grace period: write it in config." $variable.name) -}}
+  {{- end -}}
+{{- end -}}
+{{- range $name := list "config.yaml" "pod-name" "sasl-username" -}}
   {{- if hasKey $.Values.files $name -}}
     {{- $mistakes = append $mistakes (printf "files has %s, which the chart writes itself: give it another name." $name) -}}
   {{- end -}}

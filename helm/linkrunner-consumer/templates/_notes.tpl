@@ -1,0 +1,79 @@
+{{/* What is allowed and worth a second look, as a JSON list of sentences. */}}
+{{- define "linkrunner-consumer.warnings" -}}
+{{- $warnings := list -}}
+{{- $pods := include "linkrunner-consumer.maxReplicas" . | int -}}
+{{- $perSecond := include "linkrunner-consumer.requestsPerSecond" . | float64 -}}
+{{- if and .Values.partitions (gt $pods (int .Values.partitions)) -}}
+  {{- $warnings = append $warnings (printf "%d pods and %d partitions: the pods above that number stay idle." $pods (int .Values.partitions)) -}}
+{{- end -}}
+{{- if gt (mulf $perSecond $pods) 30.0 -}}
+  {{- $warnings = append $warnings (printf "%d pods with up to %v calls a second each: the API's documented limit is 30 a second for one source address. If the pods share one, set config.linkrunner.requests_per_second to %v or less." $pods $perSecond (divf (divf 300.0 $pods | floor) 10)) -}}
+{{- end -}}
+{{- if not (and (dig "requests" "memory" "" .Values.resources) (dig "limits" "memory" "" .Values.resources)) -}}
+  {{- $warnings = append $warnings "resources has no request or no limit for memory: the node decides who is stopped when it runs short." -}}
+{{- end -}}
+{{- if and .Values.keda.enabled (eq (int .Values.keda.minReplicas) 0) -}}
+  {{- $warnings = append $warnings "keda.minReplicas is 0: while no pod runs, nobody measures how late payments are, and alerts see no data." -}}
+{{- end -}}
+{{- if and .Values.keda.enabled (regexMatch "(^|,|/)[^.:,/]+(:[0-9]+)?(,|$)" (dig "kafka" "bootstrap_servers" "" .Values.config)) -}}
+  {{- $warnings = append $warnings "config.kafka.bootstrap_servers has a name without a namespace, which KEDA looks for in its own: write it as SERVICE.NAMESPACE.svc." -}}
+{{- end -}}
+{{- range $variable := .Values.extraEnv -}}
+  {{- if and $variable.value (regexMatch "(?i)passw|secret|token|credential" $variable.name) -}}
+    {{- $warnings = append $warnings (printf "extraEnv has %s as a plain value, which everyone sees who may read the Deployment: use valueFrom.secretKeyRef." $variable.name) -}}
+  {{- end -}}
+{{- end -}}
+{{- if hasPrefix "http://" (dig "linkrunner" "base_url" "" .Values.config) -}}
+  {{- $warnings = append $warnings "config.linkrunner.base_url is plain http: the server key travels in clear." -}}
+{{- end -}}
+{{- if and .Values.networkPolicy.enabled (or .Values.podMonitor.enabled .Values.serviceMonitor.enabled) (not .Values.networkPolicy.metricsFrom) -}}
+  {{- $warnings = append $warnings "networkPolicy.metricsFrom is empty: Prometheus is not let in, and scrapes fail." -}}
+{{- end -}}
+{{- range $kind, $option := dict "PodMonitor" "podMonitor" "ServiceMonitor" "serviceMonitor" "PrometheusRule" "prometheusRule" -}}
+  {{- $wanted := (get $.Values $option).enabled -}}
+  {{- if and $wanted (not (include "linkrunner-consumer.custom" (list $ "monitoring.coreos.com/v1" $kind $option))) -}}
+    {{- $warnings = append $warnings (printf "%s was left out: the cluster does not know %s (missingKinds: skip)." $option $kind) -}}
+  {{- end -}}
+{{- end -}}
+{{- $grafana := "grafana.integreatly.org/v1beta1" -}}
+{{- if and .Values.dashboard.grafanaOperator.enabled (not (include "linkrunner-consumer.custom" (list . $grafana "GrafanaDashboard" "dashboard.grafanaOperator"))) -}}
+  {{- $warnings = append $warnings "dashboard.grafanaOperator was left out: the cluster does not know GrafanaDashboard (missingKinds: skip)." -}}
+{{- end -}}
+{{- toJson $warnings -}}
+{{- end }}
+
+{{/* What NOTES.txt says. */}}
+{{- define "linkrunner-consumer.notes" -}}
+{{- $namespace := include "linkrunner-consumer.namespace" . -}}
+{{- $deployment := printf "deployment/%s" (include "linkrunner-consumer.fullname" .) -}}
+{{- $port := include "linkrunner-consumer.port" . -}}
+{{ .Chart.Name }} {{ .Chart.AppVersion }} is installed as {{ $deployment }} in {{ $namespace }}.
+
+Wait until it has joined its group:
+  kubectl -n {{ $namespace }} rollout status {{ $deployment }}
+{{- if .Values.test.enabled }}
+Ask brokers, registry and API whether it can do its work:
+  helm test -n {{ .Release.Namespace }} {{ .Release.Name }} --logs
+{{- end }}
+See what it does, in its log and at http://localhost:{{ $port }}/statusz:
+  kubectl -n {{ $namespace }} logs --prefix -l app.kubernetes.io/instance={{ .Release.Name }},app.kubernetes.io/component=consumer
+  kubectl -n {{ $namespace }} port-forward {{ $deployment }} {{ $port }}
+
+Before going live, send one payment and compare its amount in Linkrunner's dashboard.
+{{- $off := list }}
+{{- range $option := list "prometheusRule" "dashboard" }}
+{{- if not (get $.Values $option).enabled }}
+{{- $off = append $off $option }}
+{{- end }}
+{{- end }}
+{{- if not (or .Values.podMonitor.enabled .Values.serviceMonitor.enabled) }}
+{{- $off = prepend $off "podMonitor" }}
+{{- end }}
+{{- with $off }}
+Off, and worth turning on: {{ range $index, $option := . }}{{ if $index }}, {{ end }}{{ $option }}.enabled{{ end }}.
+{{- end }}
+{{- range include "linkrunner-consumer.warnings" . | fromJsonArray }}
+
+WARNING: {{ . }}
+{{- end }}
+{{- end }}
