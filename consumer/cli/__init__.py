@@ -46,8 +46,12 @@ COMMANDS: Final = (
     Command("run", "Run the service.", ("run --config config.yaml",)),
     Command(
         "check",
-        "Find every mistake in the configuration.",
-        ("check --config config.yaml", "check --config config.yaml --output json"),
+        "Find every mistake in the configuration; with --connect, ask everything outside too.",
+        (
+            "check --config config.yaml",
+            "check --config config.yaml --connect",
+            "check --config config.yaml --connect --output json",
+        ),
     ),
     Command(
         "config",

@@ -26,6 +26,7 @@ from consumer.core.api.pacing import Pacer
 from consumer.core.errors import ConsumerError, DependencyError, Unavailable
 from consumer.core.letters import Sender
 from consumer.core.meaning.lifecycle import LifecyclePolicy, Status
+from consumer.core.operations.cures import creating
 from consumer.core.operations.logbook import Event, Log
 from consumer.core.operations.traces import trace_of
 from consumer.core.partitions.lanes import Ordering
@@ -34,7 +35,7 @@ from consumer.core.settings.effective import effective
 from consumer.core.settings.rules import warnings
 from consumer.core.settings.tree import Settings
 from consumer.edges.kafka.clients import consumer_config, producer_config
-from consumer.edges.kafka.dead_letters import DeadLetters, creating
+from consumer.edges.kafka.dead_letters import DeadLetters
 from consumer.edges.kafka.source import Source
 from consumer.edges.linkrunner import Linkrunner
 from consumer.edges.logs import Logs

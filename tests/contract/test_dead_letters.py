@@ -9,9 +9,10 @@ from contextlib import asynccontextmanager
 import pytest
 
 from consumer.core.errors import Unavailable, Unwritable
+from consumer.core.operations.cures import creating
 from consumer.core.records import Partition, Record
 from consumer.edges.kafka.clients import producer_config
-from consumer.edges.kafka.dead_letters import DeadLetters, creating
+from consumer.edges.kafka.dead_letters import DeadLetters
 from consumer.lab.embedded import EmbeddedKafka, embedded_kafka
 from tests.support.broker import Kafka, Kind
 from tests.support.member import SILENT

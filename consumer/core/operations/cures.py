@@ -1,4 +1,4 @@
-"""What each hold stops and what ends it, in words for the person who is on call."""
+"""What each hold stops and what ends it, in words for the person who is on call; commands to copy."""
 
 from typing import Final, NamedTuple
 
@@ -37,3 +37,16 @@ ADVICE: Final[dict[HoldCause, Advice]] = {
 
 #: Holds that make the service not ready: a rollout with a wrong key or address stops at its first pod.
 NOT_READY: Final = frozenset({HoldCause.CREDENTIALS, HoldCause.ADDRESS})
+
+
+def creating(topic: str) -> str:
+    """Return the command that creates a topic, for a person to copy."""
+    return f"kafka-topics.sh --bootstrap-server BROKER --create --topic {topic}"
+
+
+def granting(right: str, resource: str) -> str:
+    """Return the command that gives us a right in Kafka; ``resource`` is its option: ``--topic payments``."""
+    return (
+        "kafka-acls.sh --bootstrap-server BROKER --add --allow-principal User:NAME "
+        f"--operation {right} {resource}"
+    )

@@ -12,6 +12,8 @@ MASK: Final = "***"
 _SECRET_NAME: Final = re.compile(
     r"passw|secret|credential|private|user\.?info|assertion|oauthbearer\.config|proxy|(?:token|\.key|\.pem)$"
 )
+#: Shorter secrets are not searched for in a text: they would be found in any word.
+_SHORTEST_SECRET: Final = 4
 #: User and password in an address, also where a badly written password has a slash in it.
 _USER_INFO: Final = re.compile(r"://.*@", re.DOTALL)
 
@@ -19,6 +21,15 @@ _USER_INFO: Final = re.compile(r"://.*@", re.DOTALL)
 def is_secret(name: str, value: str) -> bool:
     """Tell whether ``name: value`` must not be shown: for its name, or for a user in an address."""
     return _SECRET_NAME.search(name) is not None or _USER_INFO.search(value) is not None
+
+
+def discreet(text: str, properties: Mapping[str, str]) -> str:
+    """Return ``text`` without the values among ``properties`` that must not be shown."""
+    for name, value in properties.items():
+        hidden = properties.hides(name) if isinstance(properties, Properties) else is_secret(name, value)
+        if hidden and len(value) >= _SHORTEST_SECRET:
+            text = text.replace(value, MASK)
+    return text
 
 
 class Properties(Mapping[str, str]):

@@ -7,14 +7,12 @@ from typing import Final
 from confluent_kafka import Consumer, KafkaException, Producer
 
 from consumer.core.settings.kafka_properties import Refusal
-from consumer.core.settings.properties import MASK, Properties
+from consumer.core.settings.properties import Properties, discreet
 from consumer.edges.kafka.clients import Config, consumer_config, is_shared, producer_config
 
 #: How librdkafka names the property that it does not take.
 _NAMED: Final = re.compile(r'configuration property:? "(?P<name>[^"]+)"')
 _CURE: Final = "see the page CONFIGURATION.md of librdkafka"
-#: Shorter secrets are not searched for in librdkafka's words: they would be found in any word.
-_SHORTEST_SECRET: Final = 4
 
 
 def refused_by_consumer(properties: Properties) -> Iterator[Refusal]:
@@ -42,7 +40,11 @@ def _refused(attempt: Callable[[Mapping[str, str]], str], properties: Properties
         named = _NAMED.search(text)
         name = named["name"] if named and named["name"] in rest else _cause(attempt, rest, text)
         if name is None or named is None:
-            yield Refusal(name or "", f"is not what librdkafka takes: {_discreet(text, properties)}", _CURE)
+            yield Refusal(
+                name or "",
+                f"is not what librdkafka takes: {discreet(_beginning_left_out(text), properties)}",
+                _CURE,
+            )
             return
         yield Refusal(name, _words(text), _CURE)
         del rest[name]
@@ -66,13 +68,9 @@ def _words(text: str) -> str:
     return "has a value that librdkafka does not take"
 
 
-def _discreet(text: str, properties: Properties) -> str:
-    """Return ``text`` without its beginning, which says nothing, and the secrets among ``properties``."""
-    text = text.partition(": ")[2] or text
-    for name, value in properties.items():
-        if properties.hides(name) and len(value) >= _SHORTEST_SECRET:
-            text = text.replace(value, MASK)
-    return text
+def _beginning_left_out(text: str) -> str:
+    """Return ``text`` without what stands before its first colon, which says nothing."""
+    return text.partition(": ")[2] or text
 
 
 def _try_consumer(properties: Mapping[str, str]) -> str:

@@ -16,6 +16,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from consumer.core.errors import Unavailable, Unwritable
+from consumer.core.operations.cures import creating
 from consumer.core.records import Header, Record
 from consumer.edges.kafka.clients import Config, is_shared
 
@@ -207,8 +208,3 @@ def _refusal(topic: str, error: KafkaError) -> Unavailable:
     told = f"the dead-letter topic {topic} did not take it: {error.name()}"
     cure = _CURES.get(code)
     return Unwritable(f"{told}; {cure}") if cure else Unavailable(told)
-
-
-def creating(topic: str) -> str:
-    """Return the command that creates a topic, for a person to copy."""
-    return f"kafka-topics.sh --bootstrap-server BROKER --create --topic {topic}"

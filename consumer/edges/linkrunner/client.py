@@ -58,11 +58,18 @@ class Linkrunner:
 
         Nothing of the answer but its status, its Retry-After and whether it is a web page leaves this edge.
         """
+        return await self._exchange(self._request("POST", path, body))
+
+    async def look(self, path: str, query: str = "") -> Answer:
+        """Read from ``path`` with GET, which by HTTP's rules changes nothing, and say what came back."""
+        return await self._exchange(self._request("GET", path, b"", query))
+
+    async def _exchange(self, request: httpx.Request) -> Answer:
         if self._transport is None:
             raise RuntimeError("Linkrunner.start was not called")
         try:
             async with asyncio.timeout(self._timeout):
-                response = await self._transport.handle_async_request(self._request(path, body))
+                response = await self._transport.handle_async_request(request)
                 try:
                     return await _read(response)
                 finally:
@@ -76,10 +83,11 @@ class Linkrunner:
         except httpx.TransportError:
             return Fault(FaultKind.RESET)
 
-    def _request(self, path: str, body: bytes) -> httpx.Request:
+    def _request(self, method: str, path: str, body: bytes, query: str = "") -> httpx.Request:
+        whole = self._base_url.copy_with(path=self._base_url.path.rstrip("/") + path)
         return httpx.Request(
-            "POST",
-            self._base_url.copy_with(path=self._base_url.path.rstrip("/") + path),
+            method,
+            whole.copy_with(query=query.encode()) if query else whole,
             headers={**self._headers, "linkrunner-key": self._key()},
             content=body,
             extensions={"timeout": {"connect": self._timeout * _CONNECT_SHARE, "read": self._timeout}},

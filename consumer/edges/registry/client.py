@@ -44,9 +44,14 @@ _STATUSES: Final[Mapping[int, tuple[str, str]]] = {
     ),
     407: ("is behind a proxy that wants credentials", "check the property proxy"),
 }
+_CREDENTIALS: Final = frozenset({401, 403, 407})
 _REDIRECT: Final = ("sends elsewhere", "set schema_registry.url to where it really is")
 _FAILING: Final = ("fails", "it is asked again")
 _OTHER: Final = ("gives an answer that is not a registry's", "check schema_registry.url")
+
+
+class Forbidden(Unavailable):
+    """The registry, or the issuer of its tokens, refuses our credentials."""
 
 
 class ConfluentClient:
@@ -113,7 +118,8 @@ async def _answer(asking: Awaitable[T]) -> T:
         ):
             problem: Exception = NoSuchSchema()
         else:
-            problem = Unavailable(f"the schema registry {_explain(error)}")
+            kind = Forbidden if _refuses(error) else Unavailable
+            problem = kind(f"the schema registry {_explain(error)}")
     # Raised here and not above: the client's exceptions hold whole answers and may hold credentials.
     raise problem
 
@@ -135,6 +141,13 @@ def _explain(error: Exception) -> str:
         case _:
             what, cure = _OTHER
             return f"{what}; {cure}"
+
+
+def _refuses(error: Exception) -> bool:
+    """Tell whether ``error`` is about our credentials."""
+    if isinstance(error, SchemaRegistryError):
+        return error.http_status_code in _CREDENTIALS
+    return isinstance(error, OAuthTokenError)
 
 
 def _status_meaning(status: int) -> tuple[str, str]:

@@ -1,0 +1,113 @@
+"""Everything outside that the service needs, asked side by side; see ``check --connect``."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Final
+
+from consumer import __version__
+from consumer.core.operations import http_checks, kafka_checks
+from consumer.core.operations.checks import Check, Failure, Result, Trouble
+from consumer.core.operations.kafka_checks import TopicState
+from consumer.core.settings.tree import Settings
+from consumer.edges.kafka.clients import consumer_config, is_shared, producer_config
+from consumer.edges.kafka.survey import Survey
+from consumer.edges.linkrunner import Linkrunner
+from consumer.edges.linkrunner.route import route_to
+
+#: Seconds for one answer of the API, whatever calls may take: a check is no payment.
+_ANSWER_SECONDS: Final = 10.0
+
+
+async def examine(settings: Settings, key: Callable[[], str]) -> list[Check]:
+    """Ask brokers, registry and API, and return what each said, in the order of the configuration.
+
+    Nothing is joined, committed, produced or posted. Each question is bounded; all together they take some
+    20 seconds at most.
+    """
+    kafka, registry, api = await asyncio.gather(
+        asyncio.to_thread(_kafka, settings), _registry(settings), _api(settings, key)
+    )
+    return [*kafka, *registry, *api]
+
+
+def _kafka(settings: Settings) -> list[Check]:
+    kafka = settings.kafka
+    survey = Survey(
+        consumer_config(kafka.bootstrap_servers, kafka.group_id, kafka.properties), kafka.properties
+    )
+    first = kafka_checks.of_brokers(kafka.bootstrap_servers, contact := survey.brokers())
+    if isinstance(contact, Failure):
+        return [first]
+    group = kafka_checks.of_group(kafka.group_id, survey.group(kafka.group_id))
+    sources = survey.topics(kafka.topics)
+    checks = [check for topic in kafka.topics for check in kafka_checks.of_topic(topic, sources[topic])]
+    return [first, *checks, group, *_dead_letters(settings, survey, sources)]
+
+
+def _dead_letters(
+    settings: Settings, survey: Survey, sources: dict[str, TopicState | Failure]
+) -> list[Check]:
+    letters, kafka = settings.dead_letters, settings.kafka
+    config = producer_config(kafka.bootstrap_servers, kafka.properties, letters.properties)
+    checks = []
+    if any(is_shared(name) for name in letters.properties):
+        # Letters are written by somebody else, or on another way.
+        survey = Survey(config, letters.properties)
+        first = kafka_checks.of_brokers(
+            f"{kafka.bootstrap_servers}, for dead letters", found := survey.brokers()
+        )
+        checks.append(first)
+        if isinstance(found, Failure):
+            return checks
+    targets = survey.topics(letters.topic_for(topic) for topic in kafka.topics)
+    for target, state in targets.items():
+        missing = isinstance(state, Failure) and state.trouble is Trouble.MISSING
+        creation = survey.creation(target) if missing and letters.create else None
+        checks.append(kafka_checks.of_dead_letters(target, state, creation=creation, create=letters.create))
+    for topic, source in sources.items():
+        target = letters.topic_for(topic)
+        state = targets[target]
+        if not isinstance(source, Failure):
+            known = None if isinstance(state, Failure) else state
+            most = int(config["message.max.bytes"])
+            checks += kafka_checks.of_sizes(topic, source, target, known, most)
+    return checks
+
+
+async def _registry(settings: Settings) -> list[Check]:
+    registry = settings.schema_registry
+    if registry.url is None:
+        return []
+    from consumer.edges.registry.reach import reach  # noqa: PLC0415  # 20 MiB, spared without a url
+
+    urls = registry.url.split(",")
+    found = await asyncio.gather(*(reach(url, registry.properties) for url in urls))
+    others = None in found
+    return [
+        http_checks.of_registry(url, failure, others=others) for url, failure in zip(urls, found, strict=True)
+    ]
+
+
+async def _api(settings: Settings, key: Callable[[], str]) -> list[Check]:
+    url = settings.linkrunner.base_url
+    way = await route_to(url, datetime.now(UTC))
+    checks = [http_checks.of_route(url, way)]
+    if isinstance(way, Failure):
+        return checks
+    api = Linkrunner(
+        url,
+        key,
+        timeout_seconds=_ANSWER_SECONDS,
+        connections=1,
+        user_agent=f"linkrunner-consumer/{__version__}",
+    )
+    await api.start()
+    try:
+        answer = http_checks.of_api(url, await api.look(http_checks.CAPTURE_PATH))
+        checks.append(answer)
+        if answer.result is not Result.FAILED:
+            checks.append(http_checks.of_key(url, await api.look(http_checks.KEY_PATH, "limit=1")))
+    finally:
+        await api.close()
+    return checks
