@@ -1,0 +1,100 @@
+"""Alerts on what the events are: dead letters, and events whose money is not counted as they mean it."""
+
+from typing import Final
+
+from monitoring.alerts.model import BY, Alert, Severity, Threshold
+
+_SETTLED: Final = "linkrunner_consumer_records_settled_total"
+
+#: Reasons why a record's bytes can't be turned into an event.
+_UNREADABLE: Final = "undecodable|unknown_schema"
+#: A dead letter of this reason is what ``lifecycle.partial_refunds: dead_letter`` asks for: daily business.
+_WANTED: Final = "partial_refund"
+
+#: Fewer records than this are no burst, whatever their share.
+_BURST: Final = 20
+
+
+def _burst(reason: str) -> str:
+    """Return where dead letters of ``reason`` (a condition) are a large share of all records."""
+    letters = f'{_SETTLED}{{$selector, outcome="dead_lettered", {reason}}}'
+    return (
+        f"sum {BY} (rate({letters}[10m])) / sum {BY} (rate({_SETTLED}{{$selector}}[10m])) > $threshold"
+        f" and sum {BY} (increase({letters}[10m])) > {_BURST}"
+    )
+
+
+_SHARE: Final = Threshold(0.05, "share of all settled records")
+
+ALERTS: Final = (
+    Alert(
+        name="DeadLettersFlowing",
+        group="events",
+        severity=Severity.WARNING,
+        expr=f"sum {BY} (increase({_SETTLED}"
+        f'{{$selector, outcome="dead_lettered", reason!="{_WANTED}"}}[15m])) > $threshold',
+        threshold=Threshold(0, "records in 15 minutes"),
+        lasts="0m",
+        keeps="15m",
+        summary="Payments end in the dead-letter topic",
+        description="{{ $value | humanize }} records became dead letters within 15 minutes.",
+    ),
+    Alert(
+        name="DeadLetterBurst",
+        group="events",
+        severity=Severity.CRITICAL,
+        expr=_burst(f'reason!~"{_UNREADABLE}|{_WANTED}"'),
+        threshold=_SHARE,
+        lasts="5m",
+        keeps="5m",
+        summary="Many payments are read but refused, and end in the dead-letter topic",
+        description="{{ $value | humanizePercentage }} of the records are invalid or refused.",
+    ),
+    Alert(
+        name="DecodeFailuresBurst",
+        group="events",
+        severity=Severity.CRITICAL,
+        expr=_burst(f'reason=~"{_UNREADABLE}"'),
+        threshold=_SHARE,
+        lasts="5m",
+        keeps="5m",
+        summary="Many records can't be read, and end in the dead-letter topic",
+        description="{{ $value | humanizePercentage }} of the records can't be decoded.",
+    ),
+    Alert(
+        name="UnknownEventKinds",
+        group="events",
+        severity=Severity.WARNING,
+        expr=f"sum {BY} (increase({_SETTLED}"
+        '{$selector, outcome="skipped", reason="kind"}[1h])) > $threshold',
+        threshold=Threshold(0, "records in an hour"),
+        lasts="0m",
+        summary="A producer sends kinds of events that this version does not know",
+        description="{{ $value | humanize }} records were skipped in an hour; their money is not counted.",
+    ),
+    Alert(
+        name="RemovalsFindNothing",
+        group="events",
+        severity=Severity.WARNING,
+        expr=f'sum {BY} (increase({_SETTLED}{{$selector, outcome="nothing_to_remove"}}[6h]))'
+        f' / sum {BY} (increase({_SETTLED}{{$selector, action="remove",'
+        ' outcome=~"delivered|nothing_to_remove"}[6h])) > $threshold'
+        f' and sum {BY} (increase({_SETTLED}{{$selector, outcome="nothing_to_remove"}}[6h])) > {_BURST}',
+        threshold=Threshold(0.5, "share of all removals"),
+        lasts="30m",
+        summary="Most refunds find no payment to remove: revenue may be counted too high",
+        description="{{ $value | humanizePercentage }} of the removals of six hours found nothing.",
+    ),
+    Alert(
+        name="EventDataInvalid",
+        group="events",
+        severity=Severity.WARNING,
+        expr=f"max {BY} (sum by (namespace, job, rule)"
+        " (rate(linkrunner_consumer_event_data_invalid_total{$selector}[1h])))"
+        f' / sum {BY} (rate({_SETTLED}{{$selector, action="capture"}}[1h])) > $threshold',
+        threshold=Threshold(0.05, "share of all payments"),
+        lasts="30m",
+        summary="The items of many payments break the rules of Meta's catalogue",
+        description="{{ $value | humanizePercentage }} of the payments break one rule.",
+    ),
+)

@@ -1,0 +1,89 @@
+"""An alert for each hold: something is stopped on purpose, and somebody has to take its cause away."""
+
+from typing import Final
+
+from consumer.core.api.verdicts import HoldCause
+from monitoring.alerts.model import BY, Alert, Severity
+
+
+def _holding(cause: HoldCause) -> str:
+    return f'max {BY} (linkrunner_consumer_holding{{$selector, cause="{cause}"}}) == 1'
+
+
+def _waiting(cause: HoldCause) -> str:
+    """Return where records wait for ``cause``: while they are tried again, the gauge is 0 for a moment."""
+    return f'max {BY} (max_over_time(linkrunner_consumer_holding{{$selector, cause="{cause}"}}[2m])) == 1'
+
+
+_AUTH_REJECTED: Final = Alert(
+    name="AuthRejected",
+    group="holds",
+    severity=Severity.CRITICAL,
+    expr=f"min {BY} (linkrunner_consumer_auth_ok{{$selector}}) == 0",
+    lasts="1m",
+    summary="Linkrunner refuses our server key: nothing is delivered",
+    description="All calls are stopped. Nothing is lost; payments are late until the key is valid again.",
+)
+
+_ADDRESS: Final = Alert(
+    name="HoldingAddress",
+    group="holds",
+    severity=Severity.CRITICAL,
+    expr=_holding(HoldCause.ADDRESS),
+    lasts="2m",
+    summary="What answers at the API's address is not the API: nothing is delivered",
+    description="All calls are stopped. Nothing is lost; payments are late until the API answers there.",
+)
+
+_DEAD_LETTERS: Final = Alert(
+    name="DeadLetterPublishFailing",
+    group="holds",
+    severity=Severity.CRITICAL,
+    expr=_waiting(HoldCause.DEAD_LETTERS),
+    lasts="5m",
+    summary="Dead letters can't be written: their records and all behind them in order wait",
+    description="Offsets stop at such a record. In the end its partition is not read any more.",
+)
+
+_REGISTRY: Final = Alert(
+    name="HoldingRegistry",
+    group="holds",
+    severity=Severity.WARNING,
+    expr=_waiting(HoldCause.REGISTRY),
+    lasts="5m",
+    summary="The schema registry does not give a schema: its records wait",
+    description="Records with known schema ids are delivered; after a restart no id is known.",
+)
+
+_SPAN: Final = Alert(
+    name="HoldingSpan",
+    group="holds",
+    severity=Severity.WARNING,
+    expr=_holding(HoldCause.SPAN),
+    lasts="5m",
+    keeps="5m",
+    summary="One stuck payment has stopped the reading of its partition",
+    description="New payments of that partition are not read until its oldest open record is settled.",
+)
+
+_OUT_OF_RANGE: Final = Alert(
+    name="HoldingOutOfRange",
+    group="holds",
+    severity=Severity.CRITICAL,
+    expr=_holding(HoldCause.OUT_OF_RANGE),
+    lasts="1m",
+    summary="Kafka has deleted records that were not read: payments are lost",
+    description="The committed offset of a partition is gone from the log; it waits for your decision.",
+)
+
+#: The alert of each cause; a cause without one would be a stop that nobody hears of.
+ALERT_OF: Final = {
+    HoldCause.CREDENTIALS: _AUTH_REJECTED,
+    HoldCause.ADDRESS: _ADDRESS,
+    HoldCause.DEAD_LETTERS: _DEAD_LETTERS,
+    HoldCause.REGISTRY: _REGISTRY,
+    HoldCause.SPAN: _SPAN,
+    HoldCause.OUT_OF_RANGE: _OUT_OF_RANGE,
+}
+
+ALERTS: Final = tuple(ALERT_OF.values())

@@ -1,0 +1,75 @@
+"""Write the chart's monitoring files, or with ``--check`` tell which of them are not current (exit 1)."""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import yaml
+
+from monitoring import dashboard
+from monitoring.alerts import chart_values, inhibit_rules
+
+#: Where the chart keeps what it ships.
+FILES: Final = Path(__file__).parent.parent / "helm" / "linkrunner-consumer" / "files"
+
+_HEAD: Final = (
+    "# Written by python -m monitoring.generate from monitoring/alerts; a change here does not last.\n"
+)
+
+
+def _alerts() -> str:
+    return _HEAD + _yaml(chart_values())
+
+
+def _inhibition() -> str:
+    return _HEAD + _yaml({"inhibit_rules": inhibit_rules()})
+
+
+def _yaml(value: Mapping[str, object]) -> str:
+    # The YAML reader of Helm takes lines of any length; a folded expression is harder to compare.
+    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=10_000)
+
+
+#: Each file by its name.
+TEXTS: Final[Mapping[str, Callable[[], str]]] = {
+    "alerts.yaml": _alerts,
+    "dashboard.json": dashboard.text,
+    "inhibit_rules.yaml": _inhibition,
+}
+
+
+def stale(folder: Path) -> list[str]:
+    """Return the names of the files in ``folder`` that are missing or not what the modules say now."""
+    return [name for name, text in TEXTS.items() if _text(folder / name) != text()]
+
+
+def write(folder: Path) -> None:
+    """Write all files into ``folder``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in TEXTS.items():
+        (folder / name).write_text(text(), encoding="utf-8")
+
+
+def _text(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8") if path.exists() else None
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Return the exit code: 0, 1 with stale files, 2 for arguments that are none."""
+    match arguments:
+        case []:
+            write(FILES)
+            return 0
+        case ["--check"]:
+            names = stale(FILES)
+            for name in names:
+                sys.stderr.write(f"{name} of the chart is not current: run python -m monitoring.generate\n")
+            return 1 if names else 0
+        case _:
+            sys.stderr.write("usage: python -m monitoring.generate [--check]\n")
+            return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

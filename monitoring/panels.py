@@ -1,0 +1,242 @@
+"""What a panel of the dashboard is, as data, and how it becomes a panel of Grafana."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Final, TypeAlias
+
+from grafana_foundation_sdk.builders import (
+    common,
+    dashboard,
+    heatmap,
+    prometheus,
+    stat,
+    statetimeline,
+    timeseries,
+)
+from grafana_foundation_sdk.builders import table as tables
+from grafana_foundation_sdk.models import common as looks
+from grafana_foundation_sdk.models import dashboard as models
+from grafana_foundation_sdk.models.heatmap import HeatmapColorMode
+from grafana_foundation_sdk.models.prometheus import PromQueryFormat
+
+from monitoring.alerts.model import PREFIX
+
+#: The conditions of every query: what is chosen at the top of the dashboard.
+SELECTOR: Final = 'namespace=~"$namespace", job=~"$job", instance=~"$instance"'
+
+#: The data source that is chosen at the top of the dashboard.
+SOURCE: Final = models.DataSourceRef(type_val="prometheus", uid="${datasource}")
+
+GREEN, YELLOW, RED, BLUE = "green", "orange", "red", "blue"
+
+#: What a panel shows where Prometheus has nothing: neither 0 nor a gap that could be taken for it.
+NO_DATA: Final = "no data"
+
+
+class Kind(Enum):
+    """How a panel is drawn."""
+
+    STAT = auto()
+    """Numbers of now, one for each series."""
+    LINES = auto()
+    STACK = auto()
+    """Lines on top of one another: parts of a whole."""
+    HEATMAP = auto()
+    """A histogram over time; its query sums buckets by ``le``."""
+    STATES = auto()
+    """What was true when, one row for each series."""
+    TABLE = auto()
+    """One row for each label of the first column; each query is a column."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A question to Prometheus: PromQL with ``$selector`` in place of the conditions of all of them.
+
+    ``legend`` names its series, in a table its column; ``unit`` is one of its own in a table.
+    """
+
+    expr: str
+    legend: str
+    unit: str = ""
+
+    @property
+    def filled(self) -> str:
+        """The expression as Grafana gets it, with Grafana's variables in it."""
+        return self.expr.replace("$selector", SELECTOR)
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """A panel, ``width`` of 24 columns wide. ``unit`` is one of Grafana's.
+
+    ``steps`` are values with the colour from there on; below the first it is ``base``. ``words`` are texts in
+    place of values, with their colours. ``names`` are texts in place of legends. ``alerts`` are those whose
+    runbooks the panel links to, without prefix. ``by`` is the label of a table's first column.
+    """
+
+    title: str
+    description: str
+    kind: Kind
+    unit: str
+    queries: tuple[Query, ...]
+    width: int = 8
+    height: int = 8
+    decimals: int | None = None
+    base: str = GREEN
+    steps: tuple[tuple[float, str], ...] = ()
+    words: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
+    alerts: tuple[str, ...] = ()
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A heading and the panels below it."""
+
+    title: str
+    panels: tuple[Panel, ...]
+
+
+_Builder: TypeAlias = stat.Panel | timeseries.Panel | heatmap.Panel | statetimeline.Panel | tables.Panel
+
+
+def built(panel: Panel, number: int) -> _Builder:
+    """Return the builder of ``panel`` with the id ``number``."""
+    builder = _KINDS[panel.kind](panel)
+    builder.id(number).title(panel.title).description(panel.description).datasource(SOURCE)
+    builder.span(panel.width).height(panel.height).unit(panel.unit).no_value(NO_DATA)
+    builder.thresholds(_thresholds(panel))
+    if panel.decimals is not None:
+        builder.decimals(panel.decimals)
+    if panel.words:
+        builder.mappings([_words(panel.words)])
+    for legend, name in panel.names.items():
+        builder.override_by_name(legend, [models.DynamicConfigValue("displayName", name)])
+    builder.links([_runbook(alert) for alert in panel.alerts])
+    for letter, query in zip("ABCDEFGHIJ", panel.queries, strict=False):
+        builder.with_target(_target(panel, letter, query))
+    return builder
+
+
+def _stat(panel: Panel) -> stat.Panel:
+    several = len(panel.names) > 1
+    return (
+        stat.Panel()
+        .graph_mode(looks.BigValueGraphMode.NONE)
+        .color_mode(looks.BigValueColorMode.BACKGROUND if panel.words else looks.BigValueColorMode.VALUE)
+        .text_mode(looks.BigValueTextMode.VALUE_AND_NAME if several else looks.BigValueTextMode.VALUE)
+        .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
+        .color_scheme(_by_threshold())
+    )
+
+
+def _lines(panel: Panel) -> timeseries.Panel:
+    builder = (
+        timeseries.Panel()
+        .legend(
+            common.VizLegendOptions()
+            .display_mode(looks.LegendDisplayMode.LIST)
+            .placement(looks.LegendPlacement.BOTTOM)
+            .show_legend(True)
+        )
+        .tooltip(
+            common.VizTooltipOptions().mode(looks.TooltipDisplayMode.MULTI).sort(looks.SortOrder.DESCENDING)
+        )
+        .line_width(1)
+        .fill_opacity(10)
+        .show_points(looks.VisibilityMode.NEVER)
+        .axis_soft_min(0)
+    )
+    if panel.steps:
+        style = common.GraphThresholdsStyleConfig().mode(looks.GraphTresholdsStyleMode.DASHED)
+        builder.thresholds_style(style)
+    return builder
+
+
+def _stack(panel: Panel) -> timeseries.Panel:
+    stacking = common.StackingConfig().mode(looks.StackingMode.NORMAL).group("A")
+    return _lines(panel).stacking(stacking).fill_opacity(40)
+
+
+def _heatmap(panel: Panel) -> heatmap.Panel:
+    colours = heatmap.HeatmapColorOptions().mode(HeatmapColorMode.SCHEME).scheme("Blues").steps(32)
+    axis = heatmap.YAxisConfig().unit(panel.unit)
+    return heatmap.Panel().calculate(False).color(colours).y_axis(axis).show_tooltip()
+
+
+def _states(_: Panel) -> statetimeline.Panel:
+    return (
+        statetimeline.Panel()
+        .merge_values(True)
+        .show_value(looks.VisibilityMode.NEVER)
+        .row_height(0.8)
+        .color_scheme(_by_threshold())
+    )
+
+
+def _table(panel: Panel) -> tables.Panel:
+    letters = "ABCDEFGHIJ"[: len(panel.queries)]
+    renamed = {f"Value #{letter}": query.legend for letter, query in zip(letters, panel.queries, strict=True)}
+    hidden = {"Time": True} | {f"Time {number}": True for number in range(1, len(letters) + 1)}
+    builder = tables.Panel().with_transformation(
+        models.DataTransformerConfig("joinByField", options={"byField": panel.by, "mode": "outer"})
+    )
+    builder.with_transformation(
+        models.DataTransformerConfig("organize", options={"excludeByName": hidden, "renameByName": renamed})
+    )
+    for query in panel.queries:
+        if query.unit:
+            builder.override_by_name(query.legend, [models.DynamicConfigValue("unit", query.unit)])
+    return builder
+
+
+_KINDS: Final[Mapping[Kind, Callable[[Panel], _Builder]]] = {
+    Kind.STAT: _stat,
+    Kind.LINES: _lines,
+    Kind.STACK: _stack,
+    Kind.HEATMAP: _heatmap,
+    Kind.STATES: _states,
+    Kind.TABLE: _table,
+}
+
+
+def _target(panel: Panel, letter: str, query: Query) -> prometheus.Dataquery:
+    target = prometheus.Dataquery().expr(query.filled).ref_id(letter).datasource(SOURCE)
+    match panel.kind:
+        case Kind.TABLE:
+            return target.instant().format(PromQueryFormat.TABLE)
+        case Kind.STAT:
+            return target.instant().legend_format(query.legend)
+        case Kind.HEATMAP:
+            return target.range().format(PromQueryFormat.HEATMAP).legend_format("{{le}}")
+        case Kind.LINES | Kind.STACK | Kind.STATES:
+            return target.range().legend_format(query.legend)
+
+
+def _thresholds(panel: Panel) -> dashboard.ThresholdsConfig:
+    steps = [
+        models.Threshold(None, panel.base),
+        *(models.Threshold(at, colour) for at, colour in panel.steps),
+    ]
+    return dashboard.ThresholdsConfig().mode(models.ThresholdsMode.ABSOLUTE).steps(steps)
+
+
+def _words(words: Mapping[str, tuple[str, str]]) -> models.ValueMap:
+    return models.ValueMap(
+        {
+            value: models.ValueMappingResult(text=text, color=colour, index=place)
+            for place, (value, (text, colour)) in enumerate(words.items())
+        }
+    )
+
+
+def _by_threshold() -> dashboard.FieldColor:
+    return dashboard.FieldColor().mode(models.FieldColorModeId.THRESHOLDS)
+
+
+def _runbook(alert: str) -> dashboard.DashboardLink:
+    link = dashboard.DashboardLink(f"What to do: {alert}").type(models.DashboardLinkType.LINK)
+    return link.url(f"${{runbooks}}{PREFIX}{alert}.md").target_blank(True)
