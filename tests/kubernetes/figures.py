@@ -1,0 +1,47 @@
+"""What the scenarios measured: told at the end of the run, and kept as JSON for the docs."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+FILE: Final = Path(__file__).parents[2] / ".cache" / "kubernetes-figures.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A number with its unit; ``bound`` is what was promised of it, in words, empty for none."""
+
+    what: str
+    value: float
+    unit: str
+    bound: str = ""
+
+
+class Figures:
+    """Collects the figures of a run."""
+
+    def __init__(self) -> None:
+        self._all: Final[list[Figure]] = []
+
+    def note(self, what: str, value: float, unit: str, bound: str = "") -> None:
+        """Keep a figure."""
+        self._all.append(Figure(what, round(value, 2), unit, bound))
+
+    def table(self) -> str:
+        """Return them as a table for people."""
+        rows = [(f.what, f"{f.value:g} {f.unit}", f.bound) for f in self._all]
+        widths = [max(len(row[column]) for row in rows) for column in (0, 1)] if rows else []
+        return "\n".join(f"{what:<{widths[0]}}  {value:>{widths[1]}}  {bound}" for what, value, bound in rows)
+
+    def write(self, file: Path = FILE) -> None:
+        """Write them as JSON; nothing where there is none."""
+        if self._all:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(json.dumps([asdict(figure) for figure in self._all], indent=1), encoding="utf-8")
+
+
+def quantile(values: list[float], share: float) -> float:
+    """Return the smallest value that at least ``share`` of all values don't exceed."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, max(0, -(-int(share * 1000) * len(ordered) // 1000) - 1))]

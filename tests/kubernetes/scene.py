@@ -1,0 +1,149 @@
+"""One test's own things in the cluster: a topic with its books, a group, and a release of the chart."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from tests.kubernetes.books import PACE, Books
+from tests.kubernetes.pods import Pod
+from tests.kubernetes.release import Release, Values
+from tests.kubernetes.site import KEY, Site
+from tests.support.service import Metrics, merged
+from tests.support.waiting import eventually
+
+READY_SECONDS: Final = 60.0
+GONE_SECONDS: Final = 60.0
+
+#: Finds the service among the processes that a pod shares and sends it a signal.
+_SIGNAL: Final = """
+import os, pathlib, signal
+for status in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+    if b"\\0run\\0" in status.read_bytes():
+        os.kill(int(status.parent.name), signal.{name})
+        print("sent")
+"""
+
+
+class Scene:
+    """The stage of one test. Close it at the end: then nothing of it runs any more."""
+
+    def __init__(self, site: Site, helm: Path, directory: Path, partitions: int = 6) -> None:
+        number = uuid.uuid4().hex[:6]
+        self.site: Final = site
+        self.figures: Final = site.figures
+        self.topic: Final = f"payments-{number}"
+        self.group: Final = f"group-{number}"
+        self.secret: Final = f"key-{number}"
+        self.release: Final = Release(helm, site.namespace, f"r{number}", directory)
+        self.seen: Final[dict[str, str]] = {}
+        self._toolbox: Final = site.toolbox()
+        self.books: Final = Books(site, self._toolbox, self.topic, self.group, partitions)
+        site.secret(self.secret, KEY)
+
+    def values(self, over: Values | None = None) -> Values:
+        """Return what a first deployment needs, at a rate for tests; ``over`` goes on top of it."""
+        repository, _, tag = self.site.image.rpartition(":")
+        base: Values = {
+            "image": {"repository": repository, "tag": tag},
+            "linkrunner": {"existingSecret": self.secret},
+            "config": {
+                "kafka": {
+                    "bootstrap_servers": self.site.brokers,
+                    "group_id": self.group,
+                    "topics": [self.topic],
+                    # a killed pod's partitions wait for the end of its session
+                    "properties": {"session.timeout.ms": 6000, "heartbeat.interval.ms": 500},
+                },
+                "schema_registry": {"url": self.site.registry_url},
+                "linkrunner": {"base_url": self.site.api_url, "requests_per_second": 200},
+                "currency": {"accept": ["INR"]},
+                "log": {"format": "json"},
+            },
+        }
+        return merged(base, over or {})
+
+    def install(self, over: Values | None = None) -> str:
+        """Install the chart and return what Helm wrote; the pods need not be ready yet."""
+        return self.release.install(self.values(over)).text
+
+    def upgrade(self, over: Values | None = None) -> None:
+        """Change the release to these values; the pods need not be replaced yet."""
+        self.release.upgrade(self.values(over))
+
+    def share_processes(self) -> None:
+        """Share the pods' processes: the first process of a namespace can't be hurt from inside it."""
+        change = '{"spec": {"template": {"spec": {"shareProcessNamespace": true}}}}'
+        self.site.namespace.kubectl("patch", "deployment", self.release.deployment, f"--patch={change}")
+
+    # ------------------------------------------------------------------------------------- the pods
+
+    def pods(self) -> Sequence[Pod]:
+        """Return the service's pods of now, without those that are leaving."""
+        return [pod for pod in self.site.watch.now(self.release.name) if not pod.leaving]
+
+    def wait_ready(
+        self, count: int, within: float = READY_SECONDS, without: Sequence[Pod] = ()
+    ) -> Sequence[Pod]:
+        """Return the pods once there are ``count``, all ready, none leaving and none of ``without``."""
+        replaced = {pod.name for pod in without}
+
+        def ready() -> Sequence[Pod]:
+            pods = self.site.watch.now(self.release.name)
+            settled = all(pod.ready and not pod.leaving and pod.name not in replaced for pod in pods)
+            return pods if settled and len(pods) == count else []
+
+        return eventually(ready, within, f"{count} pods are ready, and no others are there")
+
+    def metrics(self, pod: Pod) -> Metrics:
+        """Scrape a pod."""
+        text = self.site.namespace.ask_pod(pod.name, "metrics").raise_for_status().text
+        self.seen[f"metrics of {pod.name}"] = text
+        return Metrics(text)
+
+    def held(self) -> Sequence[float]:
+        """Return how many partitions each pod holds."""
+        return [self.metrics(pod).total("assigned_partitions") for pod in self.pods()]
+
+    def kill(self, pod: Pod) -> float:
+        """Kill the service's process in a pod without a goodbye and return when, on the simulator's clock."""
+        self.signal(pod, "SIGKILL")
+        return self.books.note_kill()
+
+    def signal(self, pod: Pod, name: str) -> None:
+        """Send a signal to the service's process in a pod that shares its process namespace."""
+        assert "sent" in self.site.namespace.python(pod.name, _SIGNAL.format(name=name))
+
+    # -------------------------------------------------------------------------------------- the end
+
+    def end(self) -> None:
+        """Look at every pod a last time, uninstall the release and return once its pods are gone."""
+        for pod in self.pods():
+            if pod.ready:
+                self.metrics(pod)
+                self.seen[f"status of {pod.name}"] = self.site.namespace.ask_pod(pod.name, "statusz").text
+        self._uninstall()
+
+    def judge(self, repeats_allowed: int = 0) -> None:
+        """Assert, after the end, that no law was broken."""
+        self.books.judge({**self.seen, **self._logs()}, repeats_allowed)
+
+    def evidence(self) -> Sequence[tuple[str, str]]:
+        """Return what the cluster and the pods have to say about a failure."""
+        logs = [(f"log of {name}", text) for name, text in self._logs().items()]
+        return [("the namespace", self.site.namespace.story()), *logs]
+
+    def close(self) -> None:
+        """End everything of this test."""
+        self._uninstall()
+        self._toolbox.close()
+
+    def _uninstall(self) -> None:
+        self.release.uninstall()
+        eventually(
+            lambda: not self.site.watch.now(self.release.name), GONE_SECONDS, "all pods are gone", PACE
+        )
+
+    def _logs(self) -> Mapping[str, str]:
+        names = {sight.pod.name for sight in self.site.watch.history(self.release.name)}
+        return {name: text for name, text in dict(self.site.watch.logs).items() if name in names}
