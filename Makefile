@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 PIP_INSTALL := $(PIP) install --require-hashes --no-deps
 UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
   --no-header --no-emit-index-url
-SOURCES := consumer tests benchmarks docs monitoring
+SOURCES := consumer tests benchmarks docs monitoring helm
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,8 +27,10 @@ fmt: $(VENV)/.dev ## Format the code and mend what the linter can mend
 	@$(BIN)/ruff check --quiet --fix-only $(SOURCES)
 	@$(BIN)/ruff format $(SOURCES)
 
-docs: $(VENV)/.dev ## Write the generated pages in docs/ anew
+docs: $(VENV)/.dev ## Write the generated pages and the chart's generated files anew
 	@$(BIN)/python -m docs.generate
+	@$(BIN)/python -m monitoring.generate
+	@$(BIN)/python -m helm.generate
 
 tools: ## Get Helm, linters and Prometheus into .cache, for the tests that need them
 	@.ci/tools
@@ -59,6 +61,8 @@ check-imports: $(VENV)/.dev
 
 check-pages: $(VENV)/.dev
 	@echo "generated pages"; $(BIN)/python -m docs.generate --check
+	@$(BIN)/python -m monitoring.generate --check
+	@$(BIN)/python -m helm.generate --check
 
 # The environment. Stamps make the second run instant; each file holds what was installed last.
 
