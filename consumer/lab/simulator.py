@@ -1,7 +1,8 @@
 """The Linkrunner API as documented, on this machine: deduplication, limits, a ledger, and faults on demand.
 
-``POST /api/v1/capture-payment`` and ``/api/v1/remove-payment`` are the API; everything else is for whoever
-tests against it (``docs/simulator.md``). The lab's own paths have no authentication: serve on loopback.
+``POST /api/v1/capture-payment`` and ``/api/v1/remove-payment`` are the API, and one path that only reads;
+everything else is for whoever tests against it (``docs/simulator.md``). The lab's own paths have no
+authentication: serve on loopback.
 """
 
 import json
@@ -22,6 +23,8 @@ from consumer.lab.misbehaviour import Exchange, answer_badly, page, say
 MAX_BODY_BYTES: Final = 1024 * 1024
 
 _ACTIONS: Final = {"/api/v1/capture-payment": "capture", "/api/v1/remove-payment": "remove"}
+#: Reads only; here so that a key can be tried without a payment.
+_REPORTING: Final = "/api/v1/reporting/campaigns"
 _JSON_LINES: Final = "application/x-ndjson"
 
 
@@ -144,6 +147,8 @@ class _Endpoints:
         app.router.add_put("/key", self.set_key)
         for path in _ACTIONS:
             app.router.add_post(path, self.call)
+            app.router.add_get(path, self.unread)
+        app.router.add_get(_REPORTING, self.report)
         app.router.add_route("*", "/{rest:.*}", self.elsewhere)
         return app
 
@@ -205,6 +210,16 @@ class _Endpoints:
         entry = self.simulator.journal.open(request.path, self.simulator.clock())
         await self._document(request, entry)
         return self._answer(entry, Reply(404, "Not found", Outcome.UNKNOWN_PATH))
+
+    async def unread(self, _request: web.Request) -> web.Response:
+        """Say that a path of calls has nothing to read. Not in the log, which is of calls."""
+        return say(404, "Not found")
+
+    async def report(self, request: web.Request) -> web.Response:
+        """Report no campaigns to whoever has the key. Not in the log, which is of calls."""
+        if request.headers.get("linkrunner-key") != self.simulator.key:
+            return say(401, "Invalid server key")
+        return web.json_response({"msg": "Success", "status": 200, "data": {"campaigns": []}})
 
     async def healthz(self, _request: web.Request) -> web.Response:
         """Say that the simulator is up."""

@@ -2,23 +2,18 @@
 
 import asyncio
 import gzip
-import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from consumer.core.api.verdicts import Answer, Fault, FaultKind, Response
 from consumer.edges.linkrunner import Linkrunner
 from consumer.edges.linkrunner.client import BODY_LIMIT
+from tests.support.certificates import certified
 from tests.support.raw_server import Behaviour, RawServer, answering
 from tests.support.rig import reached
 from tests.support.waiting import free_port
@@ -335,41 +330,40 @@ def test_a_name_that_nobody_knows_is_not_sent() -> None:
     assert asyncio.run(scene()) == NOT_SENT
 
 
-def certificate(folder: Path) -> ssl.SSLContext:
-    """Return the context of a server with a certificate for 127.0.0.1 that nobody trusts."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.now(UTC)
-    signed = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    file = folder / "server.pem"
-    plain = serialization.NoEncryption()
-    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
-    file.write_bytes(private + signed.public_bytes(serialization.Encoding.PEM))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(file)
-    return context
-
-
 def test_a_certificate_that_nobody_trusts_gets_no_call(tmp_path: Path) -> None:
     """The handshake fails before anything is sent."""
 
     async def scene() -> None:
         server = RawServer(answering(OK))
         async with (
-            server.listening(certificate(tmp_path)),
+            server.listening(certified(tmp_path).context),
             calling(f"https://127.0.0.1:{server.port}") as call,
         ):
             assert await call() == NOT_SENT
             assert server.requests == []
+
+    asyncio.run(scene())
+
+
+def test_looking_reads_and_nothing_else() -> None:
+    """A look is a GET with the key and no body, at the path and query that are asked for."""
+
+    async def scene() -> None:
+        server = RawServer(answering(head("404 Not Found", "Content-Type: application/json", body=b"{}")))
+        async with server.listening():
+            api = Linkrunner(
+                f"{server.url}/v1", lambda: KEY, timeout_seconds=5, connections=1, user_agent="t"
+            )
+            await api.start()
+            assert await api.look("/capture-payment") == Response(404)
+            assert await api.look("/reporting/campaigns", "limit=1") == Response(404)
+            await api.close()
+        lines = [request.split(b"\r\n")[0] for request in server.requests]
+        assert lines == [
+            b"GET /v1/capture-payment HTTP/1.1",
+            b"GET /v1/reporting/campaigns?limit=1 HTTP/1.1",
+        ]
+        assert all(request.endswith(b"\r\n\r\n") and KEY.encode() in request for request in server.requests)
 
     asyncio.run(scene())
 

@@ -40,7 +40,7 @@ def of_route(url: str, route: Route | Failure) -> Check:
         return failed(subject, asked, f"{words}: {route.detail}", cure)
     if route.certificate_days is None:
         return ok(subject, asked, "connects, without TLS")
-    days = f"the certificate is valid for {route.certificate_days:.0f} more days"
+    days = f"the certificate is valid for {int(route.certificate_days)} more days"
     if route.certificate_days < CERTIFICATE_DAYS:
         return doubtful(subject, asked, days, "whoever runs the server should renew it")
     return ok(subject, asked, f"connects; {days}")

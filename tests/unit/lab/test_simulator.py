@@ -181,6 +181,19 @@ def test_other_paths_are_logged() -> None:
     in_lab(story)
 
 
+def test_a_key_can_be_tried_without_a_payment() -> None:
+    """Reading takes the key of the payments, changes nothing, and is not in the log of calls."""
+
+    async def story(lab: Lab) -> None:
+        assert (await lab.http.get(CAPTURE)).status_code == 404
+        reports = f"{CAPTURE.removesuffix('capture-payment')}reporting/campaigns?limit=1"
+        assert (await lab.http.get(reports, headers={"linkrunner-key": KEY})).status_code == 200
+        assert (await lab.http.get(reports, headers={"linkrunner-key": "another"})).status_code == 401
+        assert await lab.log() == []
+
+    in_lab(story)
+
+
 @pytest.mark.parametrize(
     ("fault", "status", "headers", "text"),
     [
