@@ -85,7 +85,7 @@ class Prometheus:
         return [Alert(one["labels"]["alertname"], one["state"], one["labels"]) for one in data["alerts"]]
 
     def rules(self) -> list[Mapping[str, Any]]:
-        """Return all rules as the server tells them: ``name``, ``query``, ``health``, ``lastError`` …"""
+        """Return all rules as the server tells them, those that record and those that alert."""
         groups = self._ask("/api/v1/rules", {})["groups"]
         return [rule for group in groups for rule in group["rules"]]
 
