@@ -34,6 +34,10 @@ GREEN, YELLOW, RED, BLUE = "green", "orange", "red", "blue"
 NO_DATA: Final = "no data"
 
 
+#: What Grafana calls the queries of a panel; none has more.
+_LETTERS: Final = "ABCDEFGHIJ"
+
+
 class Kind(Enum):
     """How a panel is drawn."""
 
@@ -72,8 +76,9 @@ class Panel:
     """A panel, ``width`` of 24 columns wide. ``unit`` is one of Grafana's.
 
     ``steps`` are values with the colour from there on; below the first it is ``base``. ``words`` are texts in
-    place of values, with their colours. ``names`` are texts in place of legends. ``alerts`` are those whose
-    runbooks the panel links to, without prefix. ``by`` is the label of a table's first column.
+    place of values, with their colours. ``names`` are texts in place of legends, ``colours`` are theirs.
+    ``alerts`` are those whose runbooks the panel links to, without prefix. ``by`` is the label by which a
+    table puts its queries together; empty: by all labels that they have in common.
     """
 
     title: str
@@ -88,6 +93,7 @@ class Panel:
     steps: tuple[tuple[float, str], ...] = ()
     words: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
+    colours: Mapping[str, str] = field(default_factory=dict)
     alerts: tuple[str, ...] = ()
     by: str = ""
 
@@ -115,8 +121,11 @@ def built(panel: Panel, number: int) -> _Builder:
         builder.mappings([_words(panel.words)])
     for legend, name in panel.names.items():
         builder.override_by_name(legend, [models.DynamicConfigValue("displayName", name)])
+    for legend, colour in panel.colours.items():
+        fixed = {"mode": "fixed", "fixedColor": colour}
+        builder.override_by_name(legend, [models.DynamicConfigValue("color", fixed)])
     builder.links([_runbook(alert) for alert in panel.alerts])
-    for letter, query in zip("ABCDEFGHIJ", panel.queries, strict=False):
+    for letter, query in zip(_LETTERS, panel.queries, strict=False):
         builder.with_target(_target(panel, letter, query))
     return builder
 
@@ -178,15 +187,23 @@ def _states(_: Panel) -> statetimeline.Panel:
 
 
 def _table(panel: Panel) -> tables.Panel:
-    letters = "ABCDEFGHIJ"[: len(panel.queries)]
+    letters = _LETTERS[: len(panel.queries)]
     renamed = {f"Value #{letter}": query.legend for letter, query in zip(letters, panel.queries, strict=True)}
     hidden = {"Time": True} | {f"Time {number}": True for number in range(1, len(letters) + 1)}
-    builder = tables.Panel().with_transformation(
+    together = (
         models.DataTransformerConfig("joinByField", options={"byField": panel.by, "mode": "outer"})
+        if panel.by
+        else models.DataTransformerConfig("merge", options={})
     )
-    builder.with_transformation(
-        models.DataTransformerConfig("organize", options={"excludeByName": hidden, "renameByName": renamed})
+    tidied = {"excludeByName": hidden, "renameByName": renamed}
+    builder = (
+        tables.Panel()
+        .with_transformation(together)
+        .with_transformation(models.DataTransformerConfig("organize", options=tidied))
     )
+    if not panel.by:
+        worst_first = {"sort": [{"field": panel.queries[0].legend, "desc": True}]}
+        builder.with_transformation(models.DataTransformerConfig("sortBy", options=worst_first))
     for query in panel.queries:
         if query.unit:
             builder.override_by_name(query.legend, [models.DynamicConfigValue("unit", query.unit)])

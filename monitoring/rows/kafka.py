@@ -1,0 +1,116 @@
+"""How far behind, how safe, and who reads what."""
+
+from typing import Final
+
+from monitoring.panels import GREEN, RED, YELLOW, Kind, Panel, Query, Row
+
+_ASSIGNED: Final = "linkrunner_consumer_assigned_partitions{$selector}"
+
+ROW: Final = Row(
+    "Kafka",
+    (
+        Panel(
+            title="Lag",
+            description="Records between the committed offset and the end: of all partitions, and of the "
+            "worst one.",
+            kind=Kind.LINES,
+            unit="short",
+            queries=(
+                Query("sum(linkrunner_consumer_lag_records{$selector})", "all partitions"),
+                Query("max(linkrunner_consumer_lag_records{$selector})", "worst partition"),
+            ),
+            alerts=("Stalled",),
+        ),
+        Panel(
+            title="Time until Kafka deletes an open record",
+            description="For each topic, the partition with the least time left.",
+            kind=Kind.LINES,
+            unit="s",
+            queries=(
+                Query(
+                    "min by (topic) (linkrunner_consumer_retention_headroom_seconds{$selector})", "{{topic}}"
+                ),
+            ),
+            alerts=("RetentionAtRisk", "RetentionCritical"),
+        ),
+        Panel(
+            title="Progress that is not committed",
+            description="How long the oldest offset that could be committed has waited for it. A crash now "
+            "would repeat what was finished since.",
+            kind=Kind.LINES,
+            unit="s",
+            queries=(Query("max(linkrunner_consumer_uncommitted_age_seconds{$selector})", "oldest"),),
+            steps=((180, RED),),
+            alerts=("CommitFailing",),
+        ),
+        Panel(
+            title="Partitions",
+            description="Every partition that an instance holds: the one furthest behind is the first.",
+            kind=Kind.TABLE,
+            unit="short",
+            queries=(
+                Query(
+                    "max by (topic, partition) (linkrunner_consumer_lag_records{$selector})", "lag", "short"
+                ),
+                Query(
+                    "max by (topic, partition) (linkrunner_consumer_uncommitted_age_seconds{$selector})",
+                    "not committed for",
+                    "s",
+                ),
+                Query(
+                    "min by (topic, partition) (linkrunner_consumer_retention_headroom_seconds{$selector})",
+                    "deleted in",
+                    "s",
+                ),
+            ),
+            width=16,
+            alerts=("HoldingSpan", "HoldingOutOfRange"),
+        ),
+        Panel(
+            title="Who holds how many partitions",
+            description="All that there are, those that are held, and the most and fewest of one instance.",
+            kind=Kind.LINES,
+            unit="short",
+            queries=(
+                Query(
+                    "sum(max by (namespace, job) (linkrunner_consumer_topic_partitions{$selector}))", "all"
+                ),
+                Query(f"sum({_ASSIGNED})", "held"),
+                Query(f"max({_ASSIGNED})", "most of one"),
+                Query(f"min({_ASSIGNED})", "fewest of one"),
+            ),
+            alerts=("PartitionsUnowned", "NoConsumers"),
+        ),
+        Panel(
+            title="Commits, by result",
+            description="`refused` is normal while the group rebalances.",
+            kind=Kind.STACK,
+            unit="ops",
+            queries=(
+                Query(
+                    "sum by (result) (rate(linkrunner_consumer_commits_total{$selector}[$__rate_interval]))",
+                    "{{result}}",
+                ),
+            ),
+            width=12,
+            colours={"ok": GREEN, "refused": YELLOW, "timeout": RED},
+            alerts=("CommitFailing",),
+        ),
+        Panel(
+            title="Rebalances, by event",
+            description="What the group told the instances. `lost` is a hand-over without a last commit.",
+            kind=Kind.STACK,
+            unit="short",
+            queries=(
+                Query(
+                    "sum by (event) (increase(linkrunner_consumer_rebalances_total{$selector}"
+                    "[$__rate_interval]))",
+                    "{{event}}",
+                ),
+            ),
+            width=12,
+            colours={"lost": RED},
+            alerts=("RebalanceStorm",),
+        ),
+    ),
+)
