@@ -27,8 +27,8 @@ COPY requirements/runtime.txt requirements/
 RUN python -m venv --without-pip /opt/linkrunner-consumer \
  && pip --python /opt/linkrunner-consumer/bin/python install --require-hashes -r requirements/runtime.txt \
  && stdlib=$(python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))') \
- && python -m compileall -q --invalidation-mode unchecked-hash /opt/linkrunner-consumer/lib \
- && python -m compileall -q --invalidation-mode unchecked-hash -x '/(site-packages|idlelib|tkinter|turtledemo)/' "$stdlib" \
+ && python -m compileall -fq --invalidation-mode unchecked-hash /opt/linkrunner-consumer/lib \
+ && python -m compileall -fq --invalidation-mode unchecked-hash -x '/(site-packages|idlelib|tkinter|turtledemo)/' "$stdlib" \
  && mkdir -p /layers/parts && cd / \
  && cp -a --parents -t /layers/parts opt/linkrunner-consumer \
  && find "${stdlib#/}" -name site-packages -prune -o -name '*.pyc' -exec cp -a --parents -t /layers/parts '{}' + \
@@ -47,7 +47,7 @@ RUN /tools/wheel/bin/python -m hatchling build -t wheel -d dist \
  && sed "s/^dynamic = .*/version = \"$VERSION\"/" pyproject.toml > sbom.toml \
  && /tools/sbom/bin/cyclonedx-py environment --output-reproducible --pyproject sbom.toml --mc-type application \
       --output-format JSON --output-file /opt/linkrunner-consumer/sbom.cdx.json /opt/linkrunner-consumer/bin/python \
- && python -m compileall -q --invalidation-mode unchecked-hash /opt/linkrunner-consumer/lib/python*/site-packages/consumer \
+ && python -m compileall -fq --invalidation-mode unchecked-hash /opt/linkrunner-consumer/lib/python*/site-packages/consumer \
  && mkdir -p /layers/service && cd / \
  && cp -a --parents -t /layers/service opt/linkrunner-consumer/bin/linkrunner-consumer \
       opt/linkrunner-consumer/sbom.cdx.json opt/linkrunner-consumer/lib/python*/site-packages/consumer \

@@ -2,8 +2,10 @@
 
 import os
 import subprocess
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Final
 
 from consumer import __version__
@@ -14,6 +16,7 @@ NAME: Final = "linkrunner-consumer:test"
 
 #: A cold build downloads and compiles all parts.
 BUILD_SECONDS: Final = 900.0
+DOCKER_SECONDS: Final = 60.0
 
 
 @cache
@@ -33,29 +36,37 @@ def image() -> str:
 
 def build(name: str, *options: str) -> None:
     """Build this checkout as ``name``; ``options`` go to ``docker build``."""
-    command = ["docker", "build", "--tag", name, "--build-arg", f"VERSION={__version__}", *options, str(ROOT)]
-    built = subprocess.run(
-        command,
-        env=os.environ | {"DOCKER_BUILDKIT": "1" if _works("buildx", "version") else "0"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=BUILD_SECONDS,
-        check=False,
+    buildkit = "1" if docker("buildx", "version").returncode == 0 else "0"
+    given = ("--tag", name, "--build-arg", f"VERSION={__version__}", *options)
+    built = docker(
+        "build", *given, str(ROOT), within=BUILD_SECONDS, environment={"DOCKER_BUILDKIT": buildkit}
     )
-    assert built.returncode == 0, f"docker build failed:\n{built.stdout[-3000:]}"
+    assert built.returncode == 0, f"docker build failed:\n{built.stdout[-2000:]}{built.stderr[-2000:]}"
 
 
 def need_docker() -> None:
     """Raise NotHere unless a Docker daemon answers."""
     try:
-        answers = _works("info")
+        answers = docker("info").returncode == 0
     except FileNotFoundError:
         raise NotHere("there is no docker command") from None
     if not answers:
         raise NotHere("no Docker daemon answers")
 
 
-def _works(*arguments: str) -> bool:
+def docker(
+    *arguments: str, within: float = DOCKER_SECONDS, environment: Mapping[str, str] | None = None
+) -> CompletedProcess[str]:
+    """Run Docker's command to its end, ``within`` that many seconds, and return what came of it.
+
+    ``environment`` goes on top of this process's own. Raises FileNotFoundError where there is no command.
+    """
     command = ["docker", *arguments]
-    return subprocess.run(command, capture_output=True, timeout=60, check=False).returncode == 0
+    return subprocess.run(
+        command,
+        env=os.environ | (environment or {}),
+        capture_output=True,
+        text=True,
+        timeout=within,
+        check=False,
+    )
