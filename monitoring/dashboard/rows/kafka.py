@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from monitoring.panels import GREEN, RED, YELLOW, Kind, Panel, Query, Row
+from monitoring.dashboard.panels import GREEN, RED, YELLOW, Kind, Panel, Query, Row
 
 _ASSIGNED: Final = "linkrunner_consumer_assigned_partitions{$selector}"
 

@@ -14,8 +14,8 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import dashboard as models
 
 from monitoring.alerts.model import PREFIX
-from monitoring.panels import SELECTOR, SOURCE, built
-from monitoring.rows import ROWS
+from monitoring.dashboard.panels import SELECTOR, SOURCE, built
+from monitoring.dashboard.rows import ROWS
 
 #: What Grafana's variables stand for where no Grafana fills them in: everything.
 EVERYTHING: Final = {

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from monitoring.panels import RED, Kind, Panel, Query, Row
+from monitoring.dashboard.panels import RED, Kind, Panel, Query, Row
 
 _SETTLED: Final = "linkrunner_consumer_records_settled_total"
 

@@ -4,7 +4,7 @@ from typing import Final
 
 from consumer.core.meaning.ecommerce import Rule
 from consumer.core.outcomes import Outcome
-from monitoring.panels import BLUE, GREEN, RED, YELLOW, Kind, Panel, Query, Row
+from monitoring.dashboard.panels import BLUE, GREEN, RED, YELLOW, Kind, Panel, Query, Row
 
 _SETTLED: Final = "linkrunner_consumer_records_settled_total"
 _DELAY: Final = "linkrunner_consumer_delivery_delay_seconds"

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from monitoring.panels import RED, YELLOW, Kind, Panel, Query, Row
+from monitoring.dashboard.panels import RED, YELLOW, Kind, Panel, Query, Row
 
 _BUILD: Final = "linkrunner_consumer_build_info{$selector}"
 

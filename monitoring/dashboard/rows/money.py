@@ -4,7 +4,7 @@ from typing import Final
 
 from consumer.core.api.verdicts import HoldCause
 from monitoring.alerts.objectives import DELIVERED, FAILED
-from monitoring.panels import BLUE, GREEN, RED, YELLOW, Kind, Panel, Query, Row
+from monitoring.dashboard.panels import BLUE, GREEN, RED, YELLOW, Kind, Panel, Query, Row
 
 _SETTLED: Final = "linkrunner_consumer_records_settled_total"
 

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from monitoring.panels import GREEN, RED, Kind, Panel, Query, Row
-from monitoring.rows.money import FLAG, HELD
+from monitoring.dashboard.panels import GREEN, RED, Kind, Panel, Query, Row
+from monitoring.dashboard.rows.money import FLAG, HELD
 
 _CALLS: Final = "linkrunner_consumer_calls_total"
 _TIME: Final = "linkrunner_consumer_call_duration_seconds"

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from monitoring.panels import Row
-from monitoring.rows import api, dead_letters, flow, kafka, money, pods
+from monitoring.dashboard.panels import Row
+from monitoring.dashboard.rows import api, dead_letters, flow, kafka, money, pods
 
 ROWS: Final[tuple[Row, ...]] = (money.ROW, flow.ROW, api.ROW, kafka.ROW, dead_letters.ROW, pods.ROW)
