@@ -5,6 +5,8 @@ that is called is imported, so that ``--help`` and small commands start quickly;
 table :data:`COMMANDS`.
 """
 
+import os
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -104,6 +106,7 @@ def main() -> None:
     What the operator can mend is told without a traceback. A bug is told in one line that says where it is,
     without the values that it stumbled over.
     """
+    _hear_stops()
     arguments = sys.argv[1:]
     try:
         application(arguments)(arguments, prog_name="linkrunner-consumer")
@@ -113,6 +116,16 @@ def main() -> None:
     except Exception as error:  # noqa: BLE001  # the border of the process: nothing behind it tells anybody
         typer.echo(f"a bug, please report it: {trace_of(error)}", err=True)
         sys.exit(ExitCode.BUG)
+
+
+def _hear_stops() -> None:
+    """Let SIGTERM end the first process of a container, too, until a command has a handler of its own.
+
+    The kernel keeps a signal without a handler from such a process (pid_namespaces(7)): a stop in the first
+    second would be lost, and the container be killed at the end of its grace.
+    """
+    if os.getpid() == 1:
+        signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # as a shell tells it
 
 
 def _not_loaded() -> None:

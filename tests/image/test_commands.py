@@ -1,19 +1,26 @@
 """Commands in a container without a network: what they print and how they exit."""
 
 import json
+import os
+import signal
+from contextlib import closing
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import pytest
 import yaml
 
 from consumer import __version__
-from tests.image.containers import CONFIG, KEY_FILE, run
+from tests.image.containers import CONFIG, HARDENED, KEY_FILE, Container, run
 from tests.support.service import Config
+from tests.support.waiting import eventually
 
 OK: Final = 0
 NO_KEY: Final = 77
 MISTAKES: Final = 78
+STOPPED: Final = 143
+
+START_SECONDS: Final = 20.0
 
 GOOD: Final[Config] = {
     "kafka": {"bootstrap_servers": "kafka.invalid:9092", "topics": ["payments"]},
@@ -71,3 +78,25 @@ def test_it_runs_as_any_user(image: str, option: str) -> None:
     done = run(image, "version", "--output", "json", options=[option])
     assert done.returncode == OK, done.stderr
     assert json.loads(done.stdout)["version"] == __version__
+
+
+def test_a_stop_during_the_start_is_heard(image: str, tmp_path: Path) -> None:
+    """The kernel keeps a signal without a handler from the first process: a pod would wait for its kill."""
+    pipe = tmp_path / "config.yaml"
+    os.mkfifo(pipe)
+    pipe.chmod(0o644)
+    options = [*HARDENED, "--network=none", f"--volume={pipe}:{CONFIG}:ro"]
+    with closing(Container(image, options, (), tmp_path / "log")) as container:
+        container.start()
+        (writer,) = eventually(lambda: _writers(pipe), START_SECONDS, "it reads its configuration")
+        with writer:
+            container.send(signal.SIGTERM)
+            assert container.wait(10) == STOPPED
+
+
+def _writers(pipe: Path) -> list[IO[bytes]]:
+    """Return the writing end of ``pipe`` once somebody reads, who then waits until it is closed."""
+    try:
+        return [os.fdopen(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK), "wb")]
+    except OSError:
+        return []
