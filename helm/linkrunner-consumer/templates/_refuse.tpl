@@ -97,6 +97,29 @@ anything is made of the configuration.
     {{- end -}}
   {{- end -}}
 {{- end -}}
+{{- $blocks := list -}}
+{{- range include "linkrunner-consumer.secrets" . | fromJsonArray -}}
+  {{- $blocks = append $blocks .block -}}
+  {{- if and (eq .section "schema_registry") (not $.Values.existingConfigMap) (not (dig "schema_registry" "url" "" $config)) -}}
+    {{- $mistakes = append $mistakes (printf "%s is for a registry that has no address: write it in config.schema_registry.url." .block) -}}
+  {{- end -}}
+{{- end -}}
+{{- if and (has "schemaRegistry.basicAuth" $blocks) (has "schemaRegistry.bearer" $blocks) -}}
+  {{- $mistakes = append $mistakes "schemaRegistry.basicAuth and schemaRegistry.bearer are both set, and the registry takes one: keep one of the two." -}}
+{{- end -}}
+{{- if not .Values.existingConfigMap -}}
+  {{- $properties := dig "kafka" "properties" (dict) $config -}}
+  {{- $protocol := get $properties "security.protocol" | toString | upper -}}
+  {{- if and (has "kafka.sasl" $blocks) (not (or (hasKey $properties "sasl.mechanism") (hasKey $properties "sasl.mechanisms"))) -}}
+    {{- $mistakes = append $mistakes "kafka.sasl needs to know the mechanism of the brokers: write it in config.kafka.properties, such as sasl.mechanism: SCRAM-SHA-512." -}}
+  {{- end -}}
+  {{- if and (has "kafka.sasl" $blocks) (has $protocol (list "PLAINTEXT" "SSL")) -}}
+    {{- $mistakes = append $mistakes (printf "kafka.sasl would not be used, because security.protocol in config.kafka.properties is %s: remove that, or write SASL_SSL." $protocol) -}}
+  {{- end -}}
+  {{- if and (or (has "kafka.ca" $blocks) (has "kafka.tls" $blocks)) (has $protocol (list "PLAINTEXT" "SASL_PLAINTEXT")) -}}
+    {{- $mistakes = append $mistakes (printf "kafka.ca and kafka.tls would not be used, because security.protocol in config.kafka.properties is %s: remove that, or write SSL or SASL_SSL." $protocol) -}}
+  {{- end -}}
+{{- end -}}
 {{- if and (or .Values.linkrunner.existingSecret .Values.linkrunner.remoteKey) (dig "linkrunner" "server_key_file" "" $config) -}}
   {{- $mistakes = append $mistakes "config.linkrunner.server_key_file cannot stand beside linkrunner.existingSecret or linkrunner.remoteKey, whose file the chart writes there: keep one of the two." -}}
 {{- end -}}
