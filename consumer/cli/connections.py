@@ -26,12 +26,13 @@ async def examine(settings: Settings, key: Callable[[], str]) -> list[Check]:
     20 seconds at most.
     """
     kafka, registry, api = await asyncio.gather(
-        asyncio.to_thread(_kafka, settings), _registry(settings), _api(settings, key)
+        asyncio.to_thread(ask_kafka, settings), ask_registry(settings), ask_api(settings, key)
     )
     return [*kafka, *registry, *api]
 
 
-def _kafka(settings: Settings) -> list[Check]:
+def ask_kafka(settings: Settings) -> list[Check]:
+    """Ask the brokers for topics, group and dead-letter topics, with our rights. Waits, bounded."""
     kafka = settings.kafka
     survey = Survey(
         consumer_config(kafka.bootstrap_servers, kafka.group_id, kafka.properties), kafka.properties
@@ -75,7 +76,8 @@ def _dead_letters(
     return checks
 
 
-async def _registry(settings: Settings) -> list[Check]:
+async def ask_registry(settings: Settings) -> list[Check]:
+    """Ask each address of the schema registry, where one is configured."""
     registry = settings.schema_registry
     if registry.url is None:
         return []
@@ -89,7 +91,8 @@ async def _registry(settings: Settings) -> list[Check]:
     ]
 
 
-async def _api(settings: Settings, key: Callable[[], str]) -> list[Check]:
+async def ask_api(settings: Settings, key: Callable[[], str]) -> list[Check]:
+    """Go the way to the API, then ask it with GETs: about itself, and about the key where that is open."""
     url = settings.linkrunner.base_url
     way = await route_to(url, datetime.now(UTC))
     checks = [http_checks.of_route(url, way)]

@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -86,14 +86,21 @@ class JavaServer:
             os.kill(self._process.pid, number)
 
 
-def kafka() -> Server:
-    """Return a formatted broker, not started; raises NotHere without Java, or without Maven and a cache."""
+def kafka(more: Mapping[str, str] | None = None) -> Server:
+    """Return a formatted broker, not started; raises NotHere without Java, or without Maven and a cache.
+
+    ``more`` goes on top of its properties; in its values ``{address}`` and ``{controller}`` stand for where
+    the broker listens for clients and for itself.
+    """
     java = _java()
     libraries = _kafka_libraries()
     port, controller = free_port(), free_port()
     directory = Path(tempfile.mkdtemp(prefix="kafka-"))
     address = f"127.0.0.1:{port}"
-    properties = broker_properties(address, address, f"127.0.0.1:{controller}", str(directory / "data"))
+    own = f"127.0.0.1:{controller}"
+    properties = dict(broker_properties(address, address, own, str(directory / "data")))
+    for name, value in (more or {}).items():
+        properties[name] = value.replace("{address}", address).replace("{controller}", own)
     file = directory / "server.properties"
     file.write_text("".join(f"{name}={value}\n" for name, value in properties.items()), encoding="utf-8")
     command = [java, "-Xmx512m", *SMALL_JVM, "-cp", f"{libraries}/*"]

@@ -29,8 +29,8 @@ from consumer.edges.kafka.clients import Config, is_shared
 
 T = TypeVar("T")
 
-#: Seconds until the first contact counts as failed.
-CONTACT_SECONDS: Final = 10.0
+#: Seconds until the first contact counts as failed, unless told otherwise.
+CONTACT_SECONDS: Final = 6.0
 #: Seconds for the answer to one question behind it.
 ANSWER_SECONDS: Final = 10.0
 #: Seconds of one try; between two, the client's errors are looked at.
@@ -69,10 +69,14 @@ _NOT_YET: Final = frozenset(
 class Survey:
     """One connection to the cluster, made as a client with ``config`` makes it. Every call waits, bounded.
 
-    ``properties`` tell what in the client's words is secret.
+    ``properties`` tell what in the client's words is secret. The first contact counts as failed after
+    ``contact_seconds``.
     """
 
-    def __init__(self, config: Config, properties: Mapping[str, str]) -> None:
+    def __init__(
+        self, config: Config, properties: Mapping[str, str], *, contact_seconds: float = CONTACT_SECONDS
+    ) -> None:
+        self._contact_seconds: Final = contact_seconds
         self._properties: Final = properties
         self._errors: Final[list[KafkaError]] = []
         self._admin: Final = AdminClient(
@@ -81,7 +85,7 @@ class Survey:
 
     def brokers(self) -> int | Failure:
         """Connect; return how many brokers the cluster has."""
-        deadline = time.monotonic() + CONTACT_SECONDS
+        deadline = time.monotonic() + self._contact_seconds
         while True:
             self._admin.poll(0)
             try:
