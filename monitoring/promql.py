@@ -28,7 +28,7 @@ _TOKEN: Final = re.compile(
   | (?P<duration>(?:\d+(?:ms|[smhdwy]))+(?!\w))
   | (?P<number>\d+(?:\.\d+)?)
   | (?P<variable>\$\w+|\$\{\w+\})
-  | (?P<name>[A-Za-z_:][\w:]*)
+  | (?P<name>[A-Za-z_][\w:]*)
   | (?P<mark>=~|!~|!=|==|>=|<=|.)
     """,
     re.VERBOSE,

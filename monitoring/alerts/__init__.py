@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from itertools import groupby
-from typing import Final
+from typing import Final, TypedDict
 
 from monitoring.alerts import events, holds, objectives, outside, progress
 from monitoring.alerts.inhibition import inhibit_rules
@@ -20,14 +20,28 @@ ALERTS: Final[tuple[Alert, ...]] = (
 )
 RECORDINGS: Final[tuple[Recording, ...]] = objectives.RECORDINGS
 
+
+class Group(TypedDict):
+    """A group of rules, evaluated one after the other."""
+
+    name: str
+    rules: list[dict[str, object]]
+
+
+class RuleFile(TypedDict):
+    """What stands in a rule file of Prometheus."""
+
+    groups: list[Group]
+
+
 #: Conditions that name one release, for rules outside the chart.
 SELECTOR: Final = 'job="linkrunner-consumer"'
 
 
 def rules(
     scale: float = 1, *, selector: str = SELECTOR, thresholds: Mapping[str, float] | None = None
-) -> dict[str, object]:
-    """Return a Prometheus rule file: ``{"groups": [...]}``.
+) -> RuleFile:
+    """Return the rules as Prometheus reads them from a file.
 
     Every duration in it, and every threshold that counts seconds, is ``scale`` times what is meant; with 0.1
     an incident of ten minutes takes one. ``selector`` fills ``$selector``: conditions on ``namespace`` and
@@ -35,8 +49,10 @@ def rules(
     full name, and is not scaled.
     """
     given = thresholds or {}
-    recorded = [{"record": one.record, "expr": filled(one.expr, selector, scale=scale)} for one in RECORDINGS]
-    groups: list[dict[str, object]] = [{"name": "linkrunner-consumer-recordings", "rules": recorded}]
+    recorded: list[dict[str, object]] = [
+        {"record": one.record, "expr": filled(one.expr, selector, scale=scale)} for one in RECORDINGS
+    ]
+    groups: list[Group] = [{"name": "linkrunner-consumer-recordings", "rules": recorded}]
     for group, alerts in groupby(ALERTS, key=lambda alert: alert.group):
         rows = [_rule(alert, scale, selector, given.get(alert.full_name)) for alert in alerts]
         groups.append({"name": f"linkrunner-consumer-{group}", "rules": rows})

@@ -1,0 +1,148 @@
+"""Cases for what the events are."""
+
+from typing import Final
+
+from tests.monitoring.promtool import Case, Series, series
+
+
+def _settled(samples: str, outcome: str, reason: str = "none", action: str = "capture") -> Series:
+    return series("records_settled_total", samples, action=action, outcome=outcome, reason=reason, topic="t")
+
+
+def _letters(delivered: str, reason: str, letters: str) -> list[Series]:
+    return [_settled(delivered, "delivered"), _settled(letters, "dead_lettered", reason)]
+
+
+def _removals(found: str, nothing: str) -> list[Series]:
+    return [
+        _settled(found, "delivered", action="remove"),
+        _settled(nothing, "nothing_to_remove", action="remove"),
+        _settled("0+1000x400", "delivered"),
+    ]
+
+
+def _broken(payments: str, rule: str) -> list[Series]:
+    return [
+        _settled(payments, "delivered"),
+        series("event_data_invalid_total", rule, rule="R1"),
+        series("event_data_invalid_total", "0+1x120", rule="R2"),
+    ]
+
+
+CASES: Final = (
+    Case(
+        "DeadLettersFlowing",
+        "fires",
+        _letters("0+100x60", "invalid_event", "0x9 1x50"),
+        {"9m": None, "10m": "1", "20m": "1"},
+    ),
+    Case("DeadLettersFlowing", "quiet", _letters("0+100x60", "partial_refund", "0+5x60"), {"30m": None}),
+    Case(
+        "DeadLettersFlowing",
+        "resolves",
+        _letters("0+100x60", "refused", "0x9 1x50"),
+        {"30m": "1", "45m": None},
+    ),
+    Case(
+        "DeadLettersFlowing",
+        "reset",
+        _letters("0+100x60", "refused", "4x9 5x4 0x50"),
+        {"17m": "1", "20m": "1", "45m": None},
+    ),
+    Case(
+        "DeadLetterBurst",
+        "fires",
+        _letters("0+90x60", "invalid_event", "0+10x60"),
+        {"5m": None, "20m": "10%"},
+    ),
+    Case("DeadLetterBurst", "quiet", _letters("0+96x60", "refused", "0+4x60"), {"20m": None}),
+    Case("DeadLetterBurst", "quiet_with_few_records", _letters("0+1x60", "refused", "0+1x60"), {"20m": None}),
+    Case(
+        "DeadLetterBurst",
+        "quiet_where_another_alert_is_right",
+        _letters("0+90x60", "undecodable", "0+10x60"),
+        {"20m": None},
+    ),
+    Case(
+        "DeadLetterBurst",
+        "quiet_where_it_is_wanted",
+        _letters("0+90x60", "partial_refund", "0+10x60"),
+        {"20m": None},
+    ),
+    Case(
+        "DeadLetterBurst",
+        "resolves",
+        _letters("0+90x60", "currency_not_accepted", "0+10x20 200x40"),
+        {"20m": "10%", "40m": None},
+    ),
+    Case(
+        "DeadLetterBurst",
+        "reset",
+        _letters("0+90x14 0+90x40", "invalid_event", "0+10x14 0+10x40"),
+        {"14m": "10%", "20m": "10%"},
+    ),
+    Case(
+        "DecodeFailuresBurst",
+        "fires",
+        _letters("0+90x60", "undecodable", "0+10x60"),
+        {"5m": None, "20m": "10%"},
+    ),
+    Case("DecodeFailuresBurst", "quiet", _letters("0+96x60", "unknown_schema", "0+4x60"), {"20m": None}),
+    Case(
+        "DecodeFailuresBurst",
+        "quiet_where_another_alert_is_right",
+        _letters("0+90x60", "invalid_event", "0+10x60"),
+        {"20m": None},
+    ),
+    Case(
+        "DecodeFailuresBurst",
+        "resolves",
+        _letters("0+90x60", "unknown_schema", "0+10x20 200x40"),
+        {"20m": "10%", "40m": None},
+    ),
+    Case(
+        "DecodeFailuresBurst",
+        "reset",
+        _letters("0+90x14 0+90x40", "undecodable", "0+10x14 0+10x40"),
+        {"14m": "10%", "20m": "10%"},
+    ),
+    Case("UnknownEventKinds", "fires", [_settled("0x9 3x90", "skipped", "kind")], {"9m": None, "30m": "3"}),
+    Case("UnknownEventKinds", "quiet", [_settled("0+9x90", "skipped", "status")], {"30m": None}),
+    Case(
+        "UnknownEventKinds", "resolves", [_settled("0x9 3x90", "skipped", "kind")], {"60m": "3", "75m": None}
+    ),
+    Case(
+        "UnknownEventKinds",
+        "reset",
+        [_settled("7x9 0x90", "skipped", "kind")],
+        {"9m": None, "10m": None, "75m": None},
+    ),
+    Case("RemovalsFindNothing", "fires", _removals("0+1x400", "0+2x400"), {"30m": None, "60m": "66.67%"}),
+    Case("RemovalsFindNothing", "quiet", _removals("0+2x400", "0+1x400"), {"60m": None, "400m": None}),
+    Case(
+        "RemovalsFindNothing", "quiet_with_few", _removals("0x400", "0 0 5x400"), {"60m": None, "400m": None}
+    ),
+    Case(
+        "RemovalsFindNothing",
+        "resolves",
+        _removals("0+1x60 60+9x340", "0+2x60 120x340"),
+        {"60m": "66.67%", "120m": None},
+    ),
+    Case(
+        "RemovalsFindNothing",
+        "reset",
+        _removals("0+1x29 0+1x60", "0+2x29 0+2x60"),
+        {"80m": "66.67%"},
+    ),
+    Case("EventDataInvalid", "fires", _broken("0+100x120", "0+6x120"), {"20m": None, "60m": "6%"}),
+    Case("EventDataInvalid", "quiet", _broken("0+100x120", "0+4x120"), {"60m": None, "120m": None}),
+    Case(
+        "EventDataInvalid",
+        "resolves",
+        _broken("0+100x120", "0+6x60 360x60"),
+        {"60m": "6%", "90m": None},
+    ),
+    Case(
+        "EventDataInvalid", "reset", _broken("0+100x29 0+100x90", "0+6x29 0+6x90"), {"60m": "6%", "90m": "6%"}
+    ),
+)

@@ -1,0 +1,73 @@
+"""Cases for holds."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from consumer.core.api.verdicts import HoldCause
+from tests.monitoring.promtool import Case, Series, series
+
+
+def _held(cause: HoldCause, samples: str) -> list[Series]:
+    others = [other for other in HoldCause if other is not cause]
+    return [
+        series("holding", samples, cause=cause.value),
+        series("holding", "0x60", cause=cause.value, instance="b"),
+        *(
+            series("holding", "1x60" if other is _ALWAYS[cause] else "0x60", cause=other.value)
+            for other in others
+        ),
+    ]
+
+
+#: Another hold that is there all the time: it must not be taken for the one in question.
+_ALWAYS: Final = {
+    cause: HoldCause.SPAN if cause is not HoldCause.SPAN else HoldCause.REGISTRY for cause in HoldCause
+}
+
+
+def _moved(cause: HoldCause) -> list[Series]:
+    """Return the pod that holds, and the one that takes its place and does not."""
+    return [
+        series("holding", "1x20 stale", cause=cause.value),
+        series("holding", "_x19 0x40", cause=cause.value, instance="b"),
+    ]
+
+
+def _steady(alert: str, cause: HoldCause, pending: str, gone: str) -> Iterator[Case]:
+    """Yield cases for a hold whose gauge stays 1: ``pending`` not yet fires, ``gone`` is when it is over."""
+    yield Case(alert, "fires", _held(cause, "1x60"), {pending: None, "20m": ""})
+    yield Case(alert, "quiet", _held(cause, "0x5 1 0x50"), {"6m": None, "7m": None, "20m": None})
+    yield Case(alert, "resolves", _held(cause, "1x20 0x40"), {"20m": "", gone: None})
+    yield Case(alert, "reset", _moved(cause), {"20m": "", gone: None})
+
+
+def _flickering(alert: str, cause: HoldCause) -> Iterator[Case]:
+    """Yield cases for a hold whose gauge is 0 while its records are tried again."""
+    yield Case(alert, "fires", _held(cause, "1 0 1 1 0 1 0 0" + " 1 0" * 20), {"4m": None, "20m": ""})
+    yield Case(alert, "quiet", _held(cause, "0x5 1 0x50"), {"6m": None, "12m": None})
+    yield Case(alert, "resolves", _held(cause, "1x20 0x40"), {"20m": "", "24m": None})
+    yield Case(alert, "reset", _moved(cause), {"20m": "", "24m": None})
+
+
+CASES: Final = (
+    Case("AuthRejected", "fires", [series("auth_ok", "1x4 0x20")], {"5m": None, "7m": ""}),
+    Case(
+        "AuthRejected",
+        "fires_for_one_of_two",
+        [series("auth_ok", "0x20"), series("auth_ok", "1x20", instance="b")],
+        {"5m": ""},
+    ),
+    Case("AuthRejected", "quiet", [series("auth_ok", "1x4 0 1x20")], {"5m": None, "6m": None, "20m": None}),
+    Case("AuthRejected", "resolves", [series("auth_ok", "0x10 1x20")], {"10m": "", "11m": None}),
+    Case(
+        "AuthRejected",
+        "reset",
+        [series("auth_ok", "0x10 stale"), series("auth_ok", "_x10 1x20", instance="b")],
+        {"10m": "", "11m": None},
+    ),
+    *_steady("HoldingAddress", HoldCause.ADDRESS, pending="1m", gone="21m"),
+    *_steady("HoldingOutOfRange", HoldCause.OUT_OF_RANGE, pending="0m", gone="21m"),
+    *_steady("HoldingSpan", HoldCause.SPAN, pending="4m", gone="27m"),
+    *_flickering("DeadLetterPublishFailing", HoldCause.DEAD_LETTERS),
+    *_flickering("HoldingRegistry", HoldCause.REGISTRY),
+)

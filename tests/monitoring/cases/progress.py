@@ -1,0 +1,111 @@
+"""Cases for payments that do not move."""
+
+from typing import Final
+
+from tests.monitoring.promtool import Case, Series, series
+
+
+def _work(
+    settled: str, *, parked: str = "0x60", lag: str = "0x60", instance: str = "a"
+) -> tuple[Series, ...]:
+    labels = {"action": "capture", "outcome": "delivered", "reason": "none", "topic": "t"}
+    return (
+        series("records_settled_total", settled, instance=instance, **labels),
+        series("queued", "0x60", instance=instance),
+        series("parked", parked, instance=instance),
+        series("in_flight", "0x60", instance=instance),
+        series("lag_records", lag, instance=instance, topic="t", partition="0"),
+    )
+
+
+def _near(headroom: str, age: str, instance: str = "a") -> tuple[Series, ...]:
+    return (
+        series("retention_headroom_seconds", headroom, instance=instance, topic="t", partition="0"),
+        series("retention_headroom_seconds", "900000x60", instance=instance, topic="t", partition="1"),
+        series("freshness_seconds", age, instance=instance),
+    )
+
+
+def _ended(delivered: str, skipped: str) -> tuple[Series, ...]:
+    return (
+        series("records_settled_total", delivered, action="capture", outcome="delivered", reason="none"),
+        series("records_settled_total", skipped, action="capture", outcome="skipped", reason="no_user"),
+    )
+
+
+CASES: Final = (
+    Case("Stalled", "fires", _work("7x60", parked="5x60"), {"10m": None, "15m": "1", "60m": "1"}),
+    Case("Stalled", "fires_on_lag_alone", _work("7x60", lag="500x60"), {"15m": "1"}),
+    Case(
+        "Stalled",
+        "fires_for_one_of_two",
+        (*_work("7x60", parked="5x60"), *_work("0+9x60", parked="5x60", instance="b")),
+        {"15m": "1"},
+    ),
+    Case("Stalled", "quiet", _work("0+1x60", parked="5x60", lag="5000x60"), {"15m": None, "60m": None}),
+    # The end of a transaction takes an offset too: an idle partition keeps a lag of one.
+    Case("Stalled", "quiet_on_marks_of_transactions", _work("7x60", lag="1x60"), {"60m": None}),
+    Case(
+        "Stalled",
+        "resolves",
+        _work("7x20 8+1x40", parked="5x60"),
+        {"20m": "1", "24m": "1", "30m": None},
+    ),
+    Case("Stalled", "reset", _work("0+9x14 0+9x40", parked="5x60"), {"15m": None, "20m": None, "40m": None}),
+    Case("FreshnessHigh", "fires", [series("freshness_seconds", "0+60x30")], {"15m": None, "20m": "20m 0s"}),
+    Case("FreshnessHigh", "quiet", [series("freshness_seconds", "0+60x9 0+60x9 599x20")], {"38m": None}),
+    Case(
+        "FreshnessHigh",
+        "resolves",
+        [series("freshness_seconds", "900x20 0x20")],
+        {"10m": "15m 0s", "22m": "15m 0s", "30m": None},
+    ),
+    Case(
+        "FreshnessHigh",
+        "reset",
+        [
+            series("freshness_seconds", "900x10 stale"),
+            series("freshness_seconds", "_x11 20x30", instance="b"),
+        ],
+        {"10m": "15m 0s", "20m": None},
+    ),
+    Case("RetentionAtRisk", "fires", _near("80000x60", "500000x60"), {"4m": None, "10m": "22h 13m 20s"}),
+    # A topic that keeps an hour has never more than that left.
+    Case("RetentionAtRisk", "quiet", _near("3000x60", "20x60"), {"10m": None}),
+    Case(
+        "RetentionAtRisk",
+        "resolves",
+        _near("80000x15 600000x30", "500000x15 5x30"),
+        {"10m": "22h 13m 20s", "20m": None},
+    ),
+    Case(
+        "RetentionAtRisk",
+        "reset",
+        (*_near("80000x15 stale", "500000x15 stale"), *_near("_x14 80000x30", "_x14 500000x30", "b")),
+        {"10m": "22h 13m 20s", "20m": "22h 13m 20s"},
+    ),
+    Case("RetentionCritical", "fires", _near("10000x60", "500000x60"), {"4m": None, "10m": "2h 46m 40s"}),
+    Case("RetentionCritical", "quiet", _near("80000x60", "500000x60"), {"10m": None}),
+    Case(
+        "RetentionCritical",
+        "resolves",
+        _near("10000x15 80000x30", "500000x60"),
+        {"10m": "2h 46m 40s", "20m": None},
+    ),
+    Case(
+        "RetentionCritical",
+        "reset",
+        (*_near("10000x15 stale", "500000x15 stale"), *_near("_x14 10000x30", "_x14 500000x30", "b")),
+        {"10m": "2h 46m 40s", "20m": "2h 46m 40s"},
+    ),
+    Case("NothingDelivered", "fires", _ended("7x120", "0+5x120"), {"40m": None, "90m": "300"}),
+    Case("NothingDelivered", "quiet", _ended("0+1x120", "0+50x120"), {"90m": None}),
+    Case("NothingDelivered", "quiet_with_few_records", _ended("7x120", "0+1x120"), {"90m": None}),
+    Case(
+        "NothingDelivered",
+        "resolves",
+        _ended("7x90 8+5x30", "0+5x120"),
+        {"90m": "300", "95m": None},
+    ),
+    Case("NothingDelivered", "reset", _ended("7x30 0x90", "0+5x30 0+5x90"), {"90m": "295", "95m": "300"}),
+)

@@ -1,0 +1,74 @@
+"""Series of a whole release: one that has nothing to do, and one that works while its pods come and go."""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from consumer.core.operations.catalogue import CATALOGUE, MetricSpec, MetricType
+from tests.monitoring.promtool import Series, series
+
+#: Gauges of an instance that has nothing to do; all other series are 0.
+_AT_REST: Final = {
+    "auth_ok": 1,
+    "assigned_partitions": 3,
+    "topic_partitions": 6,
+    "rate_limit_per_second": 25,
+    "build_info": 1,
+    "retention_headroom_seconds": 604_800,
+}
+
+#: What grows in an instance that delivers: per minute, by the conditions that a series has to meet.
+_GROWTH: Final[tuple[tuple[str, Mapping[str, str], int], ...]] = (
+    ("records_consumed_total", {}, 120),
+    ("records_settled_total", {"action": "capture", "outcome": "delivered"}, 100),
+    ("records_settled_total", {"action": "remove", "outcome": "delivered"}, 10),
+    ("records_settled_total", {"outcome": "skipped", "reason": "status"}, 10),
+    ("calls_total", {"status": "201"}, 110),
+    ("call_duration_seconds_bucket", {}, 110),
+    ("call_duration_seconds_count", {}, 110),
+    ("delivery_delay_seconds_bucket", {"outcome": "delivered"}, 110),
+    ("delivery_delay_seconds_count", {"outcome": "delivered"}, 110),
+    ("commits_total", {"result": "ok"}, 60),
+)
+
+
+def instance(name: str, life: str, *, busy: bool = False) -> Iterator[Series]:
+    """Yield every series of one instance.
+
+    ``life`` is promtool's notation with ``V`` for the value of a series and ``+G`` for its growth, such as
+    ``V+Gx60``; both are filled in by what the series is.
+    """
+    for metric, labels, value in _all_series():
+        growth = _growth(metric, labels) if busy else 0
+        samples = life.replace("V", str(value)).replace("G", str(growth))
+        yield series(metric, samples, instance=name, **labels)
+
+
+def _growth(metric: str, labels: Mapping[str, str]) -> int:
+    return next(
+        (growth for name, wanted, growth in _GROWTH if name == metric and wanted.items() <= labels.items()), 0
+    )
+
+
+def _all_series() -> Iterator[tuple[str, dict[str, str], int]]:
+    yield "process_start_time_seconds", {}, 1000
+    for spec in CATALOGUE:
+        for labels in _label_sets(spec):
+            value = _AT_REST.get(spec.name, 0)
+            if spec.type is MetricType.HISTOGRAM:
+                for bound in (*(f"{bound}" for bound in spec.buckets), "+Inf"):
+                    yield f"{spec.name}_bucket", labels | {"le": bound}, value
+                yield f"{spec.name}_count", labels, value
+            else:
+                yield spec.name, labels, value
+
+
+def _label_sets(spec: MetricSpec) -> Iterator[dict[str, str]]:
+    if "partition" in spec.label_names:
+        yield from ({"topic": "payments", "partition": str(number)} for number in range(3))
+    elif spec.name == "build_info":
+        yield {"version": "1.0.0", "python": "3.13.0", "confluent_kafka": "2.16.1"}
+    else:
+        topic = {"topic": "payments"} if spec.starts_with_topic else {}
+        closed = [label.name for label in spec.labels if label.name != "topic"]
+        for values in spec.start:
+            yield topic | {name: str(value) for name, value in zip(closed, values, strict=True)}

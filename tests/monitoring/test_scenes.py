@@ -1,0 +1,46 @@
+"""All alerts together over a whole release: what is well must be silent, what is gone must not be."""
+
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.monitoring.promtool import Series, run_scene
+from tests.monitoring.scenes import instance
+from tests.support.tools import tool
+
+_NOTHING: Final[Mapping[str, Collection[str]]] = {f"{minute}m": () for minute in (1, 5, 20, 45, 75, 105, 120)}
+
+#: What is seen, and which alerts fire when. No other may.
+_SCENES: Final[Mapping[str, tuple[Sequence[Series], Mapping[str, Collection[str]]]]] = {
+    "no traffic": ([*instance("a", "Vx120"), *instance("b", "Vx120")], _NOTHING),
+    "steady traffic": (
+        [*instance("a", "V+Gx120", busy=True), *instance("b", "V+Gx120", busy=True)],
+        _NOTHING,
+    ),
+    "restarts in place reset the counters": (
+        [*instance("a", "V+Gx40 V+Gx80", busy=True), *instance("b", "V+Gx70 V+Gx50", busy=True)],
+        _NOTHING,
+    ),
+    "a rollout replaces the pods": (
+        [
+            *instance("a", "V+Gx40 stale", busy=True),
+            *instance("b", "V+Gx42 stale", busy=True),
+            *instance("c", "_x41 V+Gx80", busy=True),
+            *instance("d", "_x43 V+Gx80", busy=True),
+        ],
+        _NOTHING,
+    ),
+    "nothing is scraped any more": (
+        [*instance("a", "V+Gx40 stale", busy=True), *instance("b", "V+Gx40 stale", busy=True)],
+        {"40m": (), "45m": (), "47m": ("NoConsumers",), "120m": ("NoConsumers",)},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", _SCENES)
+def test_only_these_alerts_fire(name: str, tmp_path: Path) -> None:
+    """No alert fires over what is normal: idleness, restarts, rollouts; and silence is not taken for it."""
+    scene, firing = _SCENES[name]
+    assert run_scene(tool("promtool"), scene, firing, tmp_path) == ""
