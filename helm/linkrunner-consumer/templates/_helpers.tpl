@@ -58,19 +58,3 @@ annotations:
 {{- $made := ternary (include "linkrunner-consumer.fullname" .) "default" .Values.serviceAccount.create -}}
 {{- .Values.serviceAccount.name | default $made -}}
 {{- end }}
-
-{{/*
-Whether an object of a kind that the cluster may not know is to be made: takes (list CONTEXT API KIND OPTION), with
-OPTION the values that ask for it; "true" or empty. What the service can't do without is never left out: then there is
-a fifth, "needed".
-*/}}
-{{- define "linkrunner-consumer.custom" -}}
-{{- $context := index . 0 -}}
-{{- $kind := printf "%s/%s" (index . 1) (index . 2) -}}
-{{- $mode := $context.Values.missingKinds -}}
-{{- if or (eq $mode "always") ($context.Capabilities.APIVersions.Has $kind) -}}
-true
-{{- else if or (eq $mode "fail") (has "needed" .) -}}
-{{- fail (printf "\n\n%s asks for an object that the cluster does not know, %s. Install what brings it, or remove the option. Where no cluster is asked (`helm template`, GitOps), write --api-versions %s or missingKinds: always. Monitoring alone can be left out with missingKinds: skip.\n" (index . 3) $kind $kind) -}}
-{{- end -}}
-{{- end }}

@@ -29,15 +29,10 @@
 {{- if and .Values.networkPolicy.enabled (or .Values.podMonitor.enabled .Values.serviceMonitor.enabled) (not .Values.networkPolicy.metricsFrom) -}}
   {{- $warnings = append $warnings "networkPolicy.metricsFrom is empty: Prometheus is not let in, and scrapes fail." -}}
 {{- end -}}
-{{- range $kind, $option := dict "PodMonitor" "podMonitor" "ServiceMonitor" "serviceMonitor" "PrometheusRule" "prometheusRule" -}}
-  {{- $wanted := (get $.Values $option).enabled -}}
-  {{- if and $wanted (not (include "linkrunner-consumer.custom" (list $ "monitoring.coreos.com/v1" $kind $option))) -}}
-    {{- $warnings = append $warnings (printf "%s was left out: the cluster does not know %s (missingKinds: skip)." $option $kind) -}}
+{{- range include "linkrunner-consumer.wantedKinds" . | fromJsonArray -}}
+  {{- if not (include "linkrunner-consumer.known" (list $ .kind)) -}}
+    {{- $warnings = append $warnings (printf "%s was left out: the cluster does not know %s (missingKinds: skip)." .option .kind) -}}
   {{- end -}}
-{{- end -}}
-{{- $grafana := "grafana.integreatly.org/v1beta1" -}}
-{{- if and .Values.dashboard.grafanaOperator.enabled (not (include "linkrunner-consumer.custom" (list . $grafana "GrafanaDashboard" "dashboard.grafanaOperator"))) -}}
-  {{- $warnings = append $warnings "dashboard.grafanaOperator was left out: the cluster does not know GrafanaDashboard (missingKinds: skip)." -}}
 {{- end -}}
 {{- toJson $warnings -}}
 {{- end }}

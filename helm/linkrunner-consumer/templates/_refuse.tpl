@@ -10,6 +10,7 @@ anything is made of the configuration.
   (include "linkrunner-consumer.mistakes.monitoring" . | fromJsonArray)
   (include "linkrunner-consumer.mistakes.keda" . | fromJsonArray)
   (include "linkrunner-consumer.mistakes.network" . | fromJsonArray)
+  (include "linkrunner-consumer.mistakes.kinds" . | fromJsonArray)
 -}}
 {{- if $mistakes -}}
   {{- fail (printf "\n\n%s\n" (join "\n\n" $mistakes)) -}}

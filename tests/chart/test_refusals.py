@@ -1,0 +1,320 @@
+"""Values that are wrong are refused at install, in sentences that say what to write."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import pytest
+
+from consumer.core.settings.properties import is_secret
+from helm.options import Json
+from tests.chart.charts import HELMS, RefusedError, Values, load, merged, nested, render
+
+
+def refusal(values: Values, helm: str = "helm3") -> str:
+    """Return what Helm says to ``values``, which it must not take."""
+    with pytest.raises(RefusedError) as refused:
+        render(values, helm=helm)
+    return str(refused.value)
+
+
+def change(path: str, value: Json) -> Values:
+    """Return ``value`` as the option ``path``; a property's name stands behind ``properties/``."""
+    before, slash, name = path.partition("/")
+    return nested((*before.split("."), *([name] if slash else [])), value)
+
+
+@pytest.mark.parametrize("helm", HELMS)
+def test_nothing_set_names_all_five(helm: str) -> None:
+    """An install without values tells everything that has to be written, at once."""
+    said = refusal({}, helm)
+    for name in (
+        "config.kafka.bootstrap_servers",
+        "config.kafka.topics",
+        "config.schema_registry.url",
+        "config.currency.accept",
+        "linkrunner.existingSecret",
+    ):
+        assert said.count(f"\n{name} has to") == 1
+
+
+#: An option that only an operator knows, what somebody may write by mistake, and what the refusal then says.
+WRONG: Final[tuple[tuple[str, Json, str], ...]] = (
+    ("config.kafka.bootstrap_servers", "", "write host:port"),
+    ("config.kafka.bootstrap_servers", None, "write host:port"),
+    ("config.kafka.bootstrap_servers", ["kafka:9092"], "write host:port in one text"),
+    ("config.kafka.bootstrap_servers", "kafka-1:9092 kafka-2:9092", "with commas between them"),
+    ("config.kafka.bootstrap_servers", 9092, "write host:port"),
+    ("config.kafka.topics", "payments.events.v1", "as a list, such as [payments.events.v1]"),
+    ("config.kafka.topics", [], "as a list, such as [payments.events.v1]"),
+    ("config.kafka.topics", None, "as a list, such as [payments.events.v1]"),
+    ("config.schema_registry.url", "", "write it with http:// or https://"),
+    ("config.schema_registry.url", "registry:8081", "write it with http:// or https://"),
+    ("config.schema_registry.url", ["https://registry"], "write it with http:// or https://"),
+    ("config.schema_registry.url", None, "single_object or raw"),
+    ("config.currency.accept", "INR", "as a list, such as [INR]"),
+    ("config.currency.accept", [], "as a list, such as [INR]"),
+    ("config.currency.accept", ["rupees"], "as a list, such as [INR]"),
+    ("config.currency.accept", 5, "as a list, such as [INR]"),
+    ("linkrunner.existingSecret", "", "kubectl create secret generic"),
+)
+
+
+@pytest.mark.parametrize(("option", "value", "advice"), WRONG)
+def test_each_of_the_five_is_asked_for(option: str, value: Json, advice: str) -> None:
+    """A value that nobody else can know is asked for by its name, with what to write."""
+    said = refusal(merged(load("minimal"), change(option, value)))
+    (sentence,) = [line for line in said.splitlines() if line.startswith("config.") or "has to" in line]
+    assert sentence.startswith(f"{option} has to")
+    assert advice in sentence
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("config.currency.accept", "any"),
+        ("config.schema_registry.url", "http://a:8081,https://b"),
+        ("config.kafka.bootstrap_servers", "SSL://[::1]:9092, b"),
+    ],
+)
+def test_other_spellings_of_the_five_are_taken(option: str, value: Json) -> None:
+    """What the service takes is not refused."""
+    assert render(merged(load("minimal"), change(option, value))).objects
+
+
+def test_a_key_from_elsewhere_is_enough() -> None:
+    """A key file that something else mounts needs no Secret of the chart's."""
+    without = merged(load("minimal"), {"linkrunner": {"existingSecret": ""}})
+    mounted = merged(without, change("config.linkrunner.server_key_file", "/vault/secrets/server-key"))
+    assert render(mounted).objects
+
+
+_SASL: Final[Values] = {"kafka": {"sasl": {"existingSecret": "user"}}}
+
+#: A feature, what is changed in it, and what is then said.
+REFUSED: Final[Mapping[str, tuple[str, Values, str]]] = {
+    "grace below drain": (
+        "slow-drain",
+        {"terminationGracePeriodSeconds": 99},
+        "terminationGracePeriodSeconds is 99, and the service may need 100 to stop: 90 for the drain and 10",
+    ),
+    "drain above grace": (
+        "slow-drain",
+        change("config.shutdown.drain_seconds", 170.5),
+        "terminationGracePeriodSeconds is 180, and the service may need 181",
+    ),
+    "a password as a value": (
+        "minimal",
+        change("config.kafka.properties/sasl.password", "canary"),
+        "config.kafka.properties has sasl.password as a plain value",
+    ),
+    "a password of the producer": (
+        "minimal",
+        change("config.dead_letters.properties/ssl.key.password", "canary"),
+        "config.dead_letters.properties has ssl.key.password as a plain value",
+    ),
+    "a password of the registry": (
+        "minimal",
+        change("config.schema_registry.properties/basic.auth.user.info", "user:canary"),
+        "config.schema_registry.properties has basic.auth.user.info as a plain value",
+    ),
+    "a password in a property's address": (
+        "minimal",
+        change("config.kafka.properties/sasl.oauthbearer.token.endpoint.url", "https://u:canary@x"),
+        "has sasl.oauthbearer.token.endpoint.url as a plain value",
+    ),
+    "a password in the registry's address": (
+        "minimal",
+        change("config.schema_registry.url", "https://user:canary@registry"),
+        "config.schema_registry.url has a user in the address",
+    ),
+    "a password in the API's address": (
+        "minimal",
+        change("config.linkrunner.base_url", "https://user:canary@proxy/api"),
+        "config.linkrunner.base_url has a user in the address",
+    ),
+    "the server key as a variable": (
+        "minimal",
+        {"extraEnv": [{"name": "LINKRUNNER_SERVER_KEY", "value": "canary"}]},
+        "extraEnv has LINKRUNNER_SERVER_KEY as a plain value",
+    ),
+    "the drain as a variable": (
+        "minimal",
+        {"extraEnv": [{"name": "LINKRUNNER_CONSUMER__SHUTDOWN__DRAIN_SECONDS", "value": "90"}]},
+        "extraEnv sets LINKRUNNER_CONSUMER__SHUTDOWN__DRAIN_SECONDS",
+    ),
+    "a secret from two places": (
+        "kafka-plain",
+        {"kafka": {"sasl": {"remoteKey": "payments/kafka"}}},
+        "kafka.sasl has existingSecret and remoteKey",
+    ),
+    "a store without a name": (
+        "external-secrets",
+        {"externalSecrets": {"secretStoreRef": {"name": ""}}},
+        "kafka.sasl.remoteKey needs a store to be read from",
+    ),
+    "a property set twice": (
+        "kafka-plain",
+        change("config.kafka.properties/sasl.username", "payments"),
+        "sasl.username is set twice, by kafka.sasl.usernameKey and in config.kafka.properties",
+    ),
+    "the key file set twice": (
+        "minimal",
+        change("config.linkrunner.server_key_file", "/vault/secrets/server-key"),
+        "config.linkrunner.server_key_file cannot stand beside linkrunner.existingSecret",
+    ),
+    "no mechanism": ("minimal", _SASL, "kafka.sasl needs to know the mechanism of the brokers"),
+    "a password that is not used": (
+        "kafka-plain",
+        change("config.kafka.properties/security.protocol", "ssl"),
+        "kafka.sasl would not be used, because security.protocol in config.kafka.properties is SSL",
+    ),
+    "a certificate that is not used": (
+        "kafka-tls-cert-manager",
+        change("config.kafka.properties/security.protocol", "plaintext"),
+        "kafka.ca and kafka.tls would not be used",
+    ),
+    "two ways to the registry": (
+        "registry-basic",
+        {"schemaRegistry": {"bearer": {"existingSecret": "registry"}}},
+        "schemaRegistry.basicAuth and schemaRegistry.bearer are both set",
+    ),
+    "a password for no registry": (
+        "no-registry",
+        {"schemaRegistry": {"basicAuth": {"existingSecret": "registry"}}},
+        "schemaRegistry.basicAuth is for a registry that has no address",
+    ),
+    "a port that nobody knows": ("minimal", change("config.http.port", 0), "config.http.port is 0"),
+    "a port that nobody reaches": (
+        "minimal",
+        change("config.http.host", "127.0.0.1"),
+        "config.http.host is an address that only the pod itself reaches",
+    ),
+    "a file over the configuration": (
+        "minimal",
+        {"files": {"config.yaml": "{}"}},
+        "files has config.yaml, which the chart writes itself",
+    ),
+    "two configurations": (
+        "existing-configmap",
+        change("config.log.level", "debug"),
+        "config.log.level cannot stand beside existingConfigMap",
+    ),
+    "two configurations, in a section that is shared": (
+        "existing-configmap",
+        change("config.http.host", "0.0.0.0"),
+        "config.http.host cannot stand beside existingConfigMap",
+    ),
+    "two configurations, in a key without a section": (
+        "existing-configmap",
+        change("config.ordering", "partition"),
+        "config.ordering cannot stand beside existingConfigMap",
+    ),
+    "two monitors": (
+        "pod-monitor",
+        {"serviceMonitor": {"enabled": True}},
+        "podMonitor and serviceMonitor are both on",
+    ),
+    "an operator without a dashboard": (
+        "grafana-operator",
+        {"dashboard": {"enabled": False}},
+        "set dashboard.enabled too",
+    ),
+    "an alert that is none": (
+        "alerts",
+        {"prometheusRule": {"alerts": {"Stalled": {"for": "1m"}}}},
+        "prometheusRule.alerts.Stalled is no alert of this chart. There are: LinkrunnerConsumer",
+    ),
+    "a threshold that is none": (
+        "alerts",
+        {"prometheusRule": {"alerts": {"LinkrunnerConsumerAuthRejected": {"threshold": 1}}}},
+        "prometheusRule.alerts.LinkrunnerConsumerAuthRejected has no threshold",
+    ),
+    "KEDA without a limit": ("keda", {"partitions": None}, "keda.enabled needs a limit"),
+    "KEDA above the partitions": (
+        "keda",
+        {"keda": {"maxReplicas": 13}},
+        "keda.maxReplicas is 13, and only 12",
+    ),
+    "KEDA upside down": ("keda", {"keda": {"minReplicas": 13}}, "keda.minReplicas is 13, above the most"),
+    "KEDA with a mechanism it does not know": (
+        "kafka-oauth",
+        {"keda": {"enabled": True}, "partitions": 6},
+        "keda.enabled knows no sasl.mechanism OAUTHBEARER",
+    ),
+    "KEDA with a password it can't read": (
+        "minimal",
+        merged(
+            {"keda": {"enabled": True}, "partitions": 6},
+            change("config.kafka.properties/security.protocol", "SASL_SSL"),
+            change("config.kafka.properties/sasl.mechanism", "PLAIN"),
+            change("config.kafka.properties/sasl.password", {"file": "/vault/password"}),
+        ),
+        "keda.enabled needs the password of the brokers as a Secret",
+    ),
+    "KEDA with a user it can't read": (
+        "keda-scram",
+        change("config.kafka.properties/sasl.username", {"file": "/vault/user"}),
+        "keda.enabled cannot read the file of sasl.username",
+    ),
+    "KEDA with an authority it can't read": (
+        "keda",
+        change("config.kafka.properties/ssl.ca.location", "/etc/ssl/company/ca.crt"),
+        "keda.enabled cannot read ssl.ca.location of config.kafka.properties",
+    ),
+    "KEDA without a configuration": (
+        "existing-configmap",
+        {"keda": {"enabled": True}, "partitions": 6},
+        "keda.enabled needs to know brokers, group and topics",
+    ),
+    "a policy without ports": (
+        "existing-configmap",
+        {"networkPolicy": {"kafka": {"ports": []}}},
+        "networkPolicy.kafka.ports is empty",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_can_not_work_is_refused(case: str) -> None:
+    """Values that would make a release that does not work are refused, and no secret is repeated."""
+    feature, changed, sentence = REFUSED[case]
+    said = refusal(merged(load(feature), changed))
+    assert sentence in said
+    assert "canary" not in said
+
+
+def test_mistakes_are_told_at_once() -> None:
+    """Nobody has to install as often as there are mistakes."""
+    values = merged(
+        load("minimal"), _SASL, change("config.http.port", 0), {"linkrunner": {"existingSecret": ""}}
+    )
+    said = refusal(values)
+    assert "kafka.sasl needs" in said
+    assert "config.http.port is 0" in said
+    assert "linkrunner.existingSecret has to" in said
+
+
+#: Properties with a name that sounds secret and is not.
+PUBLIC: Final = {
+    "ssl.ca.pem",
+    "ssl.certificate.pem",
+    "bearer.auth.credentials.source",
+    "basic.auth.credentials.source",
+}
+#: Names of librdkafka and the registry client of which some hold secrets.
+PROPERTIES: Final = (
+    "basic.auth.credentials.source", "basic.auth.user.info", "bearer.auth.client.secret",
+    "bearer.auth.credentials.source", "bearer.auth.token", "client.id", "sasl.mechanism",
+    "sasl.oauthbearer.assertion.private.key.file", "sasl.oauthbearer.assertion.private.key.passphrase",
+    "sasl.oauthbearer.assertion.private.key.pem", "sasl.oauthbearer.client.secret", "sasl.oauthbearer.config",
+    "sasl.password", "sasl.username", "security.protocol", "ssl.ca.location", "ssl.ca.pem",
+    "ssl.certificate.pem", "ssl.key.location", "ssl.key.password", "ssl.key.pem", "ssl.keystore.password",
+)  # fmt: skip
+
+
+def test_the_chart_refuses_what_the_service_masks() -> None:
+    """What the service would print as ``***`` may not stand in a ConfigMap either."""
+    values = merged(load("minimal"), change("config.kafka.properties", dict.fromkeys(PROPERTIES, "canary")))
+    said = refusal(values)
+    told = {name for name in PROPERTIES if f" has {name} as a plain value" in said}
+    assert told == {name for name in PROPERTIES if is_secret(name, "canary")} - PUBLIC
