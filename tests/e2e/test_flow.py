@@ -95,6 +95,18 @@ def test_offsets_are_never_ahead_of_answers(new_stage: NewStage) -> None:
 
 
 @pytest.mark.kafka
+def test_a_partition_that_is_added_is_read_soon(new_stage: NewStage) -> None:
+    """Its payments wait for seconds, not for the five minutes after which the client would look by itself."""
+    stage = new_stage(1)
+    service = stage.service().start().wait_ready()
+    stage.topics.grow(stage.topic, 2)
+    stage.produce(payments(5), partition=1)
+
+    stage.wait_requests(5, within=20)
+    assert service.stop() == 0
+
+
+@pytest.mark.kafka
 def test_a_restart_resumes_where_the_last_one_ended(new_stage: NewStage) -> None:
     """What was produced before, between and after two runs is delivered once each."""
     stage = new_stage(3)

@@ -13,7 +13,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, but
     ConfigResource,
     ResourceType,
 )
-from confluent_kafka.cimpl import NewTopic
+from confluent_kafka.cimpl import NewPartitions, NewTopic
 
 from consumer.core.records import Header, Partition, Record
 from tests.support.broker import Kafka
@@ -62,6 +62,11 @@ class Topics:
             self._admin.create_topics([new])[topic].result(ANSWER_SECONDS)
         eventually(lambda: len(self.partitions(topic)) == partitions, ANSWER_SECONDS, f"{topic} has leaders")
         return topic
+
+    def grow(self, topic: str, partitions: int) -> None:
+        """Give ``topic`` more partitions, ``partitions`` in all, and wait until their leaders are known."""
+        self._admin.create_partitions([NewPartitions(topic, partitions)])[topic].result(ANSWER_SECONDS)
+        eventually(lambda: len(self.partitions(topic)) == partitions, ANSWER_SECONDS, f"{topic} has leaders")
 
     def creates_by_itself(self) -> bool:
         """Tell whether the broker makes a topic that somebody only asks about."""

@@ -23,6 +23,8 @@ _CONSUMER_DEFAULTS: Final[Mapping[str, Value]] = {
     "fetch.max.bytes": 4_194_304,
     "fetch.message.max.bytes": 1_048_576,
     "fetch.wait.max.ms": 100,
+    # new partitions are seen by it, and a join that a bad moment of the brokers cut short is tried again
+    "topic.metadata.refresh.interval.ms": 10_000,
     "socket.keepalive.enable": True,
     "check.crcs": True,
 }
