@@ -19,6 +19,9 @@ USER: Final = 1000
 SHIPPED: Final = (*(ROOT / "tests" / "support").glob("*.py"), *Path(__file__).parent.glob("*.py"))
 AGENT_HOME: Final = "/agent"
 
+#: Nobody kills this broker, and on a busy machine it must not take itself for dead.
+_HASTY: Final = {"broker.heartbeat.interval.ms", "broker.session.timeout.ms"}
+
 KAFKA: Final = "kafka"
 REGISTRY: Final = "registry"
 SIMULATOR: Final = "simulator"
@@ -84,7 +87,11 @@ def _kafka(namespace: str) -> Document:
     advertised = f"{host(namespace, KAFKA)}:{KAFKA_PORT}"
     data = "/tmp/kafka-data"  # noqa: S108 - inside the container
     properties = broker_properties(f"0.0.0.0:{KAFKA_PORT}", advertised, "localhost:9093", data)
-    variables = {f"KAFKA_{name.replace('.', '_').upper()}": value for name, value in properties.items()}
+    variables = {
+        f"KAFKA_{name.replace('.', '_').upper()}": value
+        for name, value in properties.items()
+        if name not in _HASTY
+    }
     variables |= {"CLUSTER_ID": CLUSTER_ID, "KAFKA_HEAP_OPTS": "-Xmx400m"}
     return {
         "name": KAFKA,

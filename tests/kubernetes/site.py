@@ -101,7 +101,9 @@ def load_images(cluster: Cluster, image: str) -> None:
     if not command:
         return
     nodes = cluster.get("/api/v1/nodes")["items"]
-    names = {name for node in nodes for known in node["status"].get("images", []) for name in known["names"]}
+    names = {
+        name for node in nodes for known in node["status"].get("images", []) for name in known["names"] or ()
+    }
     missing = [
         public
         for public in (KAFKA_IMAGE, REGISTRY_IMAGE)
