@@ -198,6 +198,7 @@ def _table(panel: Panel) -> tables.Panel:
     tidied = {"excludeByName": hidden, "renameByName": renamed}
     builder = (
         tables.Panel()
+        .show_header(True)
         .with_transformation(together)
         .with_transformation(models.DataTransformerConfig("organize", options=tidied))
     )

@@ -100,7 +100,7 @@ def run_scene(
         {
             "eval_time": time,
             "alertname": alert.full_name,
-            "exp_alerts": [_bare(alert)] * (alert.name in names),
+            "exp_alerts": [_bare(alert)] if alert.name in names else [],
         }
         for time, names in firing.items()
         for alert in ALERTS

@@ -1,0 +1,46 @@
+"""What the chart ships is what the modules say."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from monitoring import generate
+from monitoring.alerts import chart_values, inhibit_rules
+
+
+def test_files_of_the_chart_are_current() -> None:
+    """A change of an alert or a panel is shipped with it: else run python -m monitoring.generate."""
+    assert generate.stale(generate.FILES) == []
+
+
+def test_files_hold_what_is_written(tmp_path: Path) -> None:
+    """The files are read back to the same alerts, inhibitions and dashboard."""
+    generate.write(tmp_path / "files")
+    files = tmp_path / "files"
+    assert yaml.safe_load((files / "alerts.yaml").read_text("utf-8")) == chart_values()
+    assert yaml.safe_load((files / "inhibit_rules.yaml").read_text("utf-8")) == {
+        "inhibit_rules": inhibit_rules()
+    }
+    assert json.loads((files / "dashboard.json").read_text("utf-8"))["uid"] == "linkrunner-consumer"
+    assert generate.stale(files) == []
+
+
+@pytest.mark.parametrize("name", generate.TEXTS)
+def test_a_file_that_was_changed_by_hand_is_found(name: str, tmp_path: Path) -> None:
+    """A change in a generated file would be lost with the next one in the modules."""
+    generate.write(tmp_path)
+    (tmp_path / name).write_text("mine", encoding="utf-8")
+    assert generate.stale(tmp_path) == [name]
+
+
+def test_check_is_content_with_the_files() -> None:
+    """The command for CI says yes with exit code 0."""
+    assert generate.main(["--check"]) == 0
+
+
+def test_unknown_arguments_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """A misspelt --check must not write."""
+    assert generate.main(["--chek"]) == 2
+    assert "usage" in capsys.readouterr().err
