@@ -160,9 +160,7 @@ class Canvas:
         self._figure.savefig(raw, format="png", facecolor=CANVAS)
         raw.seek(0)
         with Image.open(raw) as picture:
-            small = picture.convert("RGB").quantize(
-                _COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
-            )
+            small = picture.convert("RGB").quantize(_COLOURS, dither=Image.Dither.NONE)
             small.save(file, optimize=True)
 
     def _shares(self, box: Box) -> tuple[float, float, float, float]:

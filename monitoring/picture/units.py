@@ -31,7 +31,9 @@ _SCALED: Final[Mapping[str, tuple[Sequence[tuple[float, str]], str]]] = {
     "eps": (_SHORT, " evt/s"),
 }
 _PERCENT: Final = {"percentunit": 100.0, "percent": 1.0}
-_PLAIN: Final = frozenset({"none", "string", "bool"})
+#: What 0 is called, and everything else.
+_WORDS: Final = {"bool_yes_no": ("No", "Yes"), "bool_on_off": ("Off", "On"), "bool": ("False", "True")}
+_PLAIN: Final = frozenset({"none", "string"})
 _SIGNIFICANT: Final = 3
 _MOST_DECIMALS: Final = 3
 
@@ -47,6 +49,8 @@ def written(value: float, unit: str = "", decimals: int | None = None) -> str:
         return "∞" if value > 0 else "-∞"
     if unit in _PERCENT:
         return _number(value * _PERCENT[unit], decimals) + "%"
+    if unit in _WORDS:
+        return _WORDS[unit][value != 0]
     if unit in _PLAIN:
         return _number(value, decimals)
     if unit.startswith("suffix:"):

@@ -3,13 +3,16 @@
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import httpx
 import yaml
 
 from tests.support.tools import tool
 from tests.support.waiting import eventually, free_port
+
+#: Contents of rule files, by the files' names.
+Rules: TypeAlias = Mapping[str, Mapping[str, object]]
 
 START_SECONDS: Final = 30.0
 STOP_SECONDS: Final = 15.0
@@ -79,25 +82,25 @@ def start_alertmanager(folder: Path, webhook: str, inhibit: Sequence[Mapping[str
     return Daemon(command, folder / "alertmanager.log", f"http://{LOOPBACK}:{port}")
 
 
-def start_prometheus(
-    folder: Path, rules: Mapping[str, object], alertmanager: str | None = None, interval: int = 1
-) -> Daemon:
-    """Start a Prometheus with these rules; it scrapes and evaluates every ``interval`` seconds.
+def start_prometheus(folder: Path, rules: Rules, alertmanager: str | None = None) -> Daemon:
+    """Start a Prometheus that scrapes and evaluates every second; ``alertmanager`` is an URL.
 
-    It scrapes what the files ``targets/*.json`` in ``folder`` name, at any time. ``alertmanager`` is an URL.
+    It scrapes what the files ``targets/*.json`` in ``folder`` name, at any time.
     """
     (folder / "targets").mkdir()
-    _written(folder / "rules.yaml", rules)
+    (folder / "rules").mkdir()
+    for name, content in rules.items():
+        _written(folder / "rules" / f"{name}.yaml", content)
     known = (
         {"static_configs": [{"targets": [alertmanager.removeprefix("http://")]}]} if alertmanager else None
     )
     config = {
         "global": {
-            "scrape_interval": f"{interval}s",
-            "scrape_timeout": f"{interval}s",
-            "evaluation_interval": f"{interval}s",
+            "scrape_interval": "1s",
+            "scrape_timeout": "1s",
+            "evaluation_interval": "1s",
         },
-        "rule_files": ["rules.yaml"],
+        "rule_files": ["rules/*.yaml"],
         "alerting": {"alertmanagers": [known] if known else []},
         "scrape_configs": [
             {

@@ -18,14 +18,13 @@ _TICK_SECONDS: Final = 0.1
 _FLUSH_SECONDS: Final = 10.0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Stream:
     """Traffic into one topic; change ``rate`` (records per second) and ``make`` at any time."""
 
     topic: str
     rate: float
     make: Maker = payment
-    partition: int | None = None
     _due: float = field(default=0.0, init=False)
     _number: int = field(default=0, init=False)
 
@@ -51,11 +50,14 @@ class Load:
         self._thread: Final = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
-    def add(self, topic: str, rate: float, make: Maker = payment) -> Stream:
-        """Begin a stream into ``topic`` and return it."""
-        stream = Stream(topic, rate, make)
+    def add(self, stream: Stream) -> None:
+        """Begin with a stream."""
         self._streams.append(stream)
-        return stream
+
+    def remove(self, stream: Stream) -> None:
+        """End a stream, if it has begun."""
+        if stream in self._streams:
+            self._streams.remove(stream)
 
     def close(self) -> None:
         """End all streams."""

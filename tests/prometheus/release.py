@@ -1,66 +1,93 @@
-"""One release of the service as Prometheus sees it: a namespace with pods, a topic, a simulator, traffic."""
+"""One release of the service as Prometheus sees it: a namespace with pods, a topic, an API, traffic."""
 
 import json
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
+from tests.prometheus.bed import Bed
 from tests.prometheus.daemons import LOOPBACK
-from tests.prometheus.load import Load, Stream
+from tests.prometheus.load import Load, Maker, Stream
 from tests.support.api import Api
 from tests.support.broker import Kafka
+from tests.support.forwarder import Forwarder
+from tests.support.payments import payment
 from tests.support.service import Config, Service, merged
 from tests.support.topics import Topics
+from tests.support.waiting import free_port
 
 KEY: Final = "key-of-the-proof"
-PARTITIONS: Final = 3
-#: Records per second of the traffic of each release.
+#: Records per second of the traffic of a release, if nothing else is said.
 RATE: Final = 10.0
 
 
-class Release:
-    """A topic, a group and an API of its own. ``targets`` is the folder that Prometheus discovers pods in.
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What is special about a release.
 
-    ``letters``: whether there is a dead-letter topic. ``over`` goes on top of the configuration. Pods get the
-    labels that a PodMonitor gives them. Close it at the end.
+    ``pods`` is how many there are; ``letters`` whether the dead-letter topic exists. ``rate`` (records per
+    second) and ``make`` are the traffic's. ``over`` goes on top of the configuration.
+    """
+
+    pods: int = 1
+    partitions: int = 3
+    letters: bool = True
+    rate: float = RATE
+    make: Maker = payment
+    over: Config = field(default_factory=dict)
+    topic_properties: Mapping[str, str] = field(default_factory=dict)
+
+
+class Release:
+    """A topic, a group and an API of its own, on ``kafka`` if it is given. Close it at the end.
+
+    The API is behind ``gate``; nothing listens on ``registry_port``, where the schema registry is configured.
     """
 
     def __init__(
-        self, kafka: Kafka, targets: Path, namespace: str, over: Config | None = None, *, letters: bool = True
+        self, bed: Bed, namespace: str, setting: Setting | None = None, kafka: Kafka | None = None
     ) -> None:
         self.namespace: Final = namespace
-        self.topics: Final = Topics(kafka)
-        self.folder: Final = targets.parent / namespace
+        self.setting: Final = setting or Setting()
+        self.kafka: Final = kafka or bed.kafka
+        self.topics: Final = Topics(self.kafka)
+        self.folder: Final = bed.folder / namespace
         self.folder.mkdir()
-        self.topic: Final = self.topics.create(self.topics.name(namespace), PARTITIONS)
-        self.letter_topic: Final = f"{self.topic}.dlq"
-        if letters:
+        self.topic: Final = self.topics.create(
+            self.topics.name(namespace), self.setting.partitions, self.setting.topic_properties
+        )
+        if self.setting.letters:
             self.create_letter_topic()
         self.key_file: Final = self.folder / "server-key"
         self.key_file.write_text(KEY, encoding="utf-8")
         self.api: Final = Api(self.folder, KEY)
-        self._kafka: Final = kafka
-        self._over: Final = over or {}
-        self._targets: Final = targets / f"{namespace}.json"
+        self.gate: Final = Forwarder(f"{LOOPBACK}:{self.api.port}")
+        self.registry_port: Final = free_port()
+        self.stream: Final = Stream(self.topic, self.setting.rate, self.setting.make)
+        self._own_load: Final = kafka is not None
+        self._load: Final = Load(self.kafka.bootstrap_servers) if kafka else bed.load
+        self._targets: Final = bed.targets / f"{namespace}.json"
         self._pods: Final[dict[str, Service]] = {}
         self._started = 0
 
     def create_letter_topic(self) -> None:
         """Create the dead-letter topic."""
-        self.topics.create(self.letter_topic, 1)
+        self.topics.create(f"{self.topic}.dlq", 1)
 
-    def start(self, load: Load, pods: int = 1, rate: float = RATE) -> Stream:
-        """Start simulator, pods and traffic; return once all pods are ready."""
+    def start(self) -> None:
+        """Start API and pods and, once all pods are ready, the traffic."""
         self.api.start()
-        services = [self.start_pod() for _ in range(pods)]
-        for service in services:
+        self.gate.open()
+        for service in [self.start_pod() for _ in range(self.setting.pods)]:
             service.wait_ready()
-        return load.add(self.topic, rate)
+        self._load.add(self.stream)
 
-    def start_pod(self) -> Service:
-        """Start one more pod and return once it is live."""
+    def start_pod(self, over: Config | None = None) -> Service:
+        """Start one more pod and return once it is live; ``over`` goes on top of its configuration."""
         self._started += 1
         name = f"{self.namespace}-{self._started}"
-        service = Service(self.folder, name, merged(self._config(), self._over))
+        config = merged(merged(self._config(), self.setting.over), over or {})
+        service = Service(self.folder, name, config)
         self._pods[name] = service
         self._announce()
         return service.start()
@@ -83,11 +110,17 @@ class Release:
 
     def close(self) -> None:
         """End everything."""
+        self._load.remove(self.stream)
+        if self._own_load:
+            self._load.close()
+        self._targets.unlink(missing_ok=True)
         for service in self.pods:
             service.close()
+        self.gate.close()
         self.api.close()
 
     def _announce(self) -> None:
+        """Tell Prometheus the pods, with the labels that a PodMonitor gives them."""
         groups = [
             {
                 "targets": [f"{LOOPBACK}:{service.port}"],
@@ -108,13 +141,14 @@ class Release:
     def _config(self) -> Config:
         return {
             "kafka": {
-                "bootstrap_servers": self._kafka.bootstrap_servers,
+                "bootstrap_servers": self.kafka.bootstrap_servers,
                 "group_id": self.topic,
                 "topics": [self.topic],
                 "properties": {"session.timeout.ms": 6000, "heartbeat.interval.ms": 500},
             },
+            "schema_registry": {"url": f"http://{LOOPBACK}:{self.registry_port}"},
             "linkrunner": {
-                "base_url": self.api.base_url,
+                "base_url": f"http://{self.gate.address}/api/v1",
                 "server_key_file": str(self.key_file),
                 "requests_per_second": 100,
             },

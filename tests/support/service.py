@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from signal import SIGTERM
+from signal import SIGCONT, SIGSTOP, SIGTERM
 from typing import Final, TypeAlias
 
 import httpx
@@ -112,6 +112,14 @@ class Service:
     def kill(self) -> float:
         """Kill it and return when."""
         return self._command.kill()
+
+    def pause(self) -> None:
+        """Freeze it: connections stay open, nothing answers."""
+        self._command.send(SIGSTOP)
+
+    def resume(self) -> None:
+        """Thaw it."""
+        self._command.send(SIGCONT)
 
     def close(self) -> None:
         """Make sure that nothing of it is left."""

@@ -1,0 +1,190 @@
+"""The incidents, as a table: what is broken, how it is mended, and which alerts have to say so."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from tests.prometheus import faults
+from tests.prometheus.faults import Fault, answering, producing
+from tests.prometheus.release import Setting
+from tests.support.payments import garbage
+
+_ORDINARY: Final = Setting()
+_LATE: Final = ("Stalled", "FreshnessHigh")
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """One incident. Alerts are named without their prefix.
+
+    ``tells`` are those that people hear of while the fault lasts; ``silent`` those that fire too and are kept
+    back by one that tells the cause. ``may`` are those that may come besides or afterwards, because they look
+    back for hours. ``own_broker``: it needs a broker to hurt.
+    """
+
+    name: str
+    fault: str
+    cure: str
+    story: Fault
+    tells: tuple[str, ...]
+    silent: tuple[str, ...] = ()
+    may: tuple[str, ...] = ()
+    setting: Setting = _ORDINARY
+    own_broker: bool = False
+
+
+#: The slowest come first, so that the others run beside them.
+INCIDENTS: Final = (
+    Incident(
+        "events-changed",
+        "a producer sends events of a new kind, and items without prices",
+        "the producer is mended",
+        producing(lambda number: (faults.unknown_kind if number % 4 else faults.broken_items)(number)),
+        tells=("UnknownEventKinds", "EventDataInvalid"),
+    ),
+    Incident(
+        "refunds-alone",
+        "refunds of payments that were never captured",
+        "payments come, and their refunds behind them",
+        producing(faults.lone_refund, healed=faults.paid_and_refunded, rate=40),
+        tells=("RemovalsFindNothing",),
+    ),
+    Incident(
+        "nothing-paid",
+        "every event is one that is skipped",
+        "payments come again",
+        producing(faults.skipped, share=1),
+        tells=("NothingDelivered",),
+    ),
+    Incident(
+        "group-restless",
+        "a member joins the group and leaves it, again and again",
+        "it stays away",
+        faults.group_restless,
+        tells=("RebalanceStorm",),
+    ),
+    Incident(
+        "api-slow",
+        "each call takes 3 s, and more comes in than goes out",
+        "calls take milliseconds again",
+        answering("delay=3s"),
+        tells=("FreshnessHigh", "FreshnessBudgetBurnFast"),
+        may=("FreshnessBudgetBurnSlow",),
+        setting=Setting(over={"linkrunner": {"max_in_flight": 8}}),
+    ),
+    Incident(
+        "payments-refused",
+        "the API refuses half of the payments for good (422)",
+        "it takes them",
+        answering("422 share=50%"),
+        tells=("DeadLettersFlowing", "DeadLetterBurst", "DeliveryBudgetBurnFast"),
+        may=("DeliveryBudgetBurnSlow",),
+    ),
+    Incident(
+        "poison-flood",
+        "half of the records are no Avro",
+        "the producer is mended",
+        producing(lambda number: garbage(f"poison-{number}")),
+        tells=("DeadLettersFlowing", "DecodeFailuresBurst"),
+    ),
+    Incident(
+        "broker-gone",
+        "the broker is away",
+        "it comes back with its data",
+        faults.broker_gone,
+        tells=("NoConsumers",),
+        may=("CommitFailing",),
+        own_broker=True,
+    ),
+    Incident(
+        "partition-stuck",
+        "one payment gets 503 for ever, with 11 000 records behind it",
+        "the API takes it",
+        faults.one_stuck,
+        tells=("HoldingSpan", "FreshnessHigh"),
+        may=("FreshnessBudgetBurnSlow",),
+    ),
+    Incident(
+        "key-revoked",
+        "the API refuses the key (401)",
+        "the new key is in the file",
+        faults.key_revoked,
+        tells=("AuthRejected",),
+        silent=_LATE,
+    ),
+    Incident(
+        "address-wrong",
+        "everything gets 404",
+        "the API answers again",
+        answering("404"),
+        tells=("HoldingAddress",),
+        silent=_LATE,
+    ),
+    Incident(
+        "api-down",
+        "connections to the API are refused",
+        "it accepts them",
+        faults.api_gone,
+        tells=("ApiErrorRatioHigh", *_LATE),
+    ),
+    Incident(
+        "api-failing",
+        "a third of the calls gets 500",
+        "it stops",
+        answering("500 share=33%"),
+        tells=("ApiErrorRatioHigh",),
+    ),
+    Incident(
+        "api-limiting",
+        "a third of the calls gets 429",
+        "it stops",
+        answering("429 share=33%"),
+        tells=("RateLimited",),
+        setting=Setting(rate=2.0),
+    ),
+    Incident(
+        "pod-gone",
+        "the only pod is killed and nothing replaces it",
+        "a new pod starts",
+        faults.pod_gone,
+        tells=("NoConsumers",),
+    ),
+    Incident(
+        "pod-restarting",
+        "one of two pods ends and starts again and again",
+        "it stays up",
+        faults.pod_restarting,
+        tells=("Restarting",),
+        setting=Setting(pods=2),
+    ),
+    Incident(
+        "partitions-unowned",
+        "a member that nobody watches holds partitions",
+        "it leaves the group",
+        faults.partitions_taken,
+        tells=("PartitionsUnowned",),
+    ),
+    Incident(
+        "records-deleted",
+        "Kafka deletes records that were not read",
+        "the pods are rolled out with on_out_of_range: earliest",
+        faults.records_deleted,
+        tells=("HoldingOutOfRange",),
+        setting=Setting(pods=2),
+    ),
+    Incident(
+        "letters-missing",
+        "a record that can't be read, and no dead-letter topic",
+        "the topic is created",
+        faults.letters_missing,
+        tells=("DeadLetterPublishFailing",),
+        may=("DeadLettersFlowing",),
+        setting=Setting(letters=False),
+    ),
+    Incident(
+        "registry-down",
+        "a new schema id while the registry is away",
+        "the registry is back",
+        faults.registry_away,
+        tells=("HoldingRegistry",),
+    ),
+)
