@@ -3,7 +3,7 @@
 from typing import Final
 
 from consumer.core.api.verdicts import HoldCause
-from monitoring.alerts.model import BY, Alert, Severity
+from monitoring.alerts.model import BY, OUTLASTS, Alert, Severity
 
 
 def _holding(cause: HoldCause) -> str:
@@ -21,6 +21,7 @@ _AUTH_REJECTED: Final = Alert(
     severity=Severity.CRITICAL,
     expr=f"min {BY} (linkrunner_consumer_auth_ok{{$selector}}) == 0",
     lasts="1m",
+    keeps=OUTLASTS,
     summary="Linkrunner refuses our server key: nothing is delivered",
     description="All calls are stopped. Nothing is lost; payments are late until the key is valid again.",
 )
@@ -31,6 +32,7 @@ _ADDRESS: Final = Alert(
     severity=Severity.CRITICAL,
     expr=_holding(HoldCause.ADDRESS),
     lasts="2m",
+    keeps=OUTLASTS,
     summary="What answers at the API's address is not the API: nothing is delivered",
     description="All calls are stopped. Nothing is lost; payments are late until the API answers there.",
 )

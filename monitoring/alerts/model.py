@@ -17,6 +17,10 @@ PREFIX: Final = "LinkrunnerConsumer"
 #: What every rule groups by. ``job`` tells two releases in one namespace apart.
 BY: Final = "by (namespace, job)"
 
+#: How long an alert that silences its consequences goes on behind its end. They end later, each by its own
+#: ``keeps`` and once the backlog is gone: without this, the cure of a cause would be when they ring.
+OUTLASTS: Final = "10m"
+
 
 class Severity(StrEnum):
     """Who hears of an alert."""

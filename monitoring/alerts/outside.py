@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from monitoring.alerts.model import BY, Alert, Severity, Threshold
+from monitoring.alerts.model import BY, OUTLASTS, Alert, Severity, Threshold
 
 _CALLS: Final = "linkrunner_consumer_calls_total"
 _ASSIGNED: Final = "linkrunner_consumer_assigned_partitions{$selector}"
@@ -43,6 +43,7 @@ _KAFKA: Final = (
         severity=Severity.CRITICAL,
         expr=f"absent({_ASSIGNED}) or sum {BY} ({_ASSIGNED}) == 0",
         lasts="5m",
+        keeps=OUTLASTS,
         summary="Nobody reads the topics: no instance runs, or none holds a partition",
         description="No payment is delivered, and none of the other alerts can tell how late it is.",
     ),

@@ -113,6 +113,13 @@ def test_a_cause_silences_only_what_is_not_worse(rule: Any) -> None:
         assert {_SEVERITY[name] for name in rule.sources} == {Severity.CRITICAL}
 
 
+def test_a_cure_does_not_let_the_consequences_ring() -> None:
+    """What stops everything outlasts what it silences, with time to catch up."""
+    causes = INHIBITIONS[0]
+    kept = {alert.name: seconds(alert.keeps) if alert.keeps else 0 for alert in ALERTS}
+    assert min(kept[name] for name in causes.sources) >= 2 * max(kept[name] for name in causes.targets)
+
+
 def test_losses_are_never_silenced() -> None:
     """Whatever else is wrong: that Kafka deletes payments is always told."""
     silenced = {name for rule in INHIBITIONS for name in rule.targets}

@@ -74,7 +74,9 @@ CASES: Final = (
     Case("NoConsumers", "fires", [], {"4m": None, "10m": ""}),
     Case("NoConsumers", "fires_without_partitions", _partitions("0x60", "0x60"), {"4m": None, "10m": ""}),
     Case("NoConsumers", "quiet", _partitions("6x60", "0x60"), {"10m": None, "60m": None}),
-    Case("NoConsumers", "resolves", _partitions("_x10 3x50", "_x10 3x50"), {"9m": "", "10m": None}),
+    Case(
+        "NoConsumers", "resolves", _partitions("_x10 3x50", "_x10 3x50"), {"9m": "", "19m": "", "20m": None}
+    ),
     Case(
         "NoConsumers",
         "reset",
