@@ -19,9 +19,8 @@ from consumer.core.operations.traces import trace_of
 from consumer.core.outcomes import CommitResult, Outcome, RebalanceEvent, Settled
 from consumer.core.partitions.intake import Held, Intake
 from consumer.core.partitions.lanes import Lanes, Ordering, Ticket
-from consumer.core.partitions.offsets import Assigned, Offsets
+from consumer.core.partitions.offsets import Assigned, Offsets, Positions
 from consumer.core.records import Partition, Record
-from consumer.edges.kafka.source import Positions
 from consumer.edges.metrics import Metrics
 from consumer.flow.delivery import Delivery, Step, Stopped, Story, Wait, where
 from consumer.flow.flights import Flights

@@ -5,8 +5,8 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from consumer.core.partitions.offsets import Positions
 from consumer.core.records import Partition, Record
-from consumer.edges.kafka.source import Positions
 from tests.simulation.books import Committed
 from tests.simulation.world import World
 from tests.support.history import CommitSeen

@@ -6,9 +6,10 @@ from collections.abc import Collection, Sequence
 from contextlib import suppress
 from typing import Final, Protocol
 
-from consumer.core.partitions.offsets import Assigned, Position
+from consumer.core.partitions.offsets import Assigned, Position, Positions
 from consumer.core.records import Partition, Record
-from consumer.edges.kafka.source import COMMIT_SECONDS, HANDOVER_SECONDS, Listener, Positions
+from consumer.edges.kafka.bridge import Listener
+from consumer.edges.kafka.source import COMMIT_SECONDS, HANDOVER_SECONDS
 from tests.simulation.broker import Broker
 from tests.simulation.group import Group, Message, Notice
 from tests.simulation.world import Storm, World

@@ -10,9 +10,8 @@ import pytest
 from consumer.core.api.verdicts import Answer
 from consumer.core.partitions import marks
 from consumer.core.partitions.lanes import Lanes
-from consumer.core.partitions.offsets import Offsets, Position
+from consumer.core.partitions.offsets import Offsets, Position, Positions
 from consumer.core.records import Partition, Record
-from consumer.edges.kafka.source import Positions
 from consumer.flow.delivery import Story
 from consumer.flow.pipeline import Pipeline
 from consumer.lab.bodies import CaptureRequest

@@ -10,9 +10,9 @@ from typing import Final, Unpack
 from consumer.core.api.verdicts import Answer, Response
 from consumer.core.errors import Unavailable, Unwritable
 from consumer.core.operations.logbook import Event, Fields
-from consumer.core.partitions.offsets import Assigned, Position
+from consumer.core.partitions.offsets import Assigned, Position, Positions
 from consumer.core.records import Header, Partition, Record
-from consumer.edges.kafka.source import Listener, Positions
+from consumer.edges.kafka.bridge import Listener
 from tests.support.events import payment_event
 
 #: Seconds that a fetch waits for a record, as a poll does.

@@ -5,11 +5,11 @@ import logging
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 
-from consumer.core.partitions.offsets import Assigned, Offsets
+from consumer.core.partitions.offsets import Assigned, Offsets, Positions
 from consumer.core.partitions.starts import StartFrom
 from consumer.core.records import Partition, Record
 from consumer.edges.kafka.clients import consumer_config
-from consumer.edges.kafka.source import Positions, Source
+from consumer.edges.kafka.source import Source
 from tests.support.broker import Kafka
 from tests.support.rig import reached
 

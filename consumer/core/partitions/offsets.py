@@ -16,7 +16,7 @@ repeat them (``consumer.core.partitions.marks``).
 from collections import deque
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeAlias
 
 from consumer.core.partitions import marks
 from consumer.core.records import Partition, Record
@@ -33,6 +33,10 @@ class Position:
     metadata: str
     epoch: int
     version: int
+
+
+#: What to commit, or what is committed.
+Positions: TypeAlias = Mapping[Partition, Position]
 
 
 @dataclass(frozen=True, slots=True)
