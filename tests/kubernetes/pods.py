@@ -101,9 +101,13 @@ class Watch:
                 counts.append(sum(ready.values()))
         return min(counts, default=sum(ready.values()))
 
+    def end(self) -> None:
+        """Look at no more; what looks already ends by and by."""
+        self._stop.set()
+
     def close(self) -> None:
         """End it."""
-        self._stop.set()
+        self.end()
         for thread in self._threads:
             thread.join(2 * WATCH_SECONDS)
 

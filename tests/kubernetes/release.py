@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from tests.kubernetes.cluster import Document, Namespace
+from tests.kubernetes.cluster import Namespace
 from tests.kubernetes.programs import Done, run
 
 ROOT: Final = Path(__file__).parents[2]
@@ -53,11 +53,6 @@ class Release:
         return self.namespace.kubectl(
             "get", "deployment", f"--selector={labels}", "--output=jsonpath={.items[0].metadata.name}"
         )
-
-    def status(self) -> Document:
-        """Return the status of its deployment."""
-        status: Document = self.namespace.deployment(self.deployment)["status"]
-        return status
 
     def _succeed(self, *arguments: str, values: Values | None = None) -> Done:
         done = self._run(*arguments, values=values)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.kubernetes.books import PACE, Books
+from tests.kubernetes.cluster import Document
 from tests.kubernetes.pods import Pod
 from tests.kubernetes.release import Release, Values
 from tests.kubernetes.site import KEY, Site
@@ -22,6 +23,14 @@ for status in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
     if b"\\0run\\0" in status.read_bytes():
         os.kill(int(status.parent.name), signal.{name})
         print("sent")
+"""
+
+#: Prints the peak in bytes, from where control groups of version 2 or 1 have it, and the process's in KiB.
+_MEMORY: Final = """
+import pathlib, re
+files = [pathlib.Path("/sys/fs/cgroup") / name for name in ("memory.peak", "memory/memory.max_usage_in_bytes")]
+print(next(file.read_text() for file in files if file.exists()))
+print(re.search(r"VmHWM:\\s+(\\d+)", pathlib.Path("/proc/1/status").read_text())[1])
 """
 
 
@@ -71,10 +80,23 @@ class Scene:
         """Change the release to these values; the pods need not be replaced yet."""
         self.release.upgrade(self.values(over))
 
-    def share_processes(self) -> None:
-        """Share the pods' processes: the first process of a namespace can't be hurt from inside it."""
-        change = '{"spec": {"template": {"spec": {"shareProcessNamespace": true}}}}'
-        self.site.namespace.kubectl("patch", "deployment", self.release.deployment, f"--patch={change}")
+    def install_sharing(self, pods: int, over: Values | None = None) -> Sequence[Pod]:
+        """Install pods whose containers share their processes and return them, ready.
+
+        Only so can a test hurt the service's process: nothing inside can stop or kill the first process of a
+        namespace, and this one's first process is the pod's own.
+        """
+        self.install(merged(over or {}, {"replicaCount": 0}))
+        name = self.release.deployment
+        change = (
+            f'{{"spec": {{"replicas": {pods}, "template": {{"spec": {{"shareProcessNamespace": true}}}}}}}}'
+        )
+        self.site.namespace.kubectl("patch", "deployment", name, f"--patch={change}")
+        return self.wait_ready(pods)
+
+    def document(self) -> Document:
+        """Return the deployment."""
+        return self.site.namespace.deployment(self.release.deployment)
 
     # ------------------------------------------------------------------------------------- the pods
 
@@ -101,6 +123,22 @@ class Scene:
         self.seen[f"metrics of {pod.name}"] = text
         return Metrics(text)
 
+    def status(self, pod: Pod) -> Document:
+        """Return what a pod tells about itself."""
+        answer = self.site.namespace.ask_pod(pod.name, "statusz").raise_for_status()
+        self.seen[f"status of {pod.name}"] = answer.text
+        status: Document = answer.json()
+        return status
+
+    def why_not_ready(self, pod: Pod) -> str:
+        """Return what a pod answers to the probe of its readiness."""
+        return self.site.namespace.ask_pod(pod.name, "readyz").text
+
+    def memory(self, pod: Pod) -> tuple[float, float]:
+        """Return the most MiB that a pod's container has used, as the limit counts, and its process held."""
+        peak, resident = self.site.namespace.python(pod.name, _MEMORY).split()
+        return int(peak) / 2**20, int(resident) / 2**10
+
     def held(self) -> Sequence[float]:
         """Return how many partitions each pod holds."""
         return [self.metrics(pod).total("assigned_partitions") for pod in self.pods()]
@@ -121,7 +159,7 @@ class Scene:
         for pod in self.pods():
             if pod.ready:
                 self.metrics(pod)
-                self.seen[f"status of {pod.name}"] = self.site.namespace.ask_pod(pod.name, "statusz").text
+                self.status(pod)
         self._uninstall()
 
     def judge(self, repeats_allowed: int = 0) -> None:

@@ -83,6 +83,7 @@ class Site:
 
     def close(self) -> None:
         """Delete the namespace with all that is in it."""
+        self.watch.end()
         self.namespace.delete()
         self.watch.close()
         self._simulator.close()
