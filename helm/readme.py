@@ -10,6 +10,9 @@ from helm.options import Json, Option
 #: The line of the text that the tables take the place of.
 MARK: Final = "<!-- options -->"
 
+#: A bar that ends no cell.
+BAR: Final = r"\|"
+
 #: Longer defaults are not shown in a table.
 _LONGEST: Final = 60
 
@@ -37,8 +40,8 @@ def _rows(top: Option) -> Iterator[Option]:
 
 def _row(option: Option) -> str:
     default = "" if option.children else f"`{_shown(option.default)}`"
-    text = option.text.replace("|", "\\|")
-    return f"| `{option.name}` | {default} | {text} |"
+    cells = (f"`{option.name}`", default, option.text)
+    return f"| {' | '.join(cell.replace('|', BAR) for cell in cells)} |"
 
 
 def _shown(default: Json) -> str:

@@ -132,6 +132,21 @@ def test_option_does_something(option: Option) -> None:
     assert render(changed).objects != render(values).objects
 
 
+@pytest.mark.parametrize("feature", sorted(set(FEATURES.values())))
+def test_an_option_without_a_value_breaks_nothing(feature: str) -> None:
+    """Who comments out all that stands below an option leaves a null: it is like nothing at all."""
+    values = load(feature)
+    empty = [
+        nested(option.path, None)
+        for option in OPTIONS
+        if isinstance(option.default, dict | list) and Part(dict(values)).at(*option.path).value is None
+    ]
+    assert len(empty) > 10
+    rendered = render(merged(values, *empty))
+    assert "<nil>" not in rendered.text
+    assert rendered.kinds() == render(values).kinds()
+
+
 def test_every_sample_is_of_an_option() -> None:
     """A sample whose option is gone would hide that nothing is tested by it."""
     names = [option.name for option in OPTIONS]

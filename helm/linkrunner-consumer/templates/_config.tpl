@@ -3,15 +3,15 @@
 
 {{/* What the service takes where the configuration says nothing; the chart has to know these three. */}}
 {{- define "linkrunner-consumer.port" -}}
-{{- dig "http" "port" 8080 .Values.config | int -}}
+{{- dig "http" "port" 8080 (.Values.config | default dict) | int -}}
 {{- end }}
 
 {{- define "linkrunner-consumer.drainSeconds" -}}
-{{- dig "shutdown" "drain_seconds" 20.0 .Values.config -}}
+{{- dig "shutdown" "drain_seconds" 20.0 (.Values.config | default dict) -}}
 {{- end }}
 
 {{- define "linkrunner-consumer.requestsPerSecond" -}}
-{{- dig "linkrunner" "requests_per_second" 25.0 .Values.config -}}
+{{- dig "linkrunner" "requests_per_second" 25.0 (.Values.config | default dict) -}}
 {{- end }}
 
 {{/* Seconds for the drain and the ten that committing and leaving the group may take behind it. */}}
@@ -28,7 +28,7 @@ The configuration of the service with what the chart adds to it, as JSON. Mistak
 */}}
 {{- define "linkrunner-consumer.config" -}}
 {{- include "linkrunner-consumer.refuse" . -}}
-{{- $config := deepCopy .Values.config -}}
+{{- $config := deepCopy (.Values.config | default dict) -}}
 {{- $added := dict "kafka" (dict "client.id" (dict "file" (printf "%s/pod-name" (include "linkrunner-consumer.directory" .)))) -}}
 {{- range $secret := include "linkrunner-consumer.secrets" . | fromJsonArray -}}
   {{- if eq $secret.section "linkrunner" -}}

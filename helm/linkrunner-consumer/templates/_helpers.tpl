@@ -38,7 +38,7 @@ app.kubernetes.io/component: consumer
 {{- $_ := set $own "helm.sh/chart" (printf "%s-%s" .Chart.Name (replace "+" "_" .Chart.Version)) -}}
 {{- $_ := set $own "app.kubernetes.io/version" .Chart.AppVersion -}}
 {{- $_ := set $own "app.kubernetes.io/managed-by" .Release.Service -}}
-{{- merge $own .Values.commonLabels | toYaml -}}
+{{- merge $own (.Values.commonLabels | default dict) | toYaml -}}
 {{- end }}
 
 {{/* The metadata of an object: takes (dict "context" . "name" NAME, and perhaps "namespace", "labels", "annotations"). */}}
@@ -48,13 +48,16 @@ namespace: {{ .namespace | default (include "linkrunner-consumer.namespace" .con
 labels:
   {{- $labels := include "linkrunner-consumer.labels" .context | fromYaml }}
   {{- merge $labels (.labels | default dict) | toYaml | nindent 2 }}
-{{- with merge (dict) (.annotations | default dict) .context.Values.commonAnnotations }}
+{{- with merge (dict) (.annotations | default dict) (.context.Values.commonAnnotations | default dict) }}
 annotations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}
 
 {{- define "linkrunner-consumer.serviceAccountName" -}}
-{{- $made := ternary (include "linkrunner-consumer.fullname" .) "default" .Values.serviceAccount.create -}}
-{{- .Values.serviceAccount.name | default $made -}}
+{{- if .Values.serviceAccount.create -}}
+{{- .Values.serviceAccount.name | default (include "linkrunner-consumer.fullname" .) -}}
+{{- else -}}
+{{- .Values.serviceAccount.name | default "default" -}}
+{{- end -}}
 {{- end }}

@@ -20,7 +20,7 @@ How the brokers are reached, in librdkafka's words, from the configuration with 
 linkrunner-consumer.secrets by the last part of their block).
 */}}
 {{- define "linkrunner-consumer.kafkaAccess" -}}
-{{- $properties := dig "kafka" "properties" (dict) .Values.config -}}
+{{- $properties := dig "kafka" "properties" (dict) (.Values.config | default dict) -}}
 {{- $secrets := dict -}}
 {{- range include "linkrunner-consumer.secrets" . | fromJsonArray -}}
   {{- if eq .section "kafka" -}}
@@ -44,7 +44,7 @@ linkrunner-consumer.secrets by the last part of their block).
 {{- $mistakes := list -}}
 {{- if .Values.keda.enabled -}}
   {{- $access := include "linkrunner-consumer.kafkaAccess" . | fromJson -}}
-  {{- $properties := dig "kafka" "properties" (dict) .Values.config -}}
+  {{- $properties := dig "kafka" "properties" (dict) (.Values.config | default dict) -}}
   {{- $max := include "linkrunner-consumer.maxReplicas" . | int -}}
   {{- if .Values.existingConfigMap -}}
     {{- $mistakes = append $mistakes "keda.enabled needs to know brokers, group and topics, and existingConfigMap hides them: write the configuration in config." -}}

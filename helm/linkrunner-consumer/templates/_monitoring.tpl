@@ -40,7 +40,7 @@ path: /metrics
   "alert" $alert.alert
   "expr" ($alert.expr | replace "$selector" $selector | replace "$threshold" $threshold)
   "for" ($changes.for | default $alert.for)
-  "labels" (merge (dict "severity" ($changes.severity | default $alert.severity)) $values.alertLabels)
+  "labels" (merge (dict "severity" ($changes.severity | default $alert.severity)) ($values.alertLabels | default dict))
   "annotations" $annotations
 -}}
 {{- with $changes.keepFiringFor | default $alert.keepFiringFor -}}

@@ -9,13 +9,13 @@
 {{- if gt (mulf $perSecond $pods) 30.0 -}}
   {{- $warnings = append $warnings (printf "%d pods with up to %v calls a second each: the API's documented limit is 30 a second for one source address. If the pods share one, set config.linkrunner.requests_per_second to %v or less." $pods $perSecond (divf (divf 300.0 $pods | floor) 10)) -}}
 {{- end -}}
-{{- if not (and (dig "requests" "memory" "" .Values.resources) (dig "limits" "memory" "" .Values.resources)) -}}
+{{- if not (and (dig "requests" "memory" "" (.Values.resources | default dict)) (dig "limits" "memory" "" (.Values.resources | default dict))) -}}
   {{- $warnings = append $warnings "resources has no request or no limit for memory: the node decides who is stopped when it runs short." -}}
 {{- end -}}
 {{- if and .Values.keda.enabled (eq (int .Values.keda.minReplicas) 0) -}}
   {{- $warnings = append $warnings "keda.minReplicas is 0: while no pod runs, nobody measures how late payments are, and alerts see no data." -}}
 {{- end -}}
-{{- if and .Values.keda.enabled (regexMatch "(^|,|/)[^.:,/]+(:[0-9]+)?(,|$)" (dig "kafka" "bootstrap_servers" "" .Values.config)) -}}
+{{- if and .Values.keda.enabled (regexMatch "(^|,|/)[^.:,/]+(:[0-9]+)?(,|$)" (dig "kafka" "bootstrap_servers" "" (.Values.config | default dict))) -}}
   {{- $warnings = append $warnings "config.kafka.bootstrap_servers has a name without a namespace, which KEDA looks for in its own: write it as SERVICE.NAMESPACE.svc." -}}
 {{- end -}}
 {{- range $variable := .Values.extraEnv -}}
@@ -23,7 +23,7 @@
     {{- $warnings = append $warnings (printf "extraEnv has %s as a plain value, which everyone sees who may read the Deployment: use valueFrom.secretKeyRef." $variable.name) -}}
   {{- end -}}
 {{- end -}}
-{{- if hasPrefix "http://" (dig "linkrunner" "base_url" "" .Values.config) -}}
+{{- if hasPrefix "http://" (dig "linkrunner" "base_url" "" (.Values.config | default dict)) -}}
   {{- $warnings = append $warnings "config.linkrunner.base_url is plain http: the server key travels in clear." -}}
 {{- end -}}
 {{- if and .Values.networkPolicy.enabled (or .Values.podMonitor.enabled .Values.serviceMonitor.enabled) (not .Values.networkPolicy.metricsFrom) -}}

@@ -2,8 +2,9 @@
 {{- define "linkrunner-consumer.image" -}}
 {{- $image := .Values.image -}}
 {{- $registry := $image.registry | default .Values.global.imageRegistry -}}
-{{- $name := ternary (printf "%s/%s" $registry $image.repository) $image.repository (ne $registry "") -}}
-{{- ternary (printf "%s@%s" $name $image.digest) (printf "%s:%s" $name ($image.tag | default .Chart.AppVersion)) (ne $image.digest "") -}}
+{{- with $registry -}}{{ . }}/{{- end -}}
+{{ $image.repository | default "linkrunner-consumer" }}
+{{- with $image.digest -}}@{{ . }}{{- else -}}:{{ $image.tag | default $.Chart.AppVersion }}{{- end -}}
 {{- end }}
 
 {{/* What the pods of the service and of `helm test` have in common, beside their containers. */}}
@@ -12,7 +13,7 @@ serviceAccountName: {{ include "linkrunner-consumer.serviceAccountName" . }}
 automountServiceAccountToken: false
 enableServiceLinks: false
 {{- $secrets := list }}
-{{- range concat .Values.global.imagePullSecrets .Values.image.pullSecrets }}
+{{- range concat (.Values.global.imagePullSecrets | default list) (.Values.image.pullSecrets | default list) }}
 {{- $secrets = append $secrets (kindIs "map" . | ternary . (dict "name" .)) }}
 {{- end }}
 {{- with $secrets }}
@@ -90,7 +91,7 @@ resources:
   (dict "name" "LINKRUNNER_CONSUMER__SHUTDOWN__DRAIN_SECONDS" "value" (include "linkrunner-consumer.drainSeconds" .))
 }}
 {{- end }}
-{{- with concat $variables .Values.extraEnv }}
+{{- with concat $variables (.Values.extraEnv | default list) }}
 env:
   {{- toYaml . | nindent 2 }}
 {{- end }}

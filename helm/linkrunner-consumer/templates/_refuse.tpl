@@ -19,7 +19,7 @@ anything is made of the configuration.
 
 {{/* The five values that nobody else can know. */}}
 {{- define "linkrunner-consumer.mistakes.required" -}}
-{{- $config := .Values.config -}}
+{{- $config := .Values.config | default dict -}}
 {{- $mistakes := list -}}
 {{- if .Values.existingConfigMap -}}
   {{- $allowed := dict "http" "port" "shutdown" "drain_seconds" -}}
@@ -62,7 +62,7 @@ anything is made of the configuration.
 
 {{/* Secrets that would be in the open, and those that are named twice. */}}
 {{- define "linkrunner-consumer.mistakes.secrets" -}}
-{{- $config := .Values.config -}}
+{{- $config := .Values.config | default dict -}}
 {{- $mistakes := list -}}
 {{- range $section := list "kafka" "dead_letters" "schema_registry" -}}
   {{- range $name, $value := dig $section "properties" (dict) $config -}}
@@ -138,7 +138,7 @@ anything is made of the configuration.
 {{- if lt (include "linkrunner-consumer.port" . | int) 1 -}}
   {{- $mistakes = append $mistakes "config.http.port is 0, and probes need a port that is known: remove it, or write one." -}}
 {{- end -}}
-{{- if regexMatch "^(127\\.|localhost$|\\[?::1\\]?$)" (dig "http" "host" "" .Values.config | toString) -}}
+{{- if regexMatch "^(127\\.|localhost$|\\[?::1\\]?$)" (dig "http" "host" "" (.Values.config | default dict) | toString) -}}
   {{- $mistakes = append $mistakes "config.http.host is an address that only the pod itself reaches, and probes come from outside: remove it." -}}
 {{- end -}}
 {{- range $variable := .Values.extraEnv -}}
@@ -147,7 +147,7 @@ anything is made of the configuration.
   {{- end -}}
 {{- end -}}
 {{- range $name := list "config.yaml" "pod-name" "sasl-username" -}}
-  {{- if hasKey $.Values.files $name -}}
+  {{- if hasKey ($.Values.files | default dict) $name -}}
     {{- $mistakes = append $mistakes (printf "files has %s, which the chart writes itself: give it another name." $name) -}}
   {{- end -}}
 {{- end -}}

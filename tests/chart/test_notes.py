@@ -1,0 +1,144 @@
+"""NOTES.txt: what to do next, and what is allowed but worth a second look."""
+
+from typing import Final
+
+import pytest
+
+from helm.options import Json
+from tests.chart.charts import CHART, RELEASE, Values, load, merged, nested, render
+
+#: Without a cluster Helm shows no notes. An object of one's own can say what they are made of.
+_TEXT: Final = """
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: notes}
+data:
+  text: {{ include "linkrunner-consumer.notes" . | quote }}
+"""
+
+
+def notes(values: Values) -> str:
+    """Return what somebody reads who has installed ``values``."""
+    return str(
+        render(merged(values, {"extraObjects": [_TEXT]})).one("ConfigMap", "notes").at("data", "text").value
+    )
+
+
+def warnings(values: Values) -> list[str]:
+    """Return the warnings in the notes."""
+    return [
+        line.removeprefix("WARNING: ") for line in notes(values).splitlines() if line.startswith("WARNING: ")
+    ]
+
+
+def change(path: str, value: Json) -> Values:
+    """Return ``value`` as the option ``path``."""
+    return nested(tuple(path.split(".")), value)
+
+
+#: A release that has nothing to be warned of.
+CALM: Final = merged(load("minimal"), change("config.linkrunner.requests_per_second", 10))
+
+#: What is done, and the beginning of the warning that follows.
+WARNED: Final[dict[str, tuple[Values, str]]] = {
+    "pods that stay idle": ({"partitions": 1}, "2 pods and 1 partitions: the pods above"),
+    "a rate above the API's": (
+        change("config.linkrunner.requests_per_second", 25),
+        "2 pods with up to 25 calls a second each: the API's documented limit is 30 a second",
+    ),
+    "no memory request": (change("resources.requests.memory", None), "resources has no request or no limit"),
+    "no resources": ({"resources": None}, "resources has no request or no limit"),
+    "KEDA to zero": (
+        {"keda": {"enabled": True, "minReplicas": 0}, "partitions": 3, "missingKinds": "always"},
+        "keda.minReplicas is 0: while no pod runs, nobody measures",
+    ),
+    "a broker that KEDA can't find": (
+        merged(
+            {"keda": {"enabled": True}, "partitions": 3, "missingKinds": "always"},
+            change("config.kafka.bootstrap_servers", "a.kafka.svc:9092,kafka:9092"),
+        ),
+        "config.kafka.bootstrap_servers has a name without a namespace",
+    ),
+    "a secret as a variable": (
+        {"extraEnv": [{"name": "PROXY_PASSWORD", "value": "canary"}]},
+        "extraEnv has PROXY_PASSWORD as a plain value",
+    ),
+    "a key in clear": (
+        change("config.linkrunner.base_url", "http://simulator:8080/api/v1"),
+        "config.linkrunner.base_url is plain http",
+    ),
+    "scrapes that are not let in": (
+        {"networkPolicy": {"enabled": True}, "podMonitor": {"enabled": True}, "missingKinds": "always"},
+        "networkPolicy.metricsFrom is empty: Prometheus is not let in",
+    ),
+    "a monitor left out": (
+        {"podMonitor": {"enabled": True}, "missingKinds": "skip"},
+        "podMonitor was left out: the cluster does not know monitoring.coreos.com/v1/PodMonitor",
+    ),
+    "rules left out": (
+        {"prometheusRule": {"enabled": True}, "missingKinds": "skip"},
+        "prometheusRule was left out: the cluster does not know monitoring.coreos.com/v1/PrometheusRule",
+    ),
+    "a dashboard left out": (
+        {"dashboard": {"enabled": True, "grafanaOperator": {"enabled": True}}, "missingKinds": "skip"},
+        "dashboard.grafanaOperator was left out: the cluster does not know grafana.integreatly.org",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WARNED)
+def test_what_is_worth_a_second_look_is_said(case: str) -> None:
+    """One warning, which names the option; and no value that could be a secret."""
+    changed, beginning = WARNED[case]
+    (warning,) = warnings(merged(CALM, changed))
+    assert warning.startswith(beginning)
+    assert "canary" not in warning
+
+
+def test_a_calm_release_has_no_warning() -> None:
+    """Warnings that always come are not read."""
+    assert warnings(CALM) == []
+
+
+@pytest.mark.parametrize(
+    ("pods", "rate", "share"), [(2, 25, "15"), (4, 25, "7.5"), (7, 5, "4.2"), (100, 25, "0.3")]
+)
+def test_the_share_of_a_pod_fits_into_the_limit(pods: int, rate: int, share: str) -> None:
+    """Who follows the advice stays below the limit."""
+    values = merged(CALM, {"replicaCount": pods}, change("config.linkrunner.requests_per_second", rate))
+    (warning,) = warnings(values)
+    assert warning.endswith(f"set config.linkrunner.requests_per_second to {share} or less.")
+    assert pods * float(share) <= 30
+
+
+def test_notes_say_what_to_do_next() -> None:
+    """The commands are those of this release."""
+    text = notes(load("minimal"))
+    assert "kubectl -n payments rollout status deployment/pay-linkrunner-consumer" in text
+    assert f"helm test -n payments {RELEASE} --logs" in text
+    assert "port-forward deployment/pay-linkrunner-consumer 8080" in text
+    assert "send one payment and compare its amount" in text
+
+
+def test_notes_name_no_test_that_is_not_there() -> None:
+    """A command that can't work is not given."""
+    assert "helm test" not in notes(merged(load("minimal"), {"test": {"enabled": False}}))
+
+
+@pytest.mark.parametrize(
+    ("values", "off"),
+    [
+        ({}, "podMonitor.enabled, prometheusRule.enabled, dashboard.enabled"),
+        ({"serviceMonitor": {"enabled": True}}, "prometheusRule.enabled, dashboard.enabled"),
+        ({"dashboard": {"enabled": True}}, "podMonitor.enabled, prometheusRule.enabled"),
+    ],
+)
+def test_notes_say_what_is_off(values: Values, off: str) -> None:
+    """Nobody has to read the README to learn that there are alerts."""
+    assert f"Off, and worth turning on: {off}." in notes(merged(CALM, values, {"missingKinds": "always"}))
+
+
+def test_what_is_tested_is_what_is_shown() -> None:
+    """NOTES.txt is this text and nothing else."""
+    shown = (CHART / "templates" / "NOTES.txt").read_text("utf-8")
+    assert shown == '{{ include "linkrunner-consumer.notes" . }}\n'
