@@ -1,4 +1,4 @@
-"""Write the chart's monitoring files, or with ``--check`` tell which of them are not current (exit 1)."""
+"""Write what is made of the modules here, or with ``--check`` tell which files are not current (exit 1)."""
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -7,11 +7,14 @@ from typing import Final
 
 import yaml
 
-from monitoring import dashboard
+from monitoring import dashboard, index
 from monitoring.alerts import chart_values, inhibit_rules
 
+#: The project's folder.
+ROOT: Final = Path(__file__).parent.parent
+
 #: Where the chart keeps what it ships.
-FILES: Final = Path(__file__).parent.parent / "helm" / "linkrunner-consumer" / "files"
+_FILES: Final = "helm/linkrunner-consumer/files"
 
 _HEAD: Final = (
     "# Written by python -m monitoring.generate from monitoring/alerts; a change here does not last.\n"
@@ -31,24 +34,25 @@ def _yaml(value: Mapping[str, object]) -> str:
     return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=10_000)
 
 
-#: Each file by its name.
+#: Each file by its path in the project.
 TEXTS: Final[Mapping[str, Callable[[], str]]] = {
-    "alerts.yaml": _alerts,
-    "dashboard.json": dashboard.text,
-    "inhibit_rules.yaml": _inhibition,
+    f"{_FILES}/alerts.yaml": _alerts,
+    f"{_FILES}/dashboard.json": dashboard.text,
+    f"{_FILES}/inhibit_rules.yaml": _inhibition,
+    "docs/runbooks/README.md": index.page,
 }
 
 
-def stale(folder: Path) -> list[str]:
-    """Return the names of the files in ``folder`` that are missing or not what the modules say now."""
-    return [name for name, text in TEXTS.items() if _text(folder / name) != text()]
+def stale(root: Path) -> list[str]:
+    """Return the paths of the files under ``root`` that are missing or not what the modules say now."""
+    return [path for path, text in TEXTS.items() if _text(root / path) != text()]
 
 
-def write(folder: Path) -> None:
-    """Write all files into ``folder``."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in TEXTS.items():
-        (folder / name).write_text(text(), encoding="utf-8")
+def write(root: Path) -> None:
+    """Write all files under ``root``."""
+    for path, text in TEXTS.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text(), encoding="utf-8")
 
 
 def _text(path: Path) -> str | None:
@@ -59,12 +63,12 @@ def main(arguments: Sequence[str]) -> int:
     """Return the exit code: 0, 1 with stale files, 2 for arguments that are none."""
     match arguments:
         case []:
-            write(FILES)
+            write(ROOT)
             return 0
         case ["--check"]:
-            names = stale(FILES)
+            names = stale(ROOT)
             for name in names:
-                sys.stderr.write(f"{name} of the chart is not current: run python -m monitoring.generate\n")
+                sys.stderr.write(f"{name} is not current: run python -m monitoring.generate\n")
             return 1 if names else 0
         case _:
             sys.stderr.write("usage: python -m monitoring.generate [--check]\n")

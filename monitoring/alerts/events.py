@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from consumer.core.meaning import ecommerce
 from monitoring.alerts.model import BY, Alert, Severity, Threshold
 
 _SETTLED: Final = "linkrunner_consumer_records_settled_total"
@@ -10,6 +11,9 @@ _SETTLED: Final = "linkrunner_consumer_records_settled_total"
 _UNREADABLE: Final = "undecodable|unknown_schema"
 #: A dead letter of this reason is what ``lifecycle.partial_refunds: dead_letter`` asks for: daily business.
 _WANTED: Final = "partial_refund"
+
+#: Rules that cost a payment its catalogue fields. Prices that do not add up are legal: discounts, shipping.
+_COSTLY: Final = "|".join(rule for rule in ecommerce.Rule if rule.severity is ecommerce.Severity.ERROR)
 
 #: Fewer records than this are no burst, whatever their share.
 _BURST: Final = 20
@@ -90,7 +94,7 @@ ALERTS: Final = (
         group="events",
         severity=Severity.WARNING,
         expr=f"max {BY} (sum by (namespace, job, rule)"
-        " (rate(linkrunner_consumer_event_data_invalid_total{$selector}[1h])))"
+        f' (rate(linkrunner_consumer_event_data_invalid_total{{$selector, rule=~"{_COSTLY}"}}[1h])))'
         f' / sum {BY} (rate({_SETTLED}{{$selector, action="capture"}}[1h])) > $threshold',
         threshold=Threshold(0.05, "share of all payments"),
         lasts="30m",

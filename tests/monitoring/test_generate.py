@@ -1,7 +1,8 @@
-"""What the chart ships is what the modules say."""
+"""What is shipped is what the modules say."""
 
 import json
 from pathlib import Path
+from typing import Final
 
 import pytest
 import yaml
@@ -9,30 +10,31 @@ import yaml
 from monitoring import generate
 from monitoring.alerts import chart_values, inhibit_rules
 
+_CHART: Final = "helm/linkrunner-consumer/files"
 
-def test_files_of_the_chart_are_current() -> None:
+
+def test_files_are_current() -> None:
     """A change of an alert or a panel is shipped with it: else run python -m monitoring.generate."""
-    assert generate.stale(generate.FILES) == []
+    assert generate.stale(generate.ROOT) == []
 
 
 def test_files_hold_what_is_written(tmp_path: Path) -> None:
     """The files are read back to the same alerts, inhibitions and dashboard."""
-    generate.write(tmp_path / "files")
-    files = tmp_path / "files"
+    generate.write(tmp_path)
+    files = tmp_path / _CHART
     assert yaml.safe_load((files / "alerts.yaml").read_text("utf-8")) == chart_values()
-    assert yaml.safe_load((files / "inhibit_rules.yaml").read_text("utf-8")) == {
-        "inhibit_rules": inhibit_rules()
-    }
+    inhibition = yaml.safe_load((files / "inhibit_rules.yaml").read_text("utf-8"))
+    assert inhibition == {"inhibit_rules": inhibit_rules()}
     assert json.loads((files / "dashboard.json").read_text("utf-8"))["uid"] == "linkrunner-consumer"
-    assert generate.stale(files) == []
+    assert generate.stale(tmp_path) == []
 
 
-@pytest.mark.parametrize("name", generate.TEXTS)
-def test_a_file_that_was_changed_by_hand_is_found(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("path", generate.TEXTS)
+def test_a_file_that_was_changed_by_hand_is_found(path: str, tmp_path: Path) -> None:
     """A change in a generated file would be lost with the next one in the modules."""
     generate.write(tmp_path)
-    (tmp_path / name).write_text("mine", encoding="utf-8")
-    assert generate.stale(tmp_path) == [name]
+    (tmp_path / path).write_text("mine", encoding="utf-8")
+    assert generate.stale(tmp_path) == [path]
 
 
 def test_check_is_content_with_the_files() -> None:

@@ -26,6 +26,8 @@ def _broken(payments: str, rule: str) -> list[Series]:
         _settled(payments, "delivered"),
         series("event_data_invalid_total", rule, rule="R1"),
         series("event_data_invalid_total", "0+1x120", rule="R2"),
+        # Prices that do not add up to the amount: a discount.
+        series("event_data_invalid_total", payments, rule="R4"),
     ]
 
 
