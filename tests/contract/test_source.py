@@ -84,6 +84,19 @@ def test_records_come_byte_for_byte(kafka: Kafka, topics: Topics) -> None:
     asyncio.run(scene())
 
 
+def test_a_first_start_stands_what_the_client_says_meanwhile(kafka: Kafka, topics: Topics) -> None:
+    """The start is looked up inside a callback; logs and statistics come behind it, in the same poll."""
+    topic = topics.create(topics.name("talk"), 2)
+    topics.produce(topic, numbered(3))
+
+    async def scene() -> None:
+        talkative = Member(kafka, topics.name("group"), topic, properties={"debug": "all"})
+        async with talkative.running() as member:
+            await member.has(3)
+
+    asyncio.run(scene())
+
+
 def produce_raw_header(kafka: Kafka, topic: str, name: bytes) -> None:
     """Produce a record with a header name of any bytes, which Python's producer does not let through."""
     library = ctypes.CDLL(cimpl.__file__)

@@ -118,6 +118,12 @@ def producer_config(
     }
 
 
+def connection_config(config: Config) -> Config:
+    """Return what of a configuration says how to reach and trust the brokers, for one more client."""
+    shared = {name: value for name, value in config.items() if is_shared(name)}
+    return {"bootstrap.servers": config["bootstrap.servers"], **shared}
+
+
 def is_shared(name: str) -> bool:
     """Tell whether a property says how to reach and trust the brokers, whichever client asks."""
     return name in _SHARED or name.startswith(_SHARED_PREFIXES)

@@ -73,7 +73,7 @@ class Source:
         self._drain_seconds: Final = drain_seconds
         self._logger: Final = logger
         self._thread: Final = ThreadPoolExecutor(max_workers=1, thread_name_prefix="kafka-consumer")
-        self._starting: Final = Starting(self._topics, start_from, self._read_failed)
+        self._starting: Final = Starting(config, self._topics, start_from, self._read_failed)
         self._epochs: Final = Epochs()
         self._failure: ConsumerError | Exception | None = None
         self._stopping = False

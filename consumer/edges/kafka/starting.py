@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from consumer.core.errors import ConfigurationError, Mistake
 from consumer.core.partitions import marks, starts
 from consumer.core.partitions.starts import StartFrom
 from consumer.core.records import Partition
+from consumer.edges.kafka.clients import Config, connection_config
 
 #: Seconds that one question to the brokers may take.
 READ_SECONDS: Final = 5.0
@@ -32,8 +34,14 @@ class Start:
 class Starting:
     """Answers where partitions start, for one group."""
 
-    def __init__(self, topics: Sequence[str], policy: StartFrom, give_up: Callable[[str], bool]) -> None:
-        """Take what to ask for; ``give_up`` hears of each failed read and says whether to stop trying."""
+    def __init__(
+        self, config: Config, topics: Sequence[str], policy: StartFrom, give_up: Callable[[str], bool]
+    ) -> None:
+        """Take the consumer's configuration and what to ask for.
+
+        ``give_up`` hears of each failed read and says whether to stop trying.
+        """
+        self._config: Final = config
         self._topics: Final = topics
         self._policy: Final = policy
         self._give_up: Final = give_up
@@ -78,7 +86,7 @@ class Starting:
         ]
 
     def _first_starts(self, consumer: Consumer, missing: Collection[Partition]) -> dict[Partition, Start]:
-        counts = self._partition_counts(consumer)
+        counts = self._partition_counts()
         everything = [TopicPartition(t, number) for t, count in counts.items() for number in range(count)]
         commits = [found for found in _committed(consumer, everything).values() if found.offset >= 0]
         first_start = not commits
@@ -98,14 +106,22 @@ class Starting:
             result[partition] = Start(partition, offset, marks.write(offset, (), ours), fresh=True)
         return result
 
-    def _partition_counts(self, consumer: Consumer) -> dict[str, int]:
+    def _partition_counts(self) -> dict[str, int]:
+        """Return how many partitions each topic has; one that is not there is noted as late.
+
+        By a client of its own: where the consumer is asked for metadata inside its own callback, the next
+        callback of the same poll (a statistics report, a log line) aborts the process (confluent-kafka 2.16).
+        """
+        admin = AdminClient({**connection_config(self._config), "log_level": 0})
+        admin.poll(0)  # fetches a token, where one is needed
+        there = admin.list_topics(timeout=READ_SECONDS).topics  # to ask for one by name might create it
         counts = {}
         for topic in self._topics:
-            metadata = consumer.list_topics(topic, timeout=READ_SECONDS).topics[topic]
-            if metadata.error is None:
-                counts[topic] = len(metadata.partitions)
-            elif metadata.error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+            metadata = there.get(topic)
+            if metadata is None or _is_unknown(metadata.error):
                 self.missed(topic)
+            elif metadata.error is None:
+                counts[topic] = len(metadata.partitions)
         return counts
 
 
@@ -123,6 +139,10 @@ def _committed(consumer: Consumer, partitions: Sequence[TopicPartition]) -> dict
         if entry.error is not None:
             raise KafkaException(entry.error)
     return {Partition(entry.topic, entry.partition): entry for entry in found}
+
+
+def _is_unknown(error: KafkaError | None) -> bool:
+    return error is not None and error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART
 
 
 def _end_of(consumer: Consumer, partition: Partition, where: StartFrom) -> int:
