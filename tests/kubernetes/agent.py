@@ -28,7 +28,7 @@ class Load:
 
     def __init__(self, topics: Topics, topic: str, records: Sequence[Outgoing], rate: float) -> None:
         self.written: Final[list[Record]] = []
-        self._topics: Final = topics
+        self._writer: Final = topics.writer()
         self._topic: Final = topic
         self._records: Final = records
         self._rate: Final = rate
@@ -46,7 +46,7 @@ class Load:
         began, done = time.monotonic(), 0
         while done < len(self._records) and not self._stop.wait(SLICE):
             due = min(len(self._records), int((time.monotonic() - began) * self._rate))
-            self.written.extend(self._topics.produce(self._topic, self._records[done:due]))
+            self.written.extend(self._writer.write(self._topic, self._records[done:due]))
             done = due
 
 

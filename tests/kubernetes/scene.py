@@ -28,7 +28,8 @@ for status in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
 #: Prints the peak in bytes, from where control groups of version 2 or 1 have it, and the process's in KiB.
 _MEMORY: Final = """
 import pathlib, re
-files = [pathlib.Path("/sys/fs/cgroup") / name for name in ("memory.peak", "memory/memory.max_usage_in_bytes")]
+names = ("memory.peak", "memory/memory.max_usage_in_bytes")
+files = [pathlib.Path("/sys/fs/cgroup", name) for name in names]
 print(next(file.read_text() for file in files if file.exists()))
 print(re.search(r"VmHWM:\\s+(\\d+)", pathlib.Path("/proc/1/status").read_text())[1])
 """

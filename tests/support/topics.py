@@ -83,25 +83,12 @@ class Topics:
         return [Partition(topic, number) for number, state in sorted(found.items()) if state.leader >= 0]
 
     def produce(self, topic: str, outgoing: Iterable[Outgoing]) -> list[Record]:
-        """Write the records in their order and return them with their coordinates, once all are acknowledged.
+        """Write the records once, in their order; return them with their coordinates when all are there."""
+        return self.writer().write(topic, outgoing)
 
-        The producer is idempotent, so each is there exactly once. ``epoch`` is 0 in what comes back.
-        """
-        stored: list[Record] = []
-        producer = Producer({**self._common, "enable.idempotence": True, "linger.ms": 5})
-        records = list(outgoing)
-        for record in records:
-            producer.produce(
-                topic,
-                key=record.key,
-                value=record.value,
-                partition=ANY_PARTITION if record.partition is None else record.partition,
-                headers=list(record.headers),
-                on_delivery=partial(_acknowledged, record, stored),
-            )
-        producer.flush(ANSWER_SECONDS)
-        assert len(stored) == len(records), f"{topic} did not acknowledge all records"
-        return sorted(stored, key=_coordinates)
+    def writer(self) -> "Writer":
+        """Return a producer for many writes: it connects only once."""
+        return Writer(self._common)
 
     def read(self, topic: str) -> list[Record]:
         """Return every record that ``topic`` holds now, by partition and offset."""
@@ -149,6 +136,33 @@ class Topics:
                 "fetch.wait.max.ms": 50,
             }
         )
+
+
+class Writer:
+    """An idempotent producer: each of its records is there exactly once. ``common`` is for any client."""
+
+    def __init__(self, common: Mapping[str, str | int]) -> None:
+        self._producer: Final = Producer({**common, "enable.idempotence": True, "linger.ms": 5})
+
+    def write(self, topic: str, outgoing: Iterable[Outgoing]) -> list[Record]:
+        """Write the records in their order and return them with their coordinates, once all are acknowledged.
+
+        ``epoch`` is 0 in what comes back.
+        """
+        stored: list[Record] = []
+        records = list(outgoing)
+        for record in records:
+            self._producer.produce(
+                topic,
+                key=record.key,
+                value=record.value,
+                partition=ANY_PARTITION if record.partition is None else record.partition,
+                headers=list(record.headers),
+                on_delivery=partial(_acknowledged, record, stored),
+            )
+        self._producer.flush(ANSWER_SECONDS)
+        assert len(stored) == len(records), f"{topic} did not acknowledge all records"
+        return sorted(stored, key=_coordinates)
 
 
 def committed(watcher: Consumer, partitions: Iterable[Partition]) -> dict[Partition, int]:
