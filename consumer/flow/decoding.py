@@ -11,9 +11,10 @@ from consumer.core.avro.codec import Codec, SchemaLibrary
 from consumer.core.avro.framing import ByFingerprint, ByGuid, ById, Framed, Raw, WireFormat, frame
 from consumer.core.avro.inspection import WriterSchema
 from consumer.core.errors import ConfigurationError, Mistake, Unavailable
+from consumer.core.operations.status import RegistryHealth
 from consumer.core.records import Record
 from consumer.core.settings.tree import DecodingSettings, Settings
-from consumer.edges.registry import Registry, RegistryHealth
+from consumer.edges.registry import Registry
 from consumer.edges.schema_files import SchemaFault, read_schema
 
 _NO_REGISTRY: Final = (

@@ -1,23 +1,44 @@
 """What others see of the running service: gauges, health and status, read from where the facts are."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final, Protocol, Unpack
+from typing import Final, Protocol, TypeVar, Unpack
 
 from consumer import __version__
 from consumer.core.api.verdicts import HoldCause
 from consumer.core.operations.cures import ADVICE, NOT_READY
 from consumer.core.operations.logbook import Event, Fields, Level, Log
-from consumer.core.operations.status import Health, HoldStatus, LastError, PartitionStatus, Status
+from consumer.core.operations.status import (
+    Health,
+    HoldStatus,
+    LastError,
+    PartitionStatus,
+    RegistryHealth,
+    Status,
+)
+from consumer.core.partitions.distances import Standing, headroom
 from consumer.core.records import Partition
 from consumer.edges.kafka.statistics import Ends
 from consumer.edges.metrics import Gauges
 from consumer.flow.pipeline import Pipeline
 from consumer.flow.traffic import Traffic
 
+V = TypeVar("V")
+
 #: Seconds without a tick after which a loop counts as stuck.
 STUCK_SECONDS: Final = 60.0
+
+
+class Topics(Protocol):
+    """What is known of the topics beside what the consumer knows."""
+
+    def end(self, partition: Partition, fetched: int | None) -> int | None:
+        """Return where a partition ends, ``fetched`` being what the consumer knows; None: not known."""
+
+    def kept(self, topic: str) -> float | None:
+        """Return for how many seconds a topic keeps a record; None: for ever, or not known."""
 
 
 class Group(Protocol):
@@ -26,6 +47,15 @@ class Group(Protocol):
     ends: Ends
     joined: bool
     polled_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What does not change while the service runs; ``config`` is the effective one, secrets masked."""
+
+    group_id: str
+    max_in_flight: int
+    config: Mapping[str, str]
 
 
 class ErrorBook:
@@ -58,19 +88,19 @@ class Report:
         pipeline: Pipeline,
         traffic: Traffic,
         group: Group,
+        topics: Topics,
+        registry: Callable[[], RegistryHealth | None],
         errors: ErrorBook,
-        group_id: str,
-        max_in_flight: int,
-        config: Mapping[str, str],
+        facts: Facts,
     ) -> None:
-        """Take the parts to read; ``config`` is the effective configuration with secrets masked."""
+        """Take the parts to read."""
         self._pipeline: Final = pipeline
         self._traffic: Final = traffic
         self._group: Final = group
+        self._topics: Final = topics
+        self._registry: Final = registry
         self._errors: Final = errors
-        self._group_id: Final = group_id
-        self._max_in_flight: Final = max_in_flight
-        self._config: Final = config
+        self._facts: Final = facts
         self._started_at: Final = datetime.now(UTC)
         self._stuck = False
         self.draining = False
@@ -78,14 +108,11 @@ class Report:
     def gauges(self) -> Gauges:
         """Return the gauges of this moment."""
         lanes, offsets = self._pipeline.lanes, self._pipeline.offsets
-        now = self._traffic.clock()
+        now, held = self._traffic.clock(), offsets.next_offsets()
         return Gauges(
             freshness_seconds=self._freshness(),
-            lag={
-                partition: lag
-                for partition in offsets.next_offsets()
-                if (lag := self._lag(partition)) is not None
-            },
+            lag=_known(held, lambda partition: self._standing(partition).lag),
+            retention_headroom=_known(held, self._headroom),
             uncommitted_age={
                 partition: 0.0 if since is None else now - since
                 for partition, since in offsets.uncommitted_since().items()
@@ -96,7 +123,7 @@ class Report:
             rate_limit_per_second=self._traffic.pacer.per_second,
             holding=self._pipeline.holding(),
             auth_ok=self._traffic.auth_ok,
-            assigned_partitions=len(offsets.next_offsets()),
+            assigned_partitions=len(held),
             topic_partitions=sum(self._group.ends.partition_counts.values()),
         )
 
@@ -122,12 +149,12 @@ class Report:
         gauges = self.gauges()
         return Status(
             version=__version__,
-            group=self._group_id,
+            group=self._facts.group_id,
             started_at=self._started_at,
             at=datetime.now(UTC),
             health=self.health(),
             in_flight=gauges.in_flight,
-            max_in_flight=self._max_in_flight,
+            max_in_flight=self._facts.max_in_flight,
             queued=gauges.queued,
             parked=gauges.parked,
             rate_limit_per_second=gauges.rate_limit_per_second,
@@ -135,7 +162,8 @@ class Report:
             partitions=self._partitions(),
             holds=self._hold_statuses(),
             errors=self._errors.entries(),
-            config=self._config,
+            registry=self._registry(),
+            config=self._facts.config,
         )
 
     def _blocking(self) -> list[HoldCause]:
@@ -145,11 +173,24 @@ class Report:
         oldest = self._pipeline.offsets.oldest_unsettled_ms()
         return 0.0 if oldest is None else max(0.0, time.time() - oldest / 1000)
 
-    def _lag(self, partition: Partition) -> int | None:
-        """Return the records from the committed offset to the end, None where either is not known."""
-        end = self._group.ends.ends.get(partition)
-        committed = self._pipeline.offsets.confirmed_offset(partition)
-        return None if end is None or committed is None else max(0, end - committed)
+    def _standing(self, partition: Partition) -> Standing:
+        offsets, client = self._pipeline.offsets, self._group.ends
+        return Standing(
+            committed=offsets.confirmed_offset(partition),
+            position=offsets.position(partition),
+            read=client.read.get(partition),
+            end=self._topics.end(partition, client.ends.get(partition)),
+        )
+
+    def _headroom(self, partition: Partition) -> float | None:
+        oldest = self._pipeline.offsets.oldest_ms(partition)
+        return headroom(
+            self._topics.kept(partition.topic),
+            unsettled=self._pipeline.offsets.unsettled(partition),
+            oldest=None if oldest is None else oldest / 1000,
+            all_received=self._standing(partition).all_received,
+            now=time.time(),
+        )
 
     def _partitions(self) -> tuple[PartitionStatus, ...]:
         offsets, pauses = self._pipeline.offsets, self._pipeline.pauses()
@@ -159,9 +200,10 @@ class Report:
                 partition=partition.number,
                 position=offsets.position(partition),
                 committed=offsets.confirmed_offset(partition),
-                lag=self._lag(partition),
+                lag=self._standing(partition).lag,
                 open=offsets.unsettled(partition),
                 queued=self._pipeline.queued(partition),
+                headroom_seconds=self._headroom(partition),
                 paused=pauses.get(partition, ""),
             )
             for partition in sorted(offsets.next_offsets())
@@ -174,3 +216,9 @@ class Report:
             HoldStatus(cause, now - timedelta(seconds=since.get(cause, 0.0)), *ADVICE[cause])
             for cause in sorted(self._pipeline.holding())
         )
+
+
+def _known(partitions: Collection[Partition], read: Callable[[Partition], V | None]) -> dict[Partition, V]:
+    """Return what ``read`` knows of each partition."""
+    found = ((partition, read(partition)) for partition in partitions)
+    return {partition: value for partition, value in found if value is not None}

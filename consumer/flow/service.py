@@ -21,32 +21,27 @@ from typing import Final
 from prometheus_client import CollectorRegistry
 
 from consumer import __version__
-from consumer.core.api.calls import PlanRules
 from consumer.core.api.pacing import Pacer
 from consumer.core.errors import ConsumerError, DependencyError, Unavailable
-from consumer.core.letters import Sender
-from consumer.core.meaning.lifecycle import LifecyclePolicy, Status
 from consumer.core.operations.cures import creating
 from consumer.core.operations.logbook import Event, Log
 from consumer.core.operations.traces import trace_of
 from consumer.core.partitions.lanes import Ordering
-from consumer.core.partitions.starts import StartFrom
 from consumer.core.settings.effective import effective
 from consumer.core.settings.rules import warnings
 from consumer.core.settings.tree import Settings
-from consumer.edges.kafka.clients import consumer_config, producer_config
-from consumer.edges.kafka.dead_letters import DeadLetters
-from consumer.edges.kafka.source import Source
 from consumer.edges.linkrunner import Linkrunner
 from consumer.edges.logs import Logs
 from consumer.edges.metrics import Metrics
 from consumer.edges.probes import Probes
 from consumer.edges.server_key import ServerKey
+from consumer.flow.building import delivery_rules, kafka_parts
 from consumer.flow.decoding import Decoder
-from consumer.flow.delivery import Delivery, Rules
+from consumer.flow.delivery import Delivery
 from consumer.flow.pipeline import LAST_COMMIT_SECONDS, Pipeline
-from consumer.flow.report import ErrorBook, Report
+from consumer.flow.report import ErrorBook, Facts, Report
 from consumer.flow.traffic import Traffic
+from consumer.flow.watch import Watch
 
 #: Exit codes of the service itself; the command has more (see ``consumer.cli``).
 EXIT_OK: Final = 0
@@ -102,25 +97,10 @@ class Service:
             connections=settings.linkrunner.max_in_flight,
             user_agent=f"linkrunner-consumer/{__version__}",
         )
-        self._box: Final = DeadLetters(
-            producer_config(
-                settings.kafka.bootstrap_servers, settings.kafka.properties, settings.dead_letters.properties
-            ),
-            settings.dead_letters.topic,
-            create=settings.dead_letters.create,
-            logger=logs.librdkafka,
-        )
+        kafka = kafka_parts(settings, logs.librdkafka)
+        self._box: Final = kafka.box
+        self._source: Final = kafka.source
         self._decoder: Final = Decoder.from_settings(settings)
-        self._source: Final = Source(
-            consumer_config(
-                settings.kafka.bootstrap_servers, settings.kafka.group_id, settings.kafka.properties
-            ),
-            settings.kafka.topics,
-            start_from=StartFrom(settings.kafka.start_from),
-            restart_at_beginning=settings.kafka.on_out_of_range == "earliest",
-            drain_seconds=settings.shutdown.drain_seconds,
-            logger=logs.librdkafka,
-        )
         self._pipeline: Final = Pipeline(
             source=self._source,
             delivery=Delivery(
@@ -128,7 +108,7 @@ class Service:
                 api=self._api,
                 box=self._box,
                 traffic=self._traffic,
-                rules=_rules(settings),
+                rules=delivery_rules(settings),
                 metrics=self._metrics,
                 log=self._log,
             ),
@@ -139,14 +119,22 @@ class Service:
             max_in_flight=settings.linkrunner.max_in_flight,
             commit_seconds=settings.commit.interval_seconds,
         )
+        self._watch: Final = Watch(
+            kafka.questions,
+            settings.kafka.topics,
+            held=self._pipeline.offsets.next_offsets,
+            aside=asyncio.to_thread,
+            clock=self._traffic.clock,
+            log=self._log,
+        )
         self._report: Final = Report(
             pipeline=self._pipeline,
             traffic=self._traffic,
             group=self._source,
+            topics=self._watch,
+            registry=self._decoder.describe_registry,
             errors=self._log,
-            group_id=settings.kafka.group_id,
-            max_in_flight=settings.linkrunner.max_in_flight,
-            config=effective(settings),
+            facts=Facts(settings.kafka.group_id, settings.linkrunner.max_in_flight, effective(settings)),
         )
         self._watchdog: threading.Timer | None = None
         self._metrics.observe(self._report.gauges)
@@ -183,12 +171,15 @@ class Service:
     async def _work(self, stop: asyncio.Event) -> bool:
         working = asyncio.create_task(self._pipeline.run())
         asking = asyncio.create_task(self._ask_for_dead_letter_topics())
+        watching = asyncio.create_task(self._watch.run())
         stopping = asyncio.create_task(stop.wait())
         try:
             await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if working.done():
                 await working
             self._start_watchdog()
+            # A question that waits for the brokers holds up the end of the process: no new ones.
+            watching.cancel()
             self._report.draining = True
             self._source.interrupt()
             drained = await self._pipeline.drain(self._settings.shutdown.drain_seconds)
@@ -198,7 +189,7 @@ class Service:
             return drained
         finally:
             self._start_watchdog()
-            for task in (working, asking, stopping):
+            for task in (working, asking, watching, stopping):
                 task.cancel()
 
     async def _ask_for_dead_letter_topics(self) -> None:
@@ -223,21 +214,6 @@ class Service:
 
     def _wake(self) -> None:
         self._pipeline.wake()
-
-
-def _rules(settings: Settings) -> Rules:
-    lifecycle = settings.lifecycle
-    return Rules(
-        lifecycle=LifecyclePolicy(
-            partial_refunds=lifecycle.partial_refunds,
-            capture_statuses=frozenset(Status(name) for name in lifecycle.capture_statuses),
-            wallet_topups=lifecycle.wallet_topups,
-            withdrawals=lifecycle.withdrawals,
-        ),
-        plan=PlanRules(accept=settings.currency.accept, on_invalid=settings.event_data.on_invalid),
-        retry_after_cap=settings.linkrunner.retry_after_cap_seconds,
-        sender=Sender(settings.kafka.group_id, __version__),
-    )
 
 
 def _announcing(key: ServerKey, log: Log) -> Callable[[], str]:

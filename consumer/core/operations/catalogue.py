@@ -213,7 +213,8 @@ CATALOGUE: Final = (
         "lag_records",
         _GAUGE,
         "records",
-        "Records between the committed offset and the end of the partition.",
+        "Records between the committed offset and the end of the partition; absent while its leader does "
+        "not say where that is.",
         (TOPIC, _PARTITION),
     ),
     MetricSpec(
@@ -221,6 +222,16 @@ CATALOGUE: Final = (
         _GAUGE,
         "seconds",
         "How long the oldest offset that could be committed has waited for that; 0 when there is none.",
+        (TOPIC, _PARTITION),
+    ),
+    MetricSpec(
+        "retention_headroom_seconds",
+        _GAUGE,
+        "seconds",
+        "Time until Kafka may delete the oldest record of the partition that is not settled: retention.ms of "
+        "the topic less the record's age by its own timestamp, at least 0; all of retention.ms where nothing "
+        "waits. Absent while not known: records are kept for ever, the topic's configuration may not be "
+        "read, or what waits is not received yet. Deletion by size (retention.bytes) is not foreseen.",
         (TOPIC, _PARTITION),
     ),
     MetricSpec("in_flight", _GAUGE, "calls", "Calls on the wire now."),

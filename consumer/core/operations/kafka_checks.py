@@ -10,9 +10,10 @@ from typing import Final
 
 from consumer.core.operations.checks import Check, Failure, Result, Trouble, doubtful, failed, ok
 from consumer.core.operations.cures import creating, granting
+from consumer.core.partitions.distances import kept_seconds
 
-#: A topic that keeps its records shorter than this loses payments in an outage that nobody mends over night.
-SHORTEST_RETENTION_MS: Final = 24 * 3_600_000
+#: Seconds. A topic that keeps records for less loses payments in an outage that nobody mends over night.
+SHORTEST_RETENTION: Final = 24 * 3600.0
 #: What a dead letter has more than its record: the headers that say why.
 LETTER_HEADERS_BYTES: Final = 8_192
 
@@ -188,14 +189,17 @@ def _retention(topic: str, config: Mapping[str, str] | Failure) -> Check:
     if isinstance(config, Failure):
         cure = f"{granting('DescribeConfigs', f'--topic {topic}')}; without it the retention is not watched"
         return doubtful(subject, asked, f"is not told: {config.detail}", cure)
-    kept = _number(config, "retention.ms")
-    if "delete" not in config.get("cleanup.policy", "delete") or kept is None or kept < 0:
-        return ok(subject, asked, "records are kept without a limit of time")
-    hours = f"records are kept for {kept / 3_600_000:.3g} h"
-    if kept < SHORTEST_RETENTION_MS:
+    kept = kept_seconds(config)
+    told = "without a limit of time" if kept is None else f"for {kept / 3600:.3g} h"
+    most = _number(config, "retention.bytes")
+    if most is not None and most >= 0:
+        told += f", and less once a partition has more than {most} bytes"
+        cure = "unset retention.bytes of the topic: nothing foresees deletion by size"
+        return doubtful(subject, asked, f"records are kept {told}", cure)
+    if kept is not None and kept < SHORTEST_RETENTION:
         cure = "raise retention.ms of the topic: what is deleted before it is delivered is lost"
-        return doubtful(subject, asked, hours, cure)
-    return ok(subject, asked, hours)
+        return doubtful(subject, asked, f"records are kept {told}", cure)
+    return ok(subject, asked, f"records are kept {told}")
 
 
 def _plural(number: int, thing: str) -> str:

@@ -82,6 +82,11 @@ class Event(StrEnum):
         Level.WARNING,
         "A dead-letter topic does not exist; the first record that needs it will wait.",
     )
+    RETENTION_UNKNOWN = (
+        "retention_unknown",
+        Level.WARNING,
+        "How long a topic keeps its records can't be read; nobody is warned before they are deleted.",
+    )
     DEAD_LETTER_FAILED = (
         "dead_letter_failed",
         Level.ERROR,

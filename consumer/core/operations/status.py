@@ -27,7 +27,9 @@ class PartitionStatus:
 
     ``position`` is the next offset to be received, ``committed`` the next to be read after a restart,
     ``lag`` the records from there to the end. ``open`` counts received and unsettled records, ``queued``
-    those of them that no worker has taken. ``paused`` says why it is not fetched, empty if it is.
+    those of them that no worker has taken. ``headroom_seconds`` is the time until Kafka may delete the
+    oldest of them (the metric ``retention_headroom_seconds``), None where it is not known. ``paused`` says
+    why it is not fetched, empty if it is.
     """
 
     topic: str
@@ -37,6 +39,7 @@ class PartitionStatus:
     lag: int | None
     open: int
     queued: int
+    headroom_seconds: float | None = None
     paused: str = ""
 
 
@@ -48,6 +51,19 @@ class HoldStatus:
     since: datetime
     scope: str
     cure: str
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryHealth:
+    """How the schema registry does; ``reachable`` None: it was not asked yet.
+
+    ``trouble`` is what was wrong with its last answer, free of secrets; ``known`` counts the schemas that are
+    kept.
+    """
+
+    reachable: bool | None
+    trouble: str | None
+    known: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +80,8 @@ class LastError:
 class Status:
     """Everything that ``/statusz`` shows, as of ``at``. Times are aware.
 
-    ``config`` is the effective configuration by dotted key, secrets already masked.
+    ``registry`` is None where none is configured. ``config`` is the effective configuration by dotted key,
+    secrets already masked.
     """
 
     version: str
@@ -81,4 +98,5 @@ class Status:
     partitions: tuple[PartitionStatus, ...] = ()
     holds: tuple[HoldStatus, ...] = ()
     errors: tuple[LastError, ...] = ()
+    registry: RegistryHealth | None = None
     config: Mapping[str, str] = field(default_factory=dict)

@@ -183,6 +183,11 @@ class Offsets:
         heads = [t.open[0].timestamp_ms for t in self._tracks.values() if t.open]
         return min((stamp for stamp in heads if stamp is not None), default=None)
 
+    def oldest_ms(self, partition: Partition) -> int | None:
+        """Return the timestamp of a partition's oldest unsettled record; None without one."""
+        track = self._tracks.get(partition)
+        return track.open[0].timestamp_ms if track is not None and track.open else None
+
     def uncommitted_since(self) -> dict[Partition, float | None]:
         """Return per partition since when something settled waits for a commit; None where nothing does."""
         return {partition: track.dirty_since for partition, track in self._tracks.items()}

@@ -113,9 +113,14 @@ def warnings(settings: Settings) -> tuple[str, ...]:
     return tuple(_warnings(settings))
 
 
+def _is_clear(url: str) -> bool:
+    """Tell whether an address is plain http; the scheme may be in capitals (RFC 3986, 3.1)."""
+    return url.lower().startswith("http:")
+
+
 def _warnings(settings: Settings) -> Iterator[str]:
     linkrunner = settings.linkrunner
-    if linkrunner.base_url.startswith("http:"):
+    if _is_clear(linkrunner.base_url):
         yield "linkrunner.base_url is plain http: the server key travels in clear."
     if linkrunner.requests_per_second > DOCUMENTED_REQUESTS_PER_SECOND:
         yield (
@@ -128,8 +133,7 @@ def _warnings(settings: Settings) -> Iterator[str]:
             "a stop can cut off a slow call, which is then repeated."
         )
     registry = settings.schema_registry
-    clear = (registry.url or "").startswith("http:") or ",http:" in (registry.url or "")
-    if clear and registry.properties:
+    if registry.properties and any(map(_is_clear, (registry.url or "").split(","))):
         yield "schema_registry.url is plain http: credentials for the registry travel in clear."
     kafka = settings.kafka.properties
     if kafka.get("security.protocol", "").lower() == "sasl_plaintext":

@@ -5,7 +5,7 @@ from datetime import datetime
 from html import escape
 from typing import Final
 
-from consumer.core.operations.status import HoldStatus, LastError, PartitionStatus, Status
+from consumer.core.operations.status import HoldStatus, LastError, PartitionStatus, RegistryHealth, Status
 
 _STYLE: Final = """
 :root { color-scheme: light dark; --line: #d9dee5; --soft: #5b6673; --card: #f6f8fa; --ok: #17703a;
@@ -42,9 +42,11 @@ _PARTITIONS: Final = (
     ("Lag", True),
     ("Open", True),
     ("Queued", True),
+    ("Kept for", True),
     ("Paused", False),
 )
 _HOLDS: Final = (("Cause", False), ("Since", False), ("Stops", False), ("What to do", False))
+_REGISTRY: Final = (("Answers", False), ("Schemas kept", True), ("Last trouble", False))
 _ERRORS: Final = (("Cause", False), ("Last", False), ("Times", True), ("Error", False))
 _CONFIG: Final = (("Key", False), ("Value", False))
 
@@ -62,6 +64,7 @@ def page(status: Status) -> str:
             _section(
                 "Partitions", _PARTITIONS, map(_partition, status.partitions), "No partition is assigned."
             ),
+            _section("Schema registry", _REGISTRY, _registry(status.registry), "None is configured."),
             _section(
                 "Last errors", _ERRORS, (_error(error, status.at) for error in status.errors), "No errors."
             ),
@@ -134,12 +137,19 @@ def _partition(partition: PartitionStatus) -> Sequence[str]:
         _number(partition.lag),
         _number(partition.open),
         _number(partition.queued),
+        "unknown" if partition.headroom_seconds is None else duration(partition.headroom_seconds),
         partition.paused or "no",
     )
 
 
 def _hold(hold: HoldStatus, now: datetime) -> Sequence[str]:
     return (hold.cause, _since(hold.since, now), hold.scope, hold.cure)
+
+
+def _registry(registry: RegistryHealth | None) -> Iterable[Sequence[str]]:
+    if registry is not None:
+        answers = {None: "not asked yet", True: "yes", False: "no"}[registry.reachable]
+        yield (answers, _number(registry.known), registry.trouble or "none")
 
 
 def _error(error: LastError, now: datetime) -> Sequence[str]:

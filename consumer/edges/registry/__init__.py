@@ -13,6 +13,7 @@ from typing import Final, Protocol, TypeAlias, TypeVar
 from consumer.core.avro.inspection import WriterSchema
 from consumer.core.errors import ConfigurationError, Mistake, Unavailable, Unreadable
 from consumer.core.meaning.intents import DeadLetterReason
+from consumer.core.operations.status import RegistryHealth
 from consumer.core.settings.tree import SchemaRegistrySettings
 
 #: Seconds over which the registry must say again and again that it has no such schema, before that is
@@ -51,18 +52,6 @@ class Client(Protocol):
 
     async def close(self) -> None:
         """Close the connections."""
-
-
-@dataclass(frozen=True, slots=True)
-class RegistryHealth:
-    """How the registry does, for the status page; ``reachable`` None: it was not asked yet.
-
-    ``trouble`` is what was wrong with its last answer, free of secrets.
-    """
-
-    reachable: bool | None
-    trouble: str | None
-    known: int
 
 
 @dataclass(frozen=True, slots=True)

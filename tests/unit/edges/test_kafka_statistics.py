@@ -12,18 +12,19 @@ from consumer.edges.kafka.statistics import Ends, parse
 def test_ends_and_counts_are_read() -> None:
     """The client's own partition -1 is none, and an end that it does not know yet is left out."""
     partitions = {
-        "0": {"partition": 0, "ls_offset": 42, "hi_offset": 50},
-        "1": {"partition": 1, "ls_offset": -1001},
+        "0": {"partition": 0, "ls_offset": 42, "hi_offset": 50, "app_offset": 40},
+        "1": {"partition": 1, "ls_offset": -1001, "app_offset": -1001},
         "-1": {"partition": -1, "ls_offset": -1001},
     }
     report = {"name": "x", "topics": {"payments": {"topic": "payments", "partitions": partitions, "age": 1}}}
 
-    assert parse(json.dumps(report)) == Ends({Partition("payments", 0): 42}, {"payments": 2})
+    here = Partition("payments", 0)
+    assert parse(json.dumps(report)) == Ends({here: 42}, {here: 40}, {"payments": 2})
 
 
 def test_a_report_without_topics_is_empty() -> None:
     """Before the first metadata there is nothing to tell."""
-    assert parse("{}") == Ends({}, {})
+    assert parse("{}") == Ends()
 
 
 @pytest.mark.parametrize(

@@ -165,26 +165,38 @@ def test_the_series_stay_within_the_budget() -> None:
     scraper = Scraper(topics=["payments", "refunds"])
     held = [Partition(topic, number) for topic in ("payments", "refunds") for number in range(50)]
     scraper.metrics.observe(
-        lambda: Gauges(lag=dict.fromkeys(held, 1), uncommitted_age=dict.fromkeys(held, 1.0))
+        lambda: Gauges(
+            lag=dict.fromkeys(held, 1),
+            uncommitted_age=dict.fromkeys(held, 1.0),
+            retention_headroom=dict.fromkeys(held, 1.0),
+        )
     )
     for status in map(str, range(400, 420)):
         scraper.metrics.call_ended(Action.CAPTURE, status, 0.1)
         scraper.metrics.retried(status)
     assert len(scraper.series()) < 400 + 12 * len(held)
-    assert len(scraper.series()) - 2 * len(held) < 300
+    assert len(scraper.series()) - 3 * len(held) < 300
 
 
 def test_gauges_are_read_at_the_scrape_and_vanish_with_their_partition() -> None:
     """A partition that moved away shows in no series of its old owner."""
     scraper = Scraper()
     one, two = Partition("t", 1), Partition("t", 2)
-    state = Gauges(lag={one: 5, two: 6}, uncommitted_age={one: 0.5, two: 0.0}, assigned_partitions=2)
+    state = Gauges(
+        lag={one: 5, two: 6},
+        uncommitted_age={one: 0.5, two: 0.0},
+        retention_headroom={one: 60.0},
+        assigned_partitions=2,
+    )
     scraper.metrics.observe(lambda: state)
     assert scraper.value("lag_records", topic="t", partition="1") == 5
     assert scraper.value("uncommitted_age_seconds", topic="t", partition="1") == 0.5
+    assert scraper.value("retention_headroom_seconds", topic="t", partition="1") == 60
+    assert scraper.value("retention_headroom_seconds", topic="t", partition="2") is None
     state = Gauges(lag={two: 9}, uncommitted_age={two: 0.0}, assigned_partitions=1)
     assert scraper.value("lag_records", topic="t", partition="1") is None
     assert scraper.value("uncommitted_age_seconds", topic="t", partition="1") is None
+    assert scraper.value("retention_headroom_seconds", topic="t", partition="1") is None
     assert scraper.value("lag_records", topic="t", partition="2") == 9
     assert scraper.value("assigned_partitions") == 1
 

@@ -7,7 +7,14 @@ from html.parser import HTMLParser
 import pytest
 
 from consumer.core.api.verdicts import HoldCause
-from consumer.core.operations.status import Health, HoldStatus, LastError, PartitionStatus, Status
+from consumer.core.operations.status import (
+    Health,
+    HoldStatus,
+    LastError,
+    PartitionStatus,
+    RegistryHealth,
+    Status,
+)
 from consumer.edges.probes.page import duration, page
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -29,10 +36,11 @@ def status(**changes: object) -> Status:
         "rate_limit_per_second": 12.5,
         "freshness_seconds": 73.0,
         "partitions": (
-            PartitionStatus(EVIL, 0, 18_211, 18_200, 11, 5, 4, EVIL),
+            PartitionStatus(EVIL, 0, 18_211, 18_200, 11, 5, 4, 93_600.0, EVIL),
             PartitionStatus("t", 1, None, None, None, 0, 0),
         ),
         "holds": (HoldStatus(HoldCause.CREDENTIALS, NOON - timedelta(minutes=3), EVIL, EVIL),),
+        "registry": RegistryHealth(reachable=False, trouble=EVIL, known=7),
         "errors": (LastError(EVIL, NOON - timedelta(seconds=5), EVIL, 1234),),
         "config": {"kafka.group_id" + EVIL: EVIL},
     }
@@ -71,7 +79,7 @@ def test_markup_in_values_is_shown_not_obeyed() -> None:
     """No value becomes a tag, wherever it stands."""
     checked = Checker(page(status()))
     assert "script" not in checked.tags
-    assert sum(text.count(EVIL) for text in checked.texts) == 11
+    assert sum(text.count(EVIL) for text in checked.texts) == 12
 
 
 def test_the_page_needs_nothing_else() -> None:
@@ -88,16 +96,32 @@ def test_the_page_says_what_is_wrong_and_what_to_do() -> None:
     texts = " ".join(Checker(page(status(holds=holds))).texts)
     for shown in ("not ready", "key refused", "up 5 h 12 min", "credentials 3 min ago all sends " + cure):
         assert shown in texts
-    for shown in ("3 of 32", "4,120", "12.5 / s", "1 min 13 s", "18,211 18,200 11 5 4", "1,234", "5.0 s ago"):
+    for shown in (
+        "3 of 32",
+        "4,120",
+        "12.5 / s",
+        "1 min 13 s",
+        "18,211 18,200 11 5 4 1 d 2 h",
+        "1,234",
+        "5.0 s ago",
+    ):
         assert shown in texts
-    assert "t[1] unknown unknown unknown 0 0 no" in texts
+    assert "t[1] unknown unknown unknown 0 0 unknown no" in texts
+    assert "Answers Schemas kept Last trouble no 7" in texts
 
 
 def test_a_quiet_service_has_a_page_too() -> None:
     """Empty tables are said to be empty."""
-    quiet = status(health=Health(True, True, True), partitions=(), holds=(), errors=(), config={})
+    nothing: dict[str, object] = {"partitions": (), "holds": (), "errors": (), "config": {}, "registry": None}
+    quiet = status(health=Health(True, True, True), **nothing)
     texts = " ".join(Checker(page(quiet)).texts)
-    for shown in ("Nothing is held.", "No partition is assigned.", "No errors.", "ready"):
+    for shown in (
+        "Nothing is held.",
+        "No partition is assigned.",
+        "No errors.",
+        "None is configured.",
+        "ready",
+    ):
         assert shown in texts
     assert "not ready" not in texts
 

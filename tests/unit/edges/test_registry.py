@@ -12,6 +12,7 @@ from aiohttp import web
 from consumer.core.avro.inspection import WriterSchema
 from consumer.core.errors import ConfigurationError, Unavailable, Unreadable
 from consumer.core.meaning.intents import DeadLetterReason
+from consumer.core.operations.status import RegistryHealth
 from consumer.core.settings.tree import SchemaRegistrySettings
 from consumer.edges.registry import (
     ASK_AGAIN_SECONDS,
@@ -19,7 +20,6 @@ from consumer.edges.registry import (
     PATIENCE_SECONDS,
     PAUSE_SECONDS,
     Registry,
-    RegistryHealth,
 )
 from consumer.edges.registry.client import MAX_ANSWER_BYTES, ConfluentClient
 from tests.support.http_registry import Answer, HttpRegistry, answer, broken, endless, silent

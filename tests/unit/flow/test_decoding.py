@@ -13,9 +13,9 @@ from consumer.core.avro.framing import WireFormat
 from consumer.core.avro.inspection import MAX_SCHEMA_BYTES, WriterSchema
 from consumer.core.errors import ConfigurationError, Unavailable, Unreadable
 from consumer.core.meaning.intents import DeadLetterReason
+from consumer.core.operations.status import RegistryHealth
 from consumer.core.records import Header, Partition, Record
 from consumer.core.settings.tree import DecodingSettings, Settings
-from consumer.edges.registry import RegistryHealth
 from consumer.flow.decoding import Decoder, SchemaFiles, read_schema_files
 from tests.support.avro import add, canonical, encode
 from tests.support.events import payment_event

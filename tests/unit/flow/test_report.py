@@ -9,9 +9,10 @@ import pytest
 
 from consumer.core.api.verdicts import HoldCause, Response
 from consumer.core.operations.logbook import Event
+from consumer.core.operations.status import RegistryHealth
 from consumer.core.records import Partition
 from consumer.edges.kafka.statistics import Ends
-from consumer.flow.report import STUCK_SECONDS, ErrorBook, Report
+from consumer.flow.report import STUCK_SECONDS, ErrorBook, Facts, Report
 from tests.support.fakes import FakeLog
 from tests.support.rig import Rig, payments, produce, reached
 
@@ -22,9 +23,29 @@ HERE, THERE = Partition("payments", 0), Partition("payments", 1)
 class FakeGroup:
     """What the source knows of the group."""
 
-    ends: Ends = field(default_factory=lambda: Ends({HERE: 10, THERE: 4}, {"payments": 2, "refunds": 3}))
+    ends: Ends = field(default_factory=lambda: Ends({HERE: 10, THERE: 4}, {}, {"payments": 2, "refunds": 3}))
     joined: bool = True
     polled_at: float = field(default_factory=time.monotonic)
+
+
+@dataclass
+class FakeTopics:
+    """What is known of the topics beside the consumer: ``ends`` win, None in them is not known."""
+
+    ends: dict[Partition, int | None] = field(default_factory=dict)
+    seconds: float | None = None
+
+    def end(self, partition: Partition, fetched: int | None) -> int | None:
+        """Return the end."""
+        return self.ends.get(partition, fetched)
+
+    def kept(self, topic: str) -> float | None:
+        """Return the retention of every topic."""
+        assert topic == "payments"
+        return self.seconds
+
+
+HEALTHY = RegistryHealth(reachable=True, trouble=None, known=3)
 
 
 @dataclass
@@ -33,24 +54,25 @@ class Desk:
 
     rig: Rig
     group: FakeGroup
+    topics: FakeTopics
     errors: ErrorBook
     report: Report
 
 
 def make() -> Desk:
     """Return a rig that does not run yet, and a report on it."""
-    rig, group = Rig(max_in_flight=3), FakeGroup()
+    rig, group, topics = Rig(max_in_flight=3), FakeGroup(), FakeTopics()
     errors = ErrorBook(rig.log)
     report = Report(
         pipeline=rig.pipeline,
         traffic=rig.traffic,
         group=group,
+        topics=topics,
+        registry=lambda: HEALTHY,
         errors=errors,
-        group_id="the-group",
-        max_in_flight=3,
-        config={"kafka.topics": "payments"},
+        facts=Facts("the-group", 3, {"kafka.topics": "payments"}),
     )
-    return Desk(rig, group, errors, report)
+    return Desk(rig, group, topics, errors, report)
 
 
 def test_a_service_at_work_is_reported_as_it_is() -> None:
@@ -77,6 +99,7 @@ def test_a_service_at_work_is_reported_as_it_is() -> None:
             assert (here.lag, there.lag) == (9, 4)
             assert (there.position, there.open, there.queued, there.paused) == (0, 0, 0, "")
             assert (status.group, status.config) == ("the-group", {"kafka.topics": "payments"})
+            assert status.registry is HEALTHY
             gauges = desk.report.gauges()
             assert gauges.lag == {HERE: 9, THERE: 4}
             assert (gauges.assigned_partitions, gauges.topic_partitions) == (2, 5)
@@ -96,6 +119,63 @@ def test_lag_that_nobody_knows_is_left_out() -> None:
             desk.rig.source.assign(HERE, THERE)
             await reached(lambda: desk.report.gauges().lag == {THERE: 0}, "the start is committed")
             assert [partition.lag for partition in desk.report.status().partitions] == [None, 0]
+
+    asyncio.run(scene())
+
+
+def test_an_end_that_the_leader_tells_is_worth_more_than_a_fetched_one() -> None:
+    """What is paused is not fetched, and its lag grows all the same; an unknown end makes no lag."""
+
+    async def scene() -> None:
+        desk = make()
+        desk.topics.ends = {HERE: 250, THERE: None}
+        async with desk.rig.running():
+            desk.rig.source.assign(HERE, THERE)
+            await reached(lambda: desk.report.gauges().lag, "the start is committed")
+            assert desk.report.gauges().lag == {HERE: 250}
+
+    asyncio.run(scene())
+
+
+def test_the_marker_of_a_transaction_is_no_lag() -> None:
+    """Behind the last record of a transaction is an offset that no record will ever have."""
+
+    async def scene() -> None:
+        desk = make()
+        produce(desk.rig, HERE, payments(2))
+        async with desk.rig.running():
+            desk.rig.source.assign(HERE)
+            await reached(lambda: desk.rig.source.committed(HERE) == 2, "all is committed")
+            desk.group.ends = Ends({HERE: 3}, {HERE: 2})
+            assert desk.report.gauges().lag == {HERE: 1}
+            desk.group.ends = Ends({HERE: 3}, {HERE: 3})
+            assert desk.report.gauges().lag == {HERE: 0}
+
+    asyncio.run(scene())
+
+
+def test_headroom_shrinks_with_the_oldest_open_record() -> None:
+    """Retention less age while a record is open, all of it afterwards; absent where either is not known."""
+
+    async def scene() -> None:
+        desk = make()
+        desk.rig.source.timestamp_ms = int((time.time() - 3600) * 1000)
+        desk.rig.api.hold("pay-0")
+        produce(desk.rig, HERE, payments(1))
+        desk.group.ends = Ends({HERE: 1, THERE: 4})
+        async with desk.rig.running():
+            desk.rig.source.assign(HERE, THERE)
+            await reached(lambda: desk.rig.api.on_wire, "a record is open")
+            assert desk.report.gauges().retention_headroom == {}
+            desk.topics.seconds = 7200.0
+            (left,) = desk.report.gauges().retention_headroom.items()
+            assert left[0] == HERE
+            assert 3500 < left[1] <= 3600
+            here, there = desk.report.status().partitions
+            assert (here.headroom_seconds is None, there.headroom_seconds) == (False, None)
+            desk.rig.api.let_go("pay-0")
+            await reached(lambda: desk.rig.source.committed(HERE) == 1, "it is done")
+            assert desk.report.gauges().retention_headroom == {HERE: 7200.0}
 
     asyncio.run(scene())
 

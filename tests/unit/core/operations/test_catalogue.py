@@ -13,7 +13,8 @@ from consumer.core.outcomes import NO_REASON, Outcome
 NAMES = [
     "records_consumed_total", "records_settled_total", "records_released_total", "calls_total",
     "retries_total", "call_duration_seconds", "delivery_delay_seconds", "freshness_seconds", "lag_records",
-    "uncommitted_age_seconds", "in_flight", "queued", "parked", "rate_limit_per_second",
+    "uncommitted_age_seconds", "retention_headroom_seconds", "in_flight", "queued", "parked",
+    "rate_limit_per_second",
     "throttled_seconds_total", "holding", "auth_ok", "event_data_invalid_total", "attributes_dropped_total",
     "dead_letter_failures_total", "commits_total", "rebalances_total", "assigned_partitions",
     "topic_partitions", "build_info",

@@ -82,6 +82,8 @@ def test_a_source_topic(state: TopicState | Failure, result: Result, words: str,
         ({**WEEK, "retention.ms": "1", "cleanup.policy": "compact"}, OK, "kept without a limit"),
         ({**WEEK, "retention.ms": "1", "cleanup.policy": "compact,delete"}, WARNING, "kept for"),
         ({}, OK, "records are kept without a limit of time"),
+        ({**WEEK, "retention.bytes": "-1"}, OK, "records are kept for 168 h"),
+        ({**WEEK, "retention.bytes": "5000"}, WARNING, "less once a partition has more than 5000 bytes"),
         (FORBIDDEN, WARNING, "is not told: TOPIC_AUTHORIZATION_FAILED"),
     ],
 )

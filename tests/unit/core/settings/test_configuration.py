@@ -478,6 +478,7 @@ def test_properties_are_known_beside_other_mistakes() -> None:
     ("more", "words"),
     [
         ("linkrunner: {base_url: 'http://a'}", "the server key travels in clear"),
+        ("linkrunner: {base_url: 'HTTP://a'}", "the server key travels in clear"),
         ("linkrunner: {requests_per_second: 31}", "documented limit"),
         ("linkrunner: {timeout_seconds: 21}", "shutdown.drain_seconds"),
         (

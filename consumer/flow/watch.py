@@ -1,0 +1,130 @@
+"""What the consumer does not tell of its topics: where paused partitions end, and how long records are kept.
+
+The client learns the end of a partition when it fetches from it, so the lag of a paused one would stand still
+just when it matters. Here the leaders are asked, beside the consumer and off the event loop.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import Final, NamedTuple, Protocol, TypeVar
+
+from consumer.core.operations.checks import Failure, Trouble
+from consumer.core.operations.cures import granting
+from consumer.core.operations.logbook import Event, Log
+from consumer.core.partitions.distances import kept_seconds
+from consumer.core.records import Partition
+
+A = TypeVar("A")
+R = TypeVar("R")
+
+#: Seconds between two questions for the ends.
+PACE_SECONDS: Final = 10.0
+#: Seconds after which an end that can't be had again counts as not known.
+STALE_SECONDS: Final = 60.0
+#: Seconds between two looks at the configuration of topics: while all of it is known, and while it is not.
+CONFIG_SECONDS: Final = 300.0
+CONFIG_AGAIN_SECONDS: Final = 30.0
+
+
+class Brokers(Protocol):
+    """Whom to ask; both calls wait, for seconds at most, and never raise."""
+
+    def ends(self, partitions: Collection[Partition]) -> Mapping[Partition, int]:
+        """Return the offset behind the last record of each partition whose leader answers."""
+
+    def configs(self, topics: Collection[str]) -> Mapping[str, Mapping[str, str] | Failure]:
+        """Return the configuration of each topic, or why it can't be had."""
+
+
+class Aside(Protocol):
+    """Runs a call that waits on a thread of its own."""
+
+    def __call__(self, function: Callable[[A], R], argument: A, /) -> Awaitable[R]:
+        """Return what the call returns."""
+
+
+class _Seen(NamedTuple):
+    end: int
+    at: float
+
+
+class Watch:
+    """Asks again and again, while :meth:`run` runs, and keeps the answers."""
+
+    def __init__(
+        self,
+        brokers: Brokers,
+        topics: Sequence[str],
+        *,
+        held: Callable[[], Collection[Partition]],
+        aside: Aside,
+        clock: Callable[[], float],
+        log: Log,
+    ) -> None:
+        """``held`` gives the partitions that are ours; ``clock`` the seconds of a steady clock."""
+        self._brokers: Final = brokers
+        self._topics: Final = topics
+        self._held: Final = held
+        self._aside: Final = aside
+        self._clock: Final = clock
+        self._log: Final = log
+        self._seen: dict[Partition, _Seen] = {}
+        self._kept: dict[str, float | None] = {}
+        self._told: Final[dict[str, str]] = {}
+        self._configs_due = clock()
+
+    def end(self, partition: Partition, fetched: int | None) -> int | None:
+        """Return where a partition ends, None where that is not known.
+
+        ``fetched`` is the end that the consumer knows; it stands still while nothing is fetched.
+        """
+        seen = self._seen.get(partition)
+        if seen is None:
+            return fetched
+        if self._clock() - seen.at > STALE_SECONDS:
+            return None
+        return max(seen.end, fetched or 0)
+
+    def kept(self, topic: str) -> float | None:
+        """Return for how many seconds a topic keeps a record; None: for ever, or not known."""
+        return self._kept.get(topic)
+
+    async def run(self) -> None:
+        """Ask until cancelled."""
+        while True:
+            await self._look_at_ends()
+            if self._clock() >= self._configs_due:
+                await self._look_at_configs()
+            await asyncio.sleep(PACE_SECONDS)
+
+    async def _look_at_ends(self) -> None:
+        held = tuple(self._held())
+        known = {partition: seen for partition in held if (seen := self._seen.get(partition)) is not None}
+        found = await self._aside(self._brokers.ends, held)
+        now = self._clock()
+        self._seen = known | {partition: _Seen(end, now) for partition, end in found.items()}
+
+    async def _look_at_configs(self) -> None:
+        found = await self._aside(self._brokers.configs, self._topics)
+        for topic, config in found.items():
+            if isinstance(config, Failure):
+                self._not_told(topic, config)
+            else:
+                self._kept[topic] = kept_seconds(config)
+                self._told.pop(topic, None)
+        all_known = not any(isinstance(config, Failure) for config in found.values())
+        self._configs_due = self._clock() + (CONFIG_SECONDS if all_known else CONFIG_AGAIN_SECONDS)
+
+    def _not_told(self, topic: str, failure: Failure) -> None:
+        """Say once that a right is missing. What was known stays: an outage changes no configuration."""
+        if failure.trouble is not Trouble.FORBIDDEN:
+            return
+        self._kept.pop(topic, None)
+        if self._told.get(topic) != failure.detail:
+            self._told[topic] = failure.detail
+            self._log(
+                Event.RETENTION_UNKNOWN,
+                topic=topic,
+                error=failure.detail,
+                cure=granting("DescribeConfigs", f"--topic {topic}"),
+            )

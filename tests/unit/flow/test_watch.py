@@ -1,0 +1,197 @@
+"""The watch on the topics: what the leaders say is kept while it is fresh; a missing right is told once."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
+
+import pytest
+
+from consumer.core.operations.checks import Failure, Trouble
+from consumer.core.operations.logbook import Event
+from consumer.core.records import Partition
+from consumer.flow.watch import CONFIG_AGAIN_SECONDS, CONFIG_SECONDS, PACE_SECONDS, STALE_SECONDS, Watch
+from tests.simulation.loop import VirtualLoop
+from tests.support.fakes import FakeLog
+
+A = TypeVar("A")
+R = TypeVar("R")
+
+HERE: Final = Partition("payments", 0)
+FORBIDDEN: Final = Failure(Trouble.FORBIDDEN, "TOPIC_AUTHORIZATION_FAILED")
+SILENT: Final = Failure(Trouble.TIMEOUT, "no answer in time")
+WEEK: Final = {"retention.ms": "604800000"}
+
+
+@dataclass
+class FakeBrokers:
+    """Answers as a test says, and counts how often it is asked."""
+
+    found: dict[Partition, int] = field(default_factory=dict)
+    config: Mapping[str, str] | Failure = field(default_factory=lambda: WEEK)
+    asked_ends: int = 0
+    asked_configs: int = 0
+
+    def ends(self, partitions: Collection[Partition]) -> Mapping[Partition, int]:
+        """Return what is known of these partitions."""
+        self.asked_ends += 1
+        return {partition: end for partition, end in self.found.items() if partition in partitions}
+
+    def configs(self, topics: Collection[str]) -> Mapping[str, Mapping[str, str] | Failure]:
+        """Return the same for each topic."""
+        self.asked_configs += 1
+        return dict.fromkeys(topics, self.config)
+
+
+@dataclass
+class Scene:
+    """A watch at work on virtual time."""
+
+    brokers: FakeBrokers
+    held: set[Partition]
+    log: FakeLog
+    watch: Watch
+
+
+async def at_once(function: Callable[[A], R], argument: A, /) -> R:
+    """Call it here: virtual time has no other threads."""
+    return function(argument)
+
+
+def play(story: Callable[[Scene], Awaitable[None]]) -> None:
+    """Run the watch beside ``story``."""
+
+    async def main() -> None:
+        brokers, held, log = FakeBrokers(), {HERE}, FakeLog()
+        clock = asyncio.get_running_loop().time
+        watch = Watch(brokers, ["payments"], held=lambda: held, aside=at_once, clock=clock, log=log)
+        running = asyncio.create_task(watch.run())
+        await asyncio.sleep(0)
+        await story(Scene(brokers, held, log, watch))
+        running.cancel()
+        await asyncio.wait({running})
+        assert running.cancelled()
+
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        runner.run(main())
+
+
+def test_until_a_leader_has_told_the_consumer_is_believed() -> None:
+    """At the start, and for a partition whose leader never answers, what was fetched is all there is."""
+
+    async def story(scene: Scene) -> None:
+        assert (scene.watch.end(HERE, 5), scene.watch.end(HERE, None)) == (5, None)
+        await asyncio.sleep(10 * STALE_SECONDS)
+        assert scene.watch.end(HERE, 5) == 5
+
+    play(story)
+
+
+def test_the_later_of_both_ends_is_the_end() -> None:
+    """The leader is asked every few seconds, the consumer knows at each fetch: neither is always ahead."""
+
+    async def story(scene: Scene) -> None:
+        scene.brokers.found[HERE] = 100
+        await asyncio.sleep(PACE_SECONDS + 1)
+        assert [scene.watch.end(HERE, fetched) for fetched in (None, 40, 120)] == [100, 100, 120]
+
+    play(story)
+
+
+def test_a_leader_that_falls_silent_makes_the_end_unknown() -> None:
+    """What was true a minute ago is not told as if it were true now; an answer ends that."""
+
+    async def story(scene: Scene) -> None:
+        scene.brokers.found[HERE] = 100
+        await asyncio.sleep(PACE_SECONDS + 1)
+        scene.brokers.found.clear()
+        await asyncio.sleep(STALE_SECONDS - PACE_SECONDS)
+        assert scene.watch.end(HERE, 40) == 100
+        await asyncio.sleep(2 * PACE_SECONDS)
+        assert scene.watch.end(HERE, 40) is None
+        scene.brokers.found[HERE] = 130
+        await asyncio.sleep(PACE_SECONDS + 1)
+        assert scene.watch.end(HERE, 40) == 130
+
+    play(story)
+
+
+def test_partitions_of_others_are_forgotten() -> None:
+    """A partition that comes back is not judged by what was seen of it long ago."""
+
+    async def story(scene: Scene) -> None:
+        scene.brokers.found[HERE] = 100
+        await asyncio.sleep(PACE_SECONDS + 1)
+        scene.held.clear()
+        scene.brokers.found.clear()
+        await asyncio.sleep(2 * STALE_SECONDS)
+        scene.held.add(HERE)
+        assert scene.watch.end(HERE, 7) == 7
+
+    play(story)
+
+
+def test_a_retention_that_changes_is_seen() -> None:
+    """Within minutes; until then nothing is asked, as configurations rarely change."""
+
+    async def story(scene: Scene) -> None:
+        await asyncio.sleep(1)
+        assert (scene.watch.kept("payments"), scene.watch.kept("others")) == (604_800.0, None)
+        scene.brokers.config = {"retention.ms": "60000"}
+        await asyncio.sleep(CONFIG_SECONDS / 2)
+        assert scene.brokers.asked_configs == 1
+        await asyncio.sleep(CONFIG_SECONDS)
+        assert scene.watch.kept("payments") == 60.0
+        scene.brokers.config = {"retention.ms": "-1"}
+        await asyncio.sleep(CONFIG_SECONDS + PACE_SECONDS)
+        assert scene.watch.kept("payments") is None
+
+    play(story)
+
+
+def test_brokers_that_do_not_answer_are_asked_again_and_change_nothing() -> None:
+    """An outage is no change of a configuration."""
+
+    async def story(scene: Scene) -> None:
+        await asyncio.sleep(1)
+        scene.brokers.config = SILENT
+        await asyncio.sleep(CONFIG_SECONDS + PACE_SECONDS)
+        asked = scene.brokers.asked_configs
+        await asyncio.sleep(CONFIG_AGAIN_SECONDS + PACE_SECONDS)
+        assert scene.brokers.asked_configs == asked + 1
+        assert scene.watch.kept("payments") == 604_800.0
+        assert scene.log.lines == []
+
+    play(story)
+
+
+def test_a_missing_right_is_told_once_with_its_cure() -> None:
+    """And again when it was there in between; what may not be read is not known."""
+
+    async def story(scene: Scene) -> None:
+        await asyncio.sleep(1)
+        scene.brokers.config = FORBIDDEN
+        await asyncio.sleep(2 * CONFIG_SECONDS)
+        (told,) = scene.log.told(Event.RETENTION_UNKNOWN)
+        assert told["topic"] == "payments"
+        assert told["cure"].endswith("--operation DescribeConfigs --topic payments")
+        assert scene.watch.kept("payments") is None
+        scene.brokers.config = WEEK
+        await asyncio.sleep(CONFIG_SECONDS)
+        assert scene.watch.kept("payments") == 604_800.0
+        scene.brokers.config = FORBIDDEN
+        await asyncio.sleep(2 * CONFIG_SECONDS)
+        assert len(scene.log.told(Event.RETENTION_UNKNOWN)) == 2
+
+    play(story)
+
+
+@pytest.mark.parametrize("seconds", [0.5, 95.0])
+def test_the_leaders_are_asked_at_a_steady_pace(seconds: float) -> None:
+    """At once, and then every few seconds: nobody is asked more often because nothing is known."""
+
+    async def story(scene: Scene) -> None:
+        await asyncio.sleep(seconds)
+        assert scene.brokers.asked_ends == 1 + int(seconds // PACE_SECONDS)
+
+    play(story)
