@@ -86,12 +86,13 @@ def pod_gone(release: Release) -> Iterator[None]:
 @contextmanager
 def pod_restarting(release: Release) -> Iterator[None]:
     """Let one of the pods end and start again until it is told to stay."""
+    pod = release.pods[-1]
 
     def again() -> None:
-        pod = release.pods[-1]
-        pod.wait_ready()
+        before = release.started_at(pod)
         pod.stop()
         pod.start()
+        eventually(lambda: release.started_at(pod) - before, _STEP_SECONDS, "Prometheus sees the new process")
 
     with _repeating(again):
         yield
@@ -224,10 +225,11 @@ def _stranger(release: Release) -> Iterator[None]:
             "log_level": 0,
         }
     )
-    member.subscribe([release.topic])
+    joined = threading.Event()
+    member.subscribe([release.topic], on_assign=lambda _, given: joined.set() if given else None)
     try:
         with _repeating(lambda: member.poll(0.1)):
-            eventually(lambda: len(member.assignment()) > 0, _STEP_SECONDS, "the stranger has partitions")
+            assert joined.wait(_STEP_SECONDS), "the stranger was given no partition"
             yield
     finally:
         member.close()

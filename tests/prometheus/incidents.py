@@ -92,6 +92,7 @@ INCIDENTS: Final = (
         "it comes back with its data",
         faults.broker_gone,
         tells=("NoConsumers",),
+        silent=("PartitionsUnowned",),
         may=("CommitFailing",),
         own_broker=True,
     ),
@@ -169,6 +170,7 @@ INCIDENTS: Final = (
         "the pods are rolled out with on_out_of_range: earliest",
         faults.records_deleted,
         tells=("HoldingOutOfRange",),
+        may=("Stalled",),
         setting=Setting(pods=2),
     ),
     Incident(

@@ -59,10 +59,11 @@ def play(bed: Bed, incident: Incident) -> Told:
             eventually(looking.all_told, FIRE_SECONDS, f"all alerts of {incident.name}", _LOOK_EVERY)
             cured = time.monotonic()
         eventually(looking.all_over, RESOLVE_SECONDS, f"the end of {incident.name}", _LOOK_EVERY)
+        told = looking.heard("firing")
         return Told(
             fired=looking.fired(),
-            told={name: at - looking.began for name, at in looking.heard("firing").items()},
-            over={name: at - cured for name, at in looking.heard("resolved").items()},
+            told={name: at - looking.began for name, at in told.items()},
+            over={name: at - cured for name, at in looking.heard("resolved").items() if name in told},
         )
 
 

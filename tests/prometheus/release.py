@@ -64,6 +64,7 @@ class Release:
         self.gate: Final = Forwarder(f"{LOOPBACK}:{self.api.port}")
         self.registry_port: Final = free_port()
         self.stream: Final = Stream(self.topic, self.setting.rate, self.setting.make)
+        self._server: Final = bed.server
         self._own_load: Final = kafka is not None
         self._load: Final = Load(self.kafka.bootstrap_servers) if kafka else bed.load
         self._targets: Final = bed.targets / f"{namespace}.json"
@@ -102,6 +103,13 @@ class Release:
         service.close()
         del self._pods[service.name]
         self._announce()
+
+    def started_at(self, service: Service) -> float:
+        """Return when the process of a pod started, as Prometheus saw it last."""
+        (series,) = self._server.query(
+            f'last_over_time(process_start_time_seconds{{pod="{service.name}"}}[1h])'
+        )
+        return series.last
 
     @property
     def pods(self) -> list[Service]:

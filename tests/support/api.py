@@ -12,7 +12,7 @@ from tests.support.history import Recorded, Request
 from tests.support.process import Command
 from tests.support.waiting import eventually, free_port
 
-START_SECONDS: Final = 20.0
+START_SECONDS: Final = 60.0
 
 
 class ApiView:

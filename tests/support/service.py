@@ -15,8 +15,8 @@ from tests.support.waiting import eventually, free_port
 #: A configuration or a part of one: sections, and settings in them.
 Config: TypeAlias = Mapping[str, object]
 
-START_SECONDS: Final = 20.0
-READY_SECONDS: Final = 30.0
+START_SECONDS: Final = 60.0
+READY_SECONDS: Final = 60.0
 PREFIX: Final = "linkrunner_consumer_"
 
 
