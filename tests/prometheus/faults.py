@@ -1,5 +1,6 @@
 """What goes wrong with a release: each is a context that breaks something and, at its end, mends it."""
 
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -8,12 +9,14 @@ from typing import Final, TypeAlias
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from consumer import __version__
 from consumer.core.avro import schemas
 from consumer.lab.samples import Encoder, Sample
 from tests.prometheus.load import Maker
 from tests.prometheus.registry import Registry
 from tests.prometheus.release import Release
 from tests.support.payments import garbage, payment, payment_id, refund
+from tests.support.process import ROOT
 from tests.support.topics import Outgoing
 from tests.support.waiting import eventually
 
@@ -24,6 +27,7 @@ _STEP_SECONDS: Final = 30.0
 _SPAN: Final = 11_000
 #: Numbers of payments that no traffic reaches.
 _MARKED: Final = 900_000
+_NEXT_VERSION: Final = "99.0.0"
 _SCHEMA_ID: Final = 7
 _CONFLUENT: Final = Encoder(b"\x00" + _SCHEMA_ID.to_bytes(4, "big"))
 
@@ -176,6 +180,29 @@ def group_restless(release: Release) -> Iterator[None]:
 
     with _repeating(again):
         yield
+
+
+@contextmanager
+def rollout_stuck(release: Release) -> Iterator[None]:
+    """Start a second pod of another version; in the end take the old one away."""
+    (old,) = release.pods
+    root = release.folder / "next"
+    for package in ("consumer", "schemas"):
+        shutil.copytree(ROOT / package, root / package, ignore=shutil.ignore_patterns("__pycache__"))
+    file = root / "consumer" / "__init__.py"
+    file.write_text(file.read_text("utf-8").replace(__version__, _NEXT_VERSION), encoding="utf-8")
+    release.start_pod(root=root).wait_ready()
+    yield
+    release.end_pod(old)
+
+
+@contextmanager
+def broker_frozen(release: Release) -> Iterator[None]:
+    """Freeze the broker, which must be the release's own; in the end thaw it."""
+    assert release.kafka.server is not None
+    release.kafka.server.pause()
+    yield
+    release.kafka.server.resume()
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """The incidents, as a table: what is broken, how it is mended, and which alerts have to say so."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -56,6 +57,13 @@ INCIDENTS: Final = (
         tells=("NothingDelivered",),
     ),
     Incident(
+        "rollout-stuck",
+        "a pod of a new version runs, and the old one stays",
+        "the old one goes",
+        faults.rollout_stuck,
+        tells=("VersionSkew",),
+    ),
+    Incident(
         "group-restless",
         "a member joins the group and leaves it, again and again",
         "it stays away",
@@ -94,6 +102,24 @@ INCIDENTS: Final = (
         tells=("NoConsumers",),
         silent=("PartitionsUnowned",),
         may=("CommitFailing",),
+        own_broker=True,
+    ),
+    Incident(
+        "retention-near",
+        "the API answers nothing but 503, and the topic keeps records for a minute only",
+        "the API answers again",
+        answering("503"),
+        tells=("RetentionAtRisk", "RetentionCritical", *_LATE),
+        may=("ApiErrorRatioHigh", "FreshnessBudgetBurnFast", "FreshnessBudgetBurnSlow"),
+        setting=Setting(topic_properties={"retention.ms": "60000"}),
+    ),
+    Incident(
+        "broker-frozen",
+        "the broker does not answer, and its connections stay",
+        "it goes on",
+        faults.broker_frozen,
+        tells=("CommitFailing",),
+        setting=Setting(over={"kafka": {"properties": {"session.timeout.ms": 45_000}}}),
         own_broker=True,
     ),
     Incident(
@@ -190,3 +216,9 @@ INCIDENTS: Final = (
         tells=("HoldingRegistry",),
     ),
 )
+
+#: Alerts that no incident here ends, with the reason.
+NOT_PLAYED: Final[Mapping[str, str]] = {
+    f"{objective}BudgetBurnSlow": "looks back for six hours, and ends as late as that"
+    for objective in ("Delivery", "Freshness")
+}

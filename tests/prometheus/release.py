@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 from tests.prometheus.bed import Bed
@@ -12,6 +13,7 @@ from tests.support.api import Api
 from tests.support.broker import Kafka
 from tests.support.forwarder import Forwarder
 from tests.support.payments import payment
+from tests.support.process import ROOT
 from tests.support.service import Config, Service, merged
 from tests.support.topics import Topics
 from tests.support.waiting import free_port
@@ -83,12 +85,15 @@ class Release:
             service.wait_ready()
         self._load.add(self.stream)
 
-    def start_pod(self, over: Config | None = None) -> Service:
-        """Start one more pod and return once it is live; ``over`` goes on top of its configuration."""
+    def start_pod(self, over: Config | None = None, root: Path = ROOT) -> Service:
+        """Start one more pod and return once it is live.
+
+        ``over`` goes on top of its configuration; ``root`` is where its package lies.
+        """
         self._started += 1
         name = f"{self.namespace}-{self._started}"
         config = merged(merged(self._config(), self.setting.over), over or {})
-        service = Service(self.folder, name, config)
+        service = Service(self.folder, name, config, root)
         self._pods[name] = service
         self._announce()
         return service.start()

@@ -13,10 +13,11 @@ ROOT: Final = Path(__file__).parents[2]
 
 
 class Command:
-    """``python -m consumer …``. What it writes goes to ``output``, both streams, in order."""
+    """``python -m consumer …`` of the package in ``root``; what it writes goes to ``output``, in order."""
 
-    def __init__(self, arguments: Sequence[str], output: Path) -> None:
+    def __init__(self, arguments: Sequence[str], output: Path, root: Path = ROOT) -> None:
         self._arguments: Final = arguments
+        self._root: Final = root
         self.output: Final = output
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -25,7 +26,7 @@ class Command:
         with self.output.open("ab") as sink:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "consumer", *self._arguments],
-                cwd=ROOT,
+                cwd=self._root,
                 env=_neutral(os.environ),
                 stdout=sink,
                 stderr=subprocess.STDOUT,

@@ -9,7 +9,7 @@ import httpx
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.support.process import Command
+from tests.support.process import ROOT, Command
 from tests.support.waiting import eventually, free_port
 
 #: A configuration or a part of one: sections, and settings in them.
@@ -37,15 +37,18 @@ class Metrics:
 
 
 class Service:
-    """``linkrunner-consumer run --config FILE``, the file made from ``config``, probes on a free port."""
+    """``linkrunner-consumer run --config FILE``, the file made from ``config``, probes on a free port.
 
-    def __init__(self, directory: Path, name: str, config: Config) -> None:
+    ``root`` is where its package lies.
+    """
+
+    def __init__(self, directory: Path, name: str, config: Config, root: Path = ROOT) -> None:
         self.port: Final = free_port()
         self.name: Final = name
         file = directory / f"{name}.yaml"
         whole = merged(config, {"http": {"host": "127.0.0.1", "port": self.port}})
         file.write_text(yaml.safe_dump(whole, sort_keys=False), encoding="utf-8")
-        self._command = Command(["run", "--config", str(file)], directory / f"{name}.log")
+        self._command = Command(["run", "--config", str(file)], directory / f"{name}.log", root)
         self._client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=10)
         self.seen: Final[dict[str, str]] = {}
 
