@@ -55,8 +55,10 @@ class Gauges:
     rate_limit_per_second: float = 0.0
     holding: frozenset[HoldCause] = frozenset()
     auth_ok: bool = True
+    key_file_ok: bool = True
     assigned_partitions: int = 0
     topic_partitions: int = 0
+    missing_topics: int = 0
 
 
 class Metrics:
@@ -219,8 +221,10 @@ _READERS: Final[Mapping[str, Callable[[Gauges], _Samples]]] = {
     "rate_limit_per_second": lambda now: _one(now.rate_limit_per_second),
     "holding": lambda now: [((cause.value,), float(cause in now.holding)) for cause in HoldCause],
     "auth_ok": lambda now: _one(now.auth_ok),
+    "key_file_ok": lambda now: _one(now.key_file_ok),
     "assigned_partitions": lambda now: _one(now.assigned_partitions),
     "topic_partitions": lambda now: _one(now.topic_partitions),
+    "missing_topics": lambda now: _one(now.missing_topics),
 }
 
 

@@ -4,7 +4,6 @@ import os
 import re
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -26,7 +25,8 @@ class ServerKey:
     """The server key. It prints as ``***``.
 
     ``current()`` gives it; a key from a file is read again when the file, or what its name leads to, has
-    changed. A file that is missing, empty or not a key at that moment leaves the key as it was.
+    changed. A file that is missing, empty or not a key at that moment leaves the key as it was;
+    ``trouble`` says then what is wrong with it.
     """
 
     def __init__(
@@ -40,6 +40,7 @@ class ServerKey:
         ``clock`` gives seconds that never go back. Raises :class:`CredentialsError`, naming file and
         variable, where there is no key or none that fits into an HTTP header.
         """
+        self.trouble: str | None = None
         self._clock: Final = clock
         self._file, text = _origin(settings, environ)
         self._stamp: _Stamp | None = None
@@ -62,10 +63,16 @@ class ServerKey:
         return "ServerKey(***)"
 
     def _look(self, file: Path) -> None:
-        # What fails is a file in the middle of a change. Its stamp is not kept, so the next look reads it.
-        with suppress(OSError, CredentialsError):
+        # What fails may be a file in the middle of a change. Its stamp is not kept: the next look reads it.
+        try:
             if _stamp(file.stat()) != self._stamp:
                 self._key, self._stamp = _read(file)
+        except OSError as error:
+            self.trouble = f"{file} can't be read: {error.strerror}"
+        except CredentialsError as error:
+            self.trouble = str(error)
+        else:
+            self.trouble = None
 
 
 def _read(file: Path) -> tuple[str, _Stamp]:

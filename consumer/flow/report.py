@@ -1,7 +1,7 @@
 """What others see of the running service: gauges, health and status, read from where the facts are."""
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol, TypeVar, Unpack
@@ -37,6 +37,9 @@ class Topics(Protocol):
     def end(self, partition: Partition, fetched: int | None) -> int | None:
         """Return where a partition ends, ``fetched`` being what the consumer knows; None: not known."""
 
+    def partitions(self, topic: str) -> int | None:
+        """Return how many partitions a topic has, 0 where there is no such topic; None: not known yet."""
+
     def kept(self, topic: str) -> float | None:
         """Return for how many seconds a topic keeps a record; None: for ever, or not known."""
 
@@ -54,6 +57,7 @@ class Facts:
     """What does not change while the service runs; ``config`` is the effective one, secrets masked."""
 
     group_id: str
+    topics: Sequence[str]
     max_in_flight: int
     config: Mapping[str, str]
 
@@ -89,6 +93,7 @@ class Report:
         traffic: Traffic,
         group: Group,
         topics: Topics,
+        key_file_ok: Callable[[], bool],
         registry: Callable[[], RegistryHealth | None],
         errors: ErrorBook,
         facts: Facts,
@@ -98,6 +103,7 @@ class Report:
         self._traffic: Final = traffic
         self._group: Final = group
         self._topics: Final = topics
+        self._key_file_ok: Final = key_file_ok
         self._registry: Final = registry
         self._errors: Final = errors
         self._facts: Final = facts
@@ -108,6 +114,7 @@ class Report:
     def gauges(self) -> Gauges:
         """Return the gauges of this moment."""
         lanes, offsets = self._pipeline.lanes, self._pipeline.offsets
+        counts = [self._topics.partitions(topic) for topic in self._facts.topics]
         now, held = self._traffic.clock(), offsets.next_offsets()
         return Gauges(
             freshness_seconds=self._freshness(),
@@ -123,8 +130,10 @@ class Report:
             rate_limit_per_second=self._traffic.pacer.per_second,
             holding=self._pipeline.holding(),
             auth_ok=self._traffic.auth_ok,
+            key_file_ok=self._key_file_ok(),
             assigned_partitions=len(held),
-            topic_partitions=sum(self._group.ends.partition_counts.values()),
+            topic_partitions=sum(filter(None, counts)),
+            missing_topics=counts.count(0),
         )
 
     def health(self) -> Health:

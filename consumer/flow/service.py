@@ -14,7 +14,7 @@ import asyncio
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from typing import Final
 
@@ -40,6 +40,7 @@ from consumer.flow.decoding import Decoder
 from consumer.flow.delivery import Delivery
 from consumer.flow.pipeline import LAST_COMMIT_SECONDS, Pipeline
 from consumer.flow.report import ErrorBook, Facts, Report
+from consumer.flow.rotation import Rotation
 from consumer.flow.traffic import Traffic
 from consumer.flow.watch import Watch
 
@@ -90,9 +91,10 @@ class Service:
             self._wake,
             address=settings.linkrunner.base_url,
         )
+        rotation = Rotation(key, self._log)
         self._api: Final = Linkrunner(
             settings.linkrunner.base_url,
-            _announcing(key, self._log),
+            rotation.current,
             timeout_seconds=settings.linkrunner.timeout_seconds,
             connections=settings.linkrunner.max_in_flight,
             user_agent=f"linkrunner-consumer/{__version__}",
@@ -132,9 +134,15 @@ class Service:
             traffic=self._traffic,
             group=self._source,
             topics=self._watch,
+            key_file_ok=rotation.file_ok,
             registry=self._decoder.describe_registry,
             errors=self._log,
-            facts=Facts(settings.kafka.group_id, settings.linkrunner.max_in_flight, effective(settings)),
+            facts=Facts(
+                settings.kafka.group_id,
+                settings.kafka.topics,
+                settings.linkrunner.max_in_flight,
+                effective(settings),
+            ),
         )
         self._watchdog: threading.Timer | None = None
         self._metrics.observe(self._report.gauges)
@@ -214,21 +222,6 @@ class Service:
 
     def _wake(self) -> None:
         self._pipeline.wake()
-
-
-def _announcing(key: ServerKey, log: Log) -> Callable[[], str]:
-    """Return a source of the key that logs when it has changed."""
-    last = key.current()
-
-    def current() -> str:
-        nonlocal last
-        now = key.current()
-        if now != last:
-            last = now
-            log(Event.KEY_RELOADED)
-        return now
-
-    return current
 
 
 @contextmanager

@@ -1,7 +1,8 @@
-"""What the consumer does not tell of its topics: where paused partitions end, and how long records are kept.
+"""What the consumer does not tell of its topics: ends, counts of partitions, and how long records are kept.
 
 The client learns the end of a partition when it fetches from it, so the lag of a paused one would stand still
-just when it matters. Here the leaders are asked, beside the consumer and off the event loop.
+just when it matters; and it knows only the topics that it holds partitions of, so nobody would see those that
+nobody holds. Here the brokers are asked, beside the consumer and off the event loop.
 """
 
 import asyncio
@@ -17,7 +18,7 @@ from consumer.core.records import Partition
 A = TypeVar("A")
 R = TypeVar("R")
 
-#: Seconds between two questions for the ends.
+#: Seconds between two questions for ends and counts.
 PACE_SECONDS: Final = 10.0
 #: Seconds after which an end that can't be had again counts as not known.
 STALE_SECONDS: Final = 60.0
@@ -27,10 +28,13 @@ CONFIG_AGAIN_SECONDS: Final = 30.0
 
 
 class Brokers(Protocol):
-    """Whom to ask; both calls wait, for seconds at most, and never raise."""
+    """Whom to ask; the calls wait, for seconds at most, and never raise."""
 
     def ends(self, partitions: Collection[Partition]) -> Mapping[Partition, int]:
         """Return the offset behind the last record of each partition whose leader answers."""
+
+    def partition_counts(self, topics: Collection[str]) -> Mapping[str, int]:
+        """Return how many partitions the topics have, 0 where there is none; some may be left out."""
 
     def configs(self, topics: Collection[str]) -> Mapping[str, Mapping[str, str] | Failure]:
         """Return the configuration of each topic, or why it can't be had."""
@@ -69,7 +73,8 @@ class Watch:
         self._clock: Final = clock
         self._log: Final = log
         self._seen: dict[Partition, _Seen] = {}
-        self._kept: dict[str, float | None] = {}
+        self._counts: Final[dict[str, int]] = {}
+        self._kept: Final[dict[str, float | None]] = {}
         self._told: Final[dict[str, str]] = {}
         self._configs_due = clock()
 
@@ -85,6 +90,10 @@ class Watch:
             return None
         return max(seen.end, fetched or 0)
 
+    def partitions(self, topic: str) -> int | None:
+        """Return how many partitions a topic has, 0 where there is no such topic; None: not known yet."""
+        return self._counts.get(topic)
+
     def kept(self, topic: str) -> float | None:
         """Return for how many seconds a topic keeps a record; None: for ever, or not known."""
         return self._kept.get(topic)
@@ -93,6 +102,7 @@ class Watch:
         """Ask until cancelled."""
         while True:
             await self._look_at_ends()
+            self._counts.update(await self._aside(self._brokers.partition_counts, self._topics))
             if self._clock() >= self._configs_due:
                 await self._look_at_configs()
             await asyncio.sleep(PACE_SECONDS)

@@ -62,6 +62,14 @@ def test_an_open_transaction_is_not_passed(kafka: Kafka, topics: Topics) -> None
     producer.abort_transaction(30)
 
 
+def test_counts_of_partitions_are_told(kafka: Kafka, topics: Topics) -> None:
+    """A topic that is missing has none, and stays missing."""
+    topic, missing = topics.create(topics.name("counted"), 4), topics.name("missing")
+    there = asking(kafka.bootstrap_servers)
+    assert there.partition_counts([topic, missing]) == {topic: 4, missing: 0}
+    assert there.partition_counts([missing]) == {missing: 0}
+
+
 def test_configurations_are_told(kafka: Kafka, topics: Topics) -> None:
     """Also what the topic only inherits; a topic that is missing is told as that."""
     topic = topics.create(topics.name("config"), 1, {"retention.ms": "7200000"})
@@ -78,6 +86,7 @@ def test_brokers_that_are_away_cost_a_bounded_time() -> None:
     there = asking(f"127.0.0.1:{free_port()}")
     began = time.monotonic()
     assert there.ends([Partition("payments", number) for number in range(100)]) == {}
+    assert there.partition_counts(["payments"]) == {}
     failure = there.configs(["payments"])["payments"]
     assert isinstance(failure, Failure)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 15

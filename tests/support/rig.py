@@ -58,7 +58,7 @@ class Rig:
         self.box = FakeBox()
         self.source = FakeSource()
         self.looks_at_clock = 0
-        metrics = Metrics(self.registry)
+        self.metrics = metrics = Metrics(self.registry)
         self.traffic = Traffic(Pacer(rate), metrics, self.log, self._wake, self._clock)
         self.traffic.gate.pace = PROBE_PACE
         delivery = Delivery(

@@ -258,6 +258,13 @@ CATALOGUE: Final = (
     ),
     MetricSpec("auth_ok", _GAUGE, "flag", "0 while the API refuses our key, else 1."),
     MetricSpec(
+        "key_file_ok",
+        _GAUGE,
+        "flag",
+        "0 while the file of the server key can't be read or holds no key, else 1. The last good key is "
+        "used, but no new process could start.",
+    ),
+    MetricSpec(
         "event_data_invalid_total",
         _COUNTER,
         "payments",
@@ -286,5 +293,11 @@ CATALOGUE: Final = (
     ),
     MetricSpec("assigned_partitions", _GAUGE, "partitions", "Partitions that this process holds."),
     MetricSpec("topic_partitions", _GAUGE, "partitions", "Partitions of all subscribed topics together."),
+    MetricSpec(
+        "missing_topics",
+        _GAUGE,
+        "topics",
+        "Subscribed topics that do not exist, or that this service may not see.",
+    ),
     MetricSpec("build_info", _GAUGE, "flag", "Always 1; what runs is in the labels.", _BUILD),
 )

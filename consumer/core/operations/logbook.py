@@ -67,6 +67,11 @@ class Event(StrEnum):
     HOLD_STARTED = "hold_started", Level.ERROR, "Something is stopped until its cause is gone; see the cure."
     HOLD_ENDED = "hold_ended", Level.INFO, "The cause of a hold is gone; work goes on."
     KEY_RELOADED = "key_reloaded", Level.INFO, "The key file has changed and was read again."
+    KEY_UNUSABLE = (
+        "key_unusable",
+        Level.WARNING,
+        "The key file can't be read or holds no key; the last good key is used, until the next start.",
+    )
     CONFIGURATION_DOUBTFUL = (
         "configuration_doubtful",
         Level.WARNING,

@@ -12,7 +12,7 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
 from typing import Final, TypeVar
 
-from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, but not in an __all__
     AdminClient,
     ConfigResource,
@@ -51,6 +51,8 @@ _TROUBLES: Final[Mapping[int, Trouble]] = {
     _E.UNKNOWN_TOPIC_OR_PART: Trouble.MISSING,
     _E._UNKNOWN_TOPIC: Trouble.MISSING,  # noqa: SLF001
 }
+#: Kafka does not tell those without rights whether a topic exists.
+_NOT_THERE: Final = frozenset({Trouble.MISSING, Trouble.FORBIDDEN})
 
 
 class Questions:
@@ -79,6 +81,21 @@ class Questions:
             topic: config if isinstance(config, Failure) else _values(config)
             for topic, config in found.items()
         }
+
+    def partition_counts(self, topics: Collection[str]) -> dict[str, int]:
+        """Return how many partitions each topic has: 0 where there is none that we may see.
+
+        Topics that nobody told of in time are left out. None is created by being asked about.
+        """
+        self.admin.poll(0)
+        asked = self.admin.describe_topics(TopicCollection(list(topics)), request_timeout=self.seconds)
+        counts = {}
+        for topic, found in self.answers(asked).items():
+            if not isinstance(found, Failure):
+                counts[topic] = len(found.partitions)
+            elif found.trouble in _NOT_THERE:
+                counts[topic] = 0
+        return counts
 
     def ends(self, partitions: Collection[Partition]) -> dict[Partition, int]:
         """Return the offset behind the last committed record of each partition whose leader answers."""

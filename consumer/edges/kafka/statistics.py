@@ -1,4 +1,4 @@
-"""The client's statistics report: where partitions end, and how many a topic has.
+"""The client's statistics report: how far it has read, and where partitions end.
 
 Layout: confluentinc/librdkafka STATISTICS.md.
 """
@@ -27,7 +27,7 @@ class _Statistics(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """What the client knows of partitions, and the partition count of each topic.
+    """What the client knows of the partitions that it reads.
 
     ``ends`` are the offsets behind the last committed record, as of the last fetch: a paused partition's
     stands still. ``read`` is how far the client has read, markers of transactions included.
@@ -35,7 +35,6 @@ class Ends:
 
     ends: dict[Partition, int] = field(default_factory=dict)
     read: dict[Partition, int] = field(default_factory=dict)
-    partition_counts: dict[str, int] = field(default_factory=dict)
 
 
 _DECODER = msgspec.json.Decoder(_Statistics)
@@ -45,14 +44,12 @@ def parse(report: str) -> Ends:
     """Read a report; raises msgspec.DecodeError where it is not one."""
     ends: dict[Partition, int] = {}
     read: dict[Partition, int] = {}
-    counts: dict[str, int] = {}
     for topic in _DECODER.decode(report).topics.values():
-        known = [partition for partition in topic.partitions.values() if partition.partition >= 0]
-        counts[topic.topic] = len(known)
-        for partition in known:
+        for partition in topic.partitions.values():
             where = Partition(topic.topic, partition.partition)
-            if partition.ls_offset >= 0:
+            # The client's own partition -1 is none, and a negative offset is one that it does not know.
+            if where.number >= 0 and partition.ls_offset >= 0:
                 ends[where] = partition.ls_offset
-            if partition.app_offset >= 0:
+            if where.number >= 0 and partition.app_offset >= 0:
                 read[where] = partition.app_offset
-    return Ends(ends, read, counts)
+    return Ends(ends, read)

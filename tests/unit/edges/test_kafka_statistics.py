@@ -1,4 +1,4 @@
-"""The client's statistics report: ends and counts are read from it, and nothing else is needed of it."""
+"""The client's statistics report: ends and positions are read from it; nothing else is needed of it."""
 
 import json
 
@@ -9,7 +9,7 @@ from consumer.core.records import Partition
 from consumer.edges.kafka.statistics import Ends, parse
 
 
-def test_ends_and_counts_are_read() -> None:
+def test_ends_and_positions_are_read() -> None:
     """The client's own partition -1 is none, and an end that it does not know yet is left out."""
     partitions = {
         "0": {"partition": 0, "ls_offset": 42, "hi_offset": 50, "app_offset": 40},
@@ -19,7 +19,7 @@ def test_ends_and_counts_are_read() -> None:
     report = {"name": "x", "topics": {"payments": {"topic": "payments", "partitions": partitions, "age": 1}}}
 
     here = Partition("payments", 0)
-    assert parse(json.dumps(report)) == Ends({here: 42}, {here: 40}, {"payments": 2})
+    assert parse(json.dumps(report)) == Ends({here: 42}, {here: 40})
 
 
 def test_a_report_without_topics_is_empty() -> None:

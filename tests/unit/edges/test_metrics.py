@@ -135,7 +135,7 @@ def test_every_closed_combination_starts_at_zero() -> None:
             labels = (topic, *values) if topic else values
             suffix = "_count" if spec.type is MetricType.HISTOGRAM else ""
             named = dict(zip(spec.label_names, labels, strict=True))
-            expected = 1 if spec.name == "auth_ok" else 0
+            expected = 1 if spec.name in {"auth_ok", "key_file_ok"} else 0
             assert scraper.value(spec.name + suffix, **named) == expected, (spec.name, named)
 
 
@@ -160,10 +160,11 @@ def test_a_status_that_no_answer_has_is_a_protocol_fault(status: str) -> None:
     assert len(scraper.series()) == before
 
 
-def test_the_series_stay_within_the_budget() -> None:
-    """Two topics and many partitions cost fewer than 400 series and 12 for each partition."""
+@pytest.mark.parametrize("partitions", [1, 12, 100])
+def test_the_series_stay_within_the_budget(partitions: int) -> None:
+    """Two topics and odd statuses: fewer than 400 series, and 12 more for each partition."""
     scraper = Scraper(topics=["payments", "refunds"])
-    held = [Partition(topic, number) for topic in ("payments", "refunds") for number in range(50)]
+    held = [Partition(("payments", "refunds")[number % 2], number // 2) for number in range(partitions)]
     scraper.metrics.observe(
         lambda: Gauges(
             lag=dict.fromkeys(held, 1),
@@ -174,8 +175,8 @@ def test_the_series_stay_within_the_budget() -> None:
     for status in map(str, range(400, 420)):
         scraper.metrics.call_ended(Action.CAPTURE, status, 0.1)
         scraper.metrics.retried(status)
-    assert len(scraper.series()) < 400 + 12 * len(held)
-    assert len(scraper.series()) - 3 * len(held) < 300
+    assert len(scraper.series()) < 400 + 12 * partitions
+    assert len(scraper.series()) - 3 * partitions < 300
 
 
 def test_gauges_are_read_at_the_scrape_and_vanish_with_their_partition() -> None:
@@ -212,15 +213,17 @@ def test_every_gauge_shows_its_own_value() -> None:
         rate_limit_per_second=5,
         holding=frozenset({HoldCause.CREDENTIALS}),
         auth_ok=False,
+        key_file_ok=False,
         assigned_partitions=6,
         topic_partitions=7,
+        missing_topics=8,
     )
     scraper.metrics.observe(lambda: state)
     names = [
         "freshness_seconds", "in_flight", "queued", "parked", "rate_limit_per_second", "auth_ok",
-        "assigned_partitions", "topic_partitions",
+        "key_file_ok", "assigned_partitions", "topic_partitions", "missing_topics",
     ]  # fmt: skip
-    assert [scraper.value(name) for name in names] == [1.5, 2, 3, 4, 5, 0, 6, 7]
+    assert [scraper.value(name) for name in names] == [1.5, 2, 3, 4, 5, 0, 0, 6, 7, 8]
     holds = {cause: scraper.value("holding", cause=cause) for cause in HoldCause}
     assert holds == {cause: float(cause is HoldCause.CREDENTIALS) for cause in HoldCause}
 

@@ -151,9 +151,31 @@ def test_a_file_in_the_middle_of_a_change_leaves_the_key(tmp_path: Path) -> None
             written(path, content)
         clock.later()
         assert key.current() == ("half" if content == "half\n\n" else "old")
+        assert (key.trouble is None) == (content == "half\n\n")
     written(path, "whole")
     clock.later()
     assert key.current() == "whole"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [("", "is empty"), ("canary canary", "no HTTP header takes"), (None, "No such file or directory")],
+)
+def test_what_is_wrong_with_the_file_is_told(tmp_path: Path, content: str | None, words: str) -> None:
+    """A rotation that went wrong is seen before the next start fails by it; the text holds no key."""
+    clock = Clock()
+    path = written(tmp_path / "key", "canary-old")
+    key = ServerKey(configured(path), {}, clock)
+    if content is None:
+        path.unlink()
+    else:
+        written(path, content)
+    clock.later()
+    assert key.current() == "canary-old"
+    assert key.trouble is not None
+    assert words in key.trouble
+    assert str(path) in key.trouble
+    assert "canary" not in key.trouble.replace(str(path), "")
 
 
 def test_a_key_from_a_variable_stays() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from consumer.core.api.verdicts import HoldCause, Response
 from consumer.core.operations.logbook import Event
@@ -23,7 +24,7 @@ HERE, THERE = Partition("payments", 0), Partition("payments", 1)
 class FakeGroup:
     """What the source knows of the group."""
 
-    ends: Ends = field(default_factory=lambda: Ends({HERE: 10, THERE: 4}, {}, {"payments": 2, "refunds": 3}))
+    ends: Ends = field(default_factory=lambda: Ends({HERE: 10, THERE: 4}))
     joined: bool = True
     polled_at: float = field(default_factory=time.monotonic)
 
@@ -34,10 +35,15 @@ class FakeTopics:
 
     ends: dict[Partition, int | None] = field(default_factory=dict)
     seconds: float | None = None
+    counts: dict[str, int] = field(default_factory=lambda: {"payments": 2, "refunds": 3})
 
     def end(self, partition: Partition, fetched: int | None) -> int | None:
         """Return the end."""
         return self.ends.get(partition, fetched)
+
+    def partitions(self, topic: str) -> int | None:
+        """Return the count."""
+        return self.counts.get(topic)
 
     def kept(self, topic: str) -> float | None:
         """Return the retention of every topic."""
@@ -68,11 +74,23 @@ def make() -> Desk:
         traffic=rig.traffic,
         group=group,
         topics=topics,
+        key_file_ok=lambda: False,
         registry=lambda: HEALTHY,
         errors=errors,
-        facts=Facts("the-group", 3, {"kafka.topics": "payments"}),
+        facts=Facts("the-group", ("payments", "refunds", "late"), 3, {"kafka.topics": "payments"}),
     )
     return Desk(rig, group, topics, errors, report)
+
+
+def partition_series(desk: Desk) -> dict[str, set[str]]:
+    """Return the names of all series that a scrape shows for each partition."""
+    body, _ = desk.rig.metrics.exposition("")
+    found: dict[str, set[str]] = {}
+    for family in text_string_to_metric_families(body.decode()):
+        for sample in family.samples:
+            if "partition" in sample.labels:
+                found.setdefault(sample.labels["partition"], set()).add(sample.name)
+    return found
 
 
 def test_a_service_at_work_is_reported_as_it_is() -> None:
@@ -102,7 +120,8 @@ def test_a_service_at_work_is_reported_as_it_is() -> None:
             assert status.registry is HEALTHY
             gauges = desk.report.gauges()
             assert gauges.lag == {HERE: 9, THERE: 4}
-            assert (gauges.assigned_partitions, gauges.topic_partitions) == (2, 5)
+            assert (gauges.assigned_partitions, gauges.topic_partitions, gauges.missing_topics) == (2, 5, 0)
+            assert not gauges.key_file_ok
             assert gauges.uncommitted_age[HERE] < 5.0
             rig.api.let_go("slow")
 
@@ -137,6 +156,14 @@ def test_an_end_that_the_leader_tells_is_worth_more_than_a_fetched_one() -> None
     asyncio.run(scene())
 
 
+def test_a_topic_that_is_not_there_is_counted() -> None:
+    """Its payments come from nowhere, and no other number would show it; what is not known yet is no loss."""
+    desk = make()
+    desk.topics.counts = {"payments": 2, "refunds": 0}
+    gauges = desk.report.gauges()
+    assert (gauges.topic_partitions, gauges.missing_topics) == (2, 1)
+
+
 def test_the_marker_of_a_transaction_is_no_lag() -> None:
     """Behind the last record of a transaction is an offset that no record will ever have."""
 
@@ -150,6 +177,27 @@ def test_the_marker_of_a_transaction_is_no_lag() -> None:
             assert desk.report.gauges().lag == {HERE: 1}
             desk.group.ends = Ends({HERE: 3}, {HERE: 3})
             assert desk.report.gauges().lag == {HERE: 0}
+
+    asyncio.run(scene())
+
+
+def test_a_revoked_partition_leaves_no_series() -> None:
+    """A scrape right after the hand-over shows the partition at its new owner only."""
+
+    async def scene() -> None:
+        desk = make()
+        desk.topics.seconds = 7200.0
+        desk.group.ends = Ends({HERE: 0, THERE: 0})
+        desk.rig.metrics.observe(desk.report.gauges)
+        async with desk.rig.running():
+            desk.rig.source.assign(HERE, THERE)
+            await reached(lambda: len(desk.report.gauges().lag) == 2, "both starts are committed")
+            assert {partition: len(names) for partition, names in partition_series(desk).items()} == {
+                "0": 3,
+                "1": 3,
+            }
+            await desk.rig.source.revoke(THERE)
+            assert partition_series(desk).keys() == {"0"}
 
     asyncio.run(scene())
 

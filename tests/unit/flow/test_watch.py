@@ -29,6 +29,7 @@ class FakeBrokers:
 
     found: dict[Partition, int] = field(default_factory=dict)
     config: Mapping[str, str] | Failure = field(default_factory=lambda: WEEK)
+    counts: dict[str, int] = field(default_factory=dict)
     asked_ends: int = 0
     asked_configs: int = 0
 
@@ -36,6 +37,10 @@ class FakeBrokers:
         """Return what is known of these partitions."""
         self.asked_ends += 1
         return {partition: end for partition, end in self.found.items() if partition in partitions}
+
+    def partition_counts(self, topics: Collection[str]) -> Mapping[str, int]:
+        """Return what is known of these topics."""
+        return {topic: count for topic, count in self.counts.items() if topic in topics}
 
     def configs(self, topics: Collection[str]) -> Mapping[str, Mapping[str, str] | Failure]:
         """Return the same for each topic."""
@@ -127,6 +132,19 @@ def test_partitions_of_others_are_forgotten() -> None:
         await asyncio.sleep(2 * STALE_SECONDS)
         scene.held.add(HERE)
         assert scene.watch.end(HERE, 7) == 7
+
+    play(story)
+
+
+def test_counts_of_partitions_are_kept() -> None:
+    """Not known, then known; brokers that fall silent take nothing back, a topic that is deleted does."""
+
+    async def story(scene: Scene) -> None:
+        assert scene.watch.partitions("payments") is None
+        for counts, known in (({"payments": 6}, 6), ({}, 6), ({"payments": 0}, 0), ({"payments": 8}, 8)):
+            scene.brokers.counts = counts
+            await asyncio.sleep(PACE_SECONDS + 1)
+            assert scene.watch.partitions("payments") == known
 
     play(story)
 

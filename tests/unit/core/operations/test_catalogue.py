@@ -1,7 +1,9 @@
 """The catalogue: names, labels and the series that it promises to start."""
 
 import re
+from collections.abc import Mapping
 from itertools import product
+from typing import Final
 
 import pytest
 
@@ -9,16 +11,37 @@ from consumer.core.meaning.intents import Action, DeadLetterReason, SkipReason
 from consumer.core.operations.catalogue import CATALOGUE, MetricSpec, MetricType
 from consumer.core.outcomes import NO_REASON, Outcome
 
-#: The names that charts, dashboards and users rely on.
-NAMES = [
-    "records_consumed_total", "records_settled_total", "records_released_total", "calls_total",
-    "retries_total", "call_duration_seconds", "delivery_delay_seconds", "freshness_seconds", "lag_records",
-    "uncommitted_age_seconds", "retention_headroom_seconds", "in_flight", "queued", "parked",
-    "rate_limit_per_second",
-    "throttled_seconds_total", "holding", "auth_ok", "event_data_invalid_total", "attributes_dropped_total",
-    "dead_letter_failures_total", "commits_total", "rebalances_total", "assigned_partitions",
-    "topic_partitions", "build_info",
-]  # fmt: skip
+#: The names that charts, dashboards and users rely on, with their labels.
+METRICS: Final[Mapping[str, tuple[str, ...]]] = {
+    "records_consumed_total": ("topic",),
+    "records_settled_total": ("topic", "action", "outcome", "reason"),
+    "records_released_total": ("topic",),
+    "calls_total": ("action", "status"),
+    "retries_total": ("reason",),
+    "call_duration_seconds": ("action",),
+    "delivery_delay_seconds": ("outcome",),
+    "freshness_seconds": (),
+    "lag_records": ("topic", "partition"),
+    "uncommitted_age_seconds": ("topic", "partition"),
+    "retention_headroom_seconds": ("topic", "partition"),
+    "in_flight": (),
+    "queued": (),
+    "parked": (),
+    "rate_limit_per_second": (),
+    "throttled_seconds_total": (),
+    "holding": ("cause",),
+    "auth_ok": (),
+    "key_file_ok": (),
+    "event_data_invalid_total": ("rule",),
+    "attributes_dropped_total": (),
+    "dead_letter_failures_total": (),
+    "commits_total": ("result",),
+    "rebalances_total": ("event",),
+    "assigned_partitions": (),
+    "topic_partitions": (),
+    "missing_topics": (),
+    "build_info": ("version", "python", "confluent_kafka"),
+}
 
 
 def spec_of(name: str) -> MetricSpec:
@@ -26,9 +49,9 @@ def spec_of(name: str) -> MetricSpec:
     return next(spec for spec in CATALOGUE if spec.name == name)
 
 
-def test_the_names_are_the_published_ones() -> None:
-    """No metric is renamed, lost or added by accident; each name occurs once."""
-    assert sorted(spec.name for spec in CATALOGUE) == sorted(NAMES)
+def test_names_and_labels_are_the_published_ones() -> None:
+    """Nothing is renamed, lost or added by accident; each name occurs once."""
+    assert [(spec.name, spec.label_names) for spec in CATALOGUE] == list(METRICS.items())
     assert spec_of("in_flight").full_name == "linkrunner_consumer_in_flight"
 
 
