@@ -100,7 +100,7 @@ class Bench:
 
 
 @contextmanager
-def bench() -> Iterator[Bench]:
+def bench(partitions: int = PARTITIONS) -> Iterator[Bench]:
     """Give a bench with an empty topic; everything that it started ends with it, also at a SIGTERM."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with tempfile.TemporaryDirectory() as name:
@@ -109,15 +109,15 @@ def bench() -> Iterator[Bench]:
             with shared_kafka() as kafka:
                 if not kafka.real:
                     raise SystemExit(f"needs a real Kafka: {kafka.lacking}")
-                with _set_up(folder, Topics(kafka), kafka.bootstrap_servers) as made:
+                with _set_up(folder, Topics(kafka), kafka.bootstrap_servers, partitions) as made:
                     yield made
         except NotHere as reason:
             raise SystemExit(f"needs a real Kafka: {reason}") from None
 
 
 @contextmanager
-def _set_up(folder: Path, topics: Topics, bootstrap_servers: str) -> Iterator[Bench]:
-    topic = topics.create(topics.name("bench"), PARTITIONS)
+def _set_up(folder: Path, topics: Topics, bootstrap_servers: str, partitions: int) -> Iterator[Bench]:
+    topic = topics.create(topics.name("bench"), partitions)
     topics.create(f"{topic}.dlq")
     simulator = free_port()
     made = Bench(folder, topics, topic, f"http://127.0.0.1:{simulator}", free_port())
