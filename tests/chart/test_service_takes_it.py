@@ -161,3 +161,14 @@ def test_numbers_arrive_as_they_are(number: int) -> None:
     assert f"max.poll.interval.ms: {number}\n" in str(
         rendered.one("ConfigMap").at("data", "config.yaml").value
     )
+
+
+@pytest.mark.parametrize(
+    "name", ["sasl.mechanism", "1.0", "no", "Null", "a b", "a: b", "{a}", "", "é", "-", "#"]
+)
+def test_names_arrive_as_they_are(name: str) -> None:
+    """The service tells what is wrong with a name, so no name may become another on the way."""
+    path = ("config", "kafka", "properties", name)
+    properties = config(render(merged(load("minimal"), nested(path, "x")))).at("kafka", "properties")
+    assert isinstance(properties.value, dict)
+    assert set(properties.value) == {"client.id", name}

@@ -59,7 +59,8 @@ A map as a YAML document: maps in lines, all else as JSON, which is YAML that me
 */}}
 {{- define "linkrunner-consumer.yaml" -}}
 {{- range $name, $value := . }}
-{{- if not (regexMatch "^[A-Za-z_][A-Za-z0-9_.-]*$" $name) }}{{ $name = toRawJson $name }}{{ end }}
+{{- $word := regexMatch "^[A-Za-z_][A-Za-z0-9_.-]*$" $name }}
+{{- if or (not $word) (regexMatch "^(?i:null|true|false|yes|no|on|off|y|n)$" $name) }}{{ $name = toRawJson $name }}{{ end }}
 {{- if and (kindIs "map" $value) $value }}
 {{ $name }}:
   {{- include "linkrunner-consumer.yaml" $value | nindent 2 | replace "\n  \n" "\n" }}
