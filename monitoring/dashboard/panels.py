@@ -34,6 +34,9 @@ GREEN, YELLOW, RED, BLUE = "green", "orange", "red", "blue"
 NO_DATA: Final = "no data"
 
 
+#: Where the labels stand that say what a row of a table is.
+_FIRST_COLUMNS: Final = {"topic": 0, "partition": 1, "instance": 0, "version": 1}
+
 #: What Grafana calls the queries of a panel; none has more.
 _LETTERS: Final = "ABCDEFGHIJ"
 
@@ -195,7 +198,7 @@ def _table(panel: Panel) -> tables.Panel:
         if panel.by
         else models.DataTransformerConfig("merge", options={})
     )
-    tidied = {"excludeByName": hidden, "renameByName": renamed}
+    tidied = {"excludeByName": hidden, "indexByName": _FIRST_COLUMNS, "renameByName": renamed}
     builder = (
         tables.Panel()
         .show_header(True)

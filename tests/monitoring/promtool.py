@@ -21,6 +21,9 @@ NAMESPACE: Final = "payments"
 JOB: Final = "payments/consumer"
 SELECTOR: Final = f'namespace="{NAMESPACE}", job="{JOB}"'
 
+#: What alerts read must be recorded before: promtool takes groups in any order unless told.
+_IN_ORDER: Final = [group["name"] for group in rules()["groups"]]
+
 _VALUE: Final = re.compile(r"\{\{ \$value[^}]*\}\}")
 
 
@@ -107,7 +110,8 @@ def run_scene(
     ]
     inputs = [{"series": one.name, "values": one.samples} for one in scene]
     test = {"interval": "1m", "input_series": inputs, "alert_rule_test": tests}
-    _write(folder / "scene.yaml", {"rule_files": ["all.rules"], "evaluation_interval": "1m", "tests": [test]})
+    head = {"rule_files": ["all.rules"], "group_eval_order": _IN_ORDER, "evaluation_interval": "1m"}
+    _write(folder / "scene.yaml", {**head, "tests": [test]})
     command = [str(promtool), "test", "rules", "scene.yaml"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     return "" if done.returncode == 0 else done.stderr + done.stdout
@@ -142,6 +146,7 @@ def _rules_for(name: str) -> dict[str, object]:
 def _test_file(case: Case) -> dict[str, object]:
     return {
         "rule_files": [f"{case.alert}.rules"],
+        "group_eval_order": _IN_ORDER,
         "evaluation_interval": case.step,
         "tests": [
             {

@@ -25,7 +25,7 @@ ROW: Final = Row(
     "Is money late, lost or doubled?",
     (
         Panel(
-            title="Late: age of the oldest open payment",
+            title="Late: oldest open payment",
             description="Age of the oldest record that is received and not settled, over all instances. "
             "The objective is 60 s for 99 % of the payments.",
             kind=Kind.STAT,
@@ -38,9 +38,10 @@ ROW: Final = Row(
             alerts=("FreshnessHigh", "FreshnessBudgetBurnFast", "Stalled"),
         ),
         Panel(
-            title="Lost: time until Kafka deletes an open payment",
-            description="Least time, over all partitions, until retention reaches the oldest record that is "
-            "not settled.",
+            title="Lost: time until deletion",
+            description="Least time, over all partitions, until Kafka may delete the oldest record that is "
+            "not settled: all of the topic's retention where nothing waits. No data where Kafka keeps "
+            "records for ever, or the topic's configuration may not be read.",
             kind=Kind.STAT,
             unit="s",
             queries=(Query("min(linkrunner_consumer_retention_headroom_seconds{$selector})", "least"),),
@@ -51,7 +52,7 @@ ROW: Final = Row(
             alerts=("RetentionAtRisk", "RetentionCritical", "HoldingOutOfRange"),
         ),
         Panel(
-            title="Doubled: hand-overs that were lost",
+            title="Doubled: lost hand-overs",
             description="Partitions that changed hands without a last commit, in the time shown: the next "
             "owner repeats up to a second of calls. The API counts each payment once all the same.",
             kind=Kind.STAT,

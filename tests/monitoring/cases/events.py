@@ -18,12 +18,14 @@ def _removals(found: str, nothing: str) -> list[Series]:
         _settled(found, "delivered", action="remove"),
         _settled(nothing, "nothing_to_remove", action="remove"),
         _settled("0+1000x400", "delivered"),
+        _settled("0+1000x400", "dead_lettered", "refused", action="remove"),
     ]
 
 
 def _broken(payments: str, rule: str) -> list[Series]:
     return [
         _settled(payments, "delivered"),
+        _settled(payments, "skipped", "status", action="none"),
         series("event_data_invalid_total", rule, rule="R1"),
         series("event_data_invalid_total", "0+1x120", rule="R2"),
         # Prices that do not add up to the amount: a discount.
@@ -58,7 +60,12 @@ CASES: Final = (
         {"5m": None, "20m": "10%"},
     ),
     Case("DeadLetterBurst", "quiet", _letters("0+96x60", "refused", "0+4x60"), {"20m": None}),
-    Case("DeadLetterBurst", "quiet_with_few_records", _letters("0+1x60", "refused", "0+1x60"), {"20m": None}),
+    Case(
+        "DeadLetterBurst",
+        "quiet_with_few_records",
+        [*_letters("0+1x60", "refused", "0+1x60"), _settled("0+5x60", "dead_lettered", "undecodable")],
+        {"20m": None},
+    ),
     Case(
         "DeadLetterBurst",
         "quiet_where_another_alert_is_right",
@@ -75,7 +82,7 @@ CASES: Final = (
         "DeadLetterBurst",
         "resolves",
         _letters("0+90x60", "currency_not_accepted", "0+10x20 200x40"),
-        {"20m": "10%", "40m": None},
+        {"20m": "10%", "29m": "5.263%", "40m": None},
     ),
     Case(
         "DeadLetterBurst",
@@ -89,6 +96,12 @@ CASES: Final = (
         _letters("0+90x60", "undecodable", "0+10x60"),
         {"5m": None, "20m": "10%"},
     ),
+    Case(
+        "DecodeFailuresBurst",
+        "quiet_with_few_records",
+        [*_letters("0+1x60", "undecodable", "0+1x60"), _settled("0+5x60", "dead_lettered", "refused")],
+        {"20m": None},
+    ),
     Case("DecodeFailuresBurst", "quiet", _letters("0+96x60", "unknown_schema", "0+4x60"), {"20m": None}),
     Case(
         "DecodeFailuresBurst",
@@ -100,7 +113,7 @@ CASES: Final = (
         "DecodeFailuresBurst",
         "resolves",
         _letters("0+90x60", "unknown_schema", "0+10x20 200x40"),
-        {"20m": "10%", "40m": None},
+        {"20m": "10%", "29m": "5.263%", "40m": None},
     ),
     Case(
         "DecodeFailuresBurst",

@@ -33,12 +33,14 @@ def _moved(cause: HoldCause) -> list[Series]:
     ]
 
 
-def _steady(alert: str, cause: HoldCause, pending: str, gone: str) -> Iterator[Case]:
-    """Yield cases for a hold whose gauge stays 1: ``pending`` not yet fires, ``gone`` is when it is over."""
-    yield Case(alert, "fires", _held(cause, "1x60"), {pending: None, "20m": ""})
+def _steady(alert: str, cause: HoldCause, fires: int, gone: int) -> Iterator[Case]:
+    """Yield cases for a hold whose gauge stays 1: in which minute it ``fires``, and in which it is over."""
+    yield Case(alert, "fires", _held(cause, "1x60"), {f"{fires - 1}m": None, f"{fires}m": "", "20m": ""})
     yield Case(alert, "quiet", _held(cause, "0x5 1 0x50"), {"6m": None, "7m": None, "20m": None})
-    yield Case(alert, "resolves", _held(cause, "1x20 0x40"), {"20m": "", gone: None})
-    yield Case(alert, "reset", _moved(cause), {"20m": "", gone: None})
+    yield Case(
+        alert, "resolves", _held(cause, "1x20 0x40"), {"20m": "", f"{gone - 1}m": "", f"{gone}m": None}
+    )
+    yield Case(alert, "reset", _moved(cause), {"20m": "", f"{gone}m": None})
 
 
 def _flickering(alert: str, cause: HoldCause) -> Iterator[Case]:
@@ -65,9 +67,9 @@ CASES: Final = (
         [series("auth_ok", "0x10 stale"), series("auth_ok", "_x10 1x20", instance="b")],
         {"10m": "", "20m": "", "21m": None},
     ),
-    *_steady("HoldingAddress", HoldCause.ADDRESS, pending="1m", gone="31m"),
-    *_steady("HoldingOutOfRange", HoldCause.OUT_OF_RANGE, pending="0m", gone="21m"),
-    *_steady("HoldingSpan", HoldCause.SPAN, pending="4m", gone="27m"),
+    *_steady("HoldingAddress", HoldCause.ADDRESS, fires=2, gone=31),
+    *_steady("HoldingOutOfRange", HoldCause.OUT_OF_RANGE, fires=1, gone=21),
+    *_steady("HoldingSpan", HoldCause.SPAN, fires=5, gone=26),
     *_flickering("DeadLetterPublishFailing", HoldCause.DEAD_LETTERS),
     *_flickering("HoldingRegistry", HoldCause.REGISTRY),
 )

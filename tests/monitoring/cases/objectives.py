@@ -40,6 +40,13 @@ CASES: Final = (
         {"2m": None, "10m": "1.961%", "60m": "1.961%"},
     ),
     Case(_DELIVERY_FAST, "fires_over_six_hours", _delivery("0+1000x60", "0+10x60"), {"60m": "0.9901%"}),
+    # Ten minutes are too little for the windows of hours, and the windows of minutes soon forget them.
+    Case(
+        _DELIVERY_FAST,
+        "fires_on_a_spike",
+        _delivery("0+1000x450", "0x380 200+200x9 2000x60"),
+        {"380m": None, "390m": "3.226%", "400m": None},
+    ),
     Case(_DELIVERY_FAST, "quiet", _delivery("0+1000x400", "0+5x400"), {"60m": None, "400m": None}),
     Case(
         _DELIVERY_FAST,
@@ -69,7 +76,21 @@ CASES: Final = (
         _DELIVERY_SLOW,
         "fires",
         _delivery("0+10000x160", "0+40x160"),
-        {"30m": None, "26h": "0.3984%"},
+        {"30m": None, "2h": "0.3984%", "26h": "0.3984%"},
+        step="10m",
+    ),
+    Case(
+        _DELIVERY_SLOW,
+        "fires_over_three_days",
+        _delivery("0+10000x450", "0+20x450"),
+        {"70h": "0.1996%"},
+        step="10m",
+    ),
+    Case(
+        _DELIVERY_SLOW,
+        "quiet_where_one_record_is_too_much",
+        _delivery("0+1x450", "0+1x450"),
+        {"26h": None, "74h": None},
         step="10m",
     ),
     Case(
@@ -96,6 +117,12 @@ CASES: Final = (
         {"2m": None, "10m": "20%", "60m": "20%"},
     ),
     Case(_FRESHNESS_FAST, "fires_over_six_hours", _freshness("0+1000x60", "0+900x60"), {"60m": "10%"}),
+    Case(
+        _FRESHNESS_FAST,
+        "fires_on_a_spike",
+        _freshness("0+1000x450", "0+1000x380 380000x10 381000+1000x59"),
+        {"380m": None, "391m": "18.33%", "400m": None},
+    ),
     Case(_FRESHNESS_FAST, "quiet", _freshness("0+1000x400", "0+950x400"), {"60m": None, "400m": None}),
     Case(
         _FRESHNESS_FAST,
@@ -119,7 +146,21 @@ CASES: Final = (
         _FRESHNESS_SLOW,
         "fires",
         _freshness("0+10000x160", "0+9600x160"),
-        {"30m": None, "26h": "4%"},
+        {"30m": None, "2h": "4%", "26h": "4%"},
+        step="10m",
+    ),
+    Case(
+        _FRESHNESS_SLOW,
+        "fires_over_three_days",
+        _freshness("0+10000x450", "0+9800x450"),
+        {"70h": "2%"},
+        step="10m",
+    ),
+    Case(
+        _FRESHNESS_SLOW,
+        "quiet_where_one_record_is_too_much",
+        _freshness("0 0 1x450", "0x450"),
+        {"5h": None, "26h": None},
         step="10m",
     ),
     Case(

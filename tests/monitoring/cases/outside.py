@@ -15,12 +15,13 @@ def _calls(good: str, limited: str = "0x60", retried: str = "0x60") -> list[Seri
     ]
 
 
-def _partitions(a: str, b: str, all_of_them: str = "6x60") -> list[Series]:
+def _partitions(a: str, b: str) -> list[Series]:
     return [
         series("assigned_partitions", a),
         series("assigned_partitions", b, instance="b"),
-        series("topic_partitions", all_of_them),
-        series("topic_partitions", all_of_them, instance="b"),
+        series("topic_partitions", "6x60"),
+        # An instance that has only just joined does not know them yet.
+        series("topic_partitions", "0x60", instance="b"),
     ]
 
 
@@ -36,10 +37,15 @@ def _started(times: str, build: str = "1x90") -> list[Series]:
     return [
         series("process_start_time_seconds", times),
         series("build_info", build, version="1"),
+        series("process_start_time_seconds", "1000x90", instance="b"),
+        series("build_info", "1x90", instance="b", version="1"),
         # Another program of this namespace, which dies all the time.
         series("process_start_time_seconds", "0+60x90", instance="foreign"),
     ]
 
+
+#: A rebalance every five minutes.
+_SLOWLY: Final = " ".join(str(minute // 5) for minute in range(121))
 
 _CRASHES: Final = "1000x4 1300x4 1600x4 1900x75"
 _OLD: Final = {"version": "1.0.0", "instance": "a"}
@@ -54,7 +60,7 @@ CASES: Final = (
         "ApiErrorRatioHigh",
         "resolves",
         _calls("0+80x60", retried="0+20x20 400x40"),
-        {"20m": "20%", "35m": None},
+        {"20m": "20%", "26m": "13.04%", "35m": None},
     ),
     Case(
         "ApiErrorRatioHigh",
@@ -64,7 +70,12 @@ CASES: Final = (
     ),
     Case("RateLimited", "fires", _calls("0+80x60", limited="0+20x60"), {"15m": None, "20m": "20%"}),
     Case("RateLimited", "quiet", _calls("0+95x60", limited="0+5x60", retried="0+50x60"), {"20m": None}),
-    Case("RateLimited", "resolves", _calls("0+80x60", limited="0+20x20 400x40"), {"20m": "20%", "35m": None}),
+    Case(
+        "RateLimited",
+        "resolves",
+        _calls("0+80x60", limited="0+20x20 400x40"),
+        {"20m": "20%", "26m": "13.04%", "35m": None},
+    ),
     Case(
         "RateLimited",
         "reset",
@@ -93,6 +104,8 @@ CASES: Final = (
         {"12m": None, "15m": None, "30m": None},
     ),
     Case("RebalanceStorm", "fires", _rebalances("0+1x120", "0+1x120"), {"20m": None, "60m": "15"}),
+    Case("RebalanceStorm", "fires_across_restarts", _rebalances("0+1x49 0+1x60", "0+1x120"), {"60m": "14.5"}),
+    Case("RebalanceStorm", "quiet_on_a_few", _rebalances(_SLOWLY, _SLOWLY), {"60m": None, "120m": None}),
     # A rollout: each of six changes reaches everyone twice, and then it is over.
     Case("RebalanceStorm", "quiet", _rebalances("0x9 0+1x12 12x90", "0x9 0+1x12 12x90"), {"45m": None}),
     Case(

@@ -15,6 +15,7 @@ def _work(
         series("parked", parked, instance=instance),
         series("in_flight", "0x60", instance=instance),
         series("lag_records", lag, instance=instance, topic="t", partition="0"),
+        series("lag_records", "0x60", instance=instance, topic="t", partition="1"),
     )
 
 
@@ -23,6 +24,7 @@ def _near(headroom: str, age: str, instance: str = "a") -> tuple[Series, ...]:
         series("retention_headroom_seconds", headroom, instance=instance, topic="t", partition="0"),
         series("retention_headroom_seconds", "900000x60", instance=instance, topic="t", partition="1"),
         series("freshness_seconds", age, instance=instance),
+        series("freshness_seconds", "1x60", instance=f"other than {instance}"),
     )
 
 
@@ -43,6 +45,7 @@ CASES: Final = (
         {"15m": "1"},
     ),
     Case("Stalled", "quiet", _work("0+1x60", parked="5x60", lag="5000x60"), {"15m": None, "60m": None}),
+    Case("Stalled", "quiet_on_little_lag", _work("7x60", lag="90x60"), {"60m": None}),
     # The end of a transaction takes an offset too: an idle partition keeps a lag of one.
     Case("Stalled", "quiet_on_marks_of_transactions", _work("7x60", lag="1x60"), {"60m": None}),
     Case(
@@ -52,7 +55,12 @@ CASES: Final = (
         {"20m": "1", "24m": "1", "30m": None},
     ),
     Case("Stalled", "reset", _work("0+9x14 0+9x40", parked="5x60"), {"15m": None, "20m": None, "40m": None}),
-    Case("FreshnessHigh", "fires", [series("freshness_seconds", "0+60x30")], {"15m": None, "20m": "20m 0s"}),
+    Case(
+        "FreshnessHigh",
+        "fires",
+        [series("freshness_seconds", "0+60x30"), series("freshness_seconds", "1x30", instance="b")],
+        {"15m": None, "20m": "20m 0s"},
+    ),
     Case("FreshnessHigh", "quiet", [series("freshness_seconds", "0+60x9 0+60x9 599x20")], {"38m": None}),
     Case(
         "FreshnessHigh",
@@ -72,6 +80,7 @@ CASES: Final = (
     Case("RetentionAtRisk", "fires", _near("80000x60", "500000x60"), {"4m": None, "10m": "22h 13m 20s"}),
     # A topic that keeps an hour has never more than that left.
     Case("RetentionAtRisk", "quiet", _near("3000x60", "20x60"), {"10m": None}),
+    Case("RetentionAtRisk", "quiet_with_days_left", _near("100000x60", "500000x60"), {"10m": None}),
     Case(
         "RetentionAtRisk",
         "resolves",
@@ -85,7 +94,8 @@ CASES: Final = (
         {"10m": "22h 13m 20s", "20m": "22h 13m 20s"},
     ),
     Case("RetentionCritical", "fires", _near("10000x60", "500000x60"), {"4m": None, "10m": "2h 46m 40s"}),
-    Case("RetentionCritical", "quiet", _near("80000x60", "500000x60"), {"10m": None}),
+    Case("RetentionCritical", "quiet", _near("20000x60", "500000x60"), {"10m": None}),
+    Case("RetentionCritical", "quiet_on_short_retention", _near("3000x60", "20x60"), {"10m": None}),
     Case(
         "RetentionCritical",
         "resolves",
