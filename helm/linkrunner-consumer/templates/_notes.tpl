@@ -47,8 +47,9 @@
 Wait until it has joined its group:
   kubectl -n {{ $namespace }} rollout status {{ $deployment }}
 {{- if .Values.test.enabled }}
-Ask brokers, registry and API whether it can do its work:
-  helm test -n {{ .Release.Namespace }} {{ .Release.Name }} --logs
+Ask brokers, registry and API whether it can do its work, and what they answered if it can't:
+  helm test -n {{ .Release.Namespace }} {{ .Release.Name }}
+  kubectl -n {{ $namespace }} logs {{ include "linkrunner-consumer.named" (list . "check") }}
 {{- end }}
 See what it does, in its log and at http://localhost:{{ $port }}/statusz:
   kubectl -n {{ $namespace }} logs --prefix -l app.kubernetes.io/instance={{ .Release.Name }},app.kubernetes.io/component=consumer
