@@ -7,6 +7,7 @@ look. Nothing listens but on 127.0.0.1.
 import json
 import re
 import subprocess
+import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -23,6 +24,8 @@ Document: TypeAlias = Mapping[str, Any]
 RESTRICTED: Final[Mapping[str, str]] = {
     f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn", "audit")
 }
+#: What the names of our namespaces begin with, so that somebody who finds one knows where it came from.
+PREFIX: Final = "linkrunner-consumer-test"
 GONE_SECONDS: Final = 90.0
 
 
@@ -86,6 +89,11 @@ class Cluster:
         self._proxy.communicate(timeout=10)
 
 
+def own_name() -> str:
+    """Return a name that no other namespace has."""
+    return f"{PREFIX}-{uuid.uuid4().hex[:8]}"
+
+
 class Namespace:
     """A namespace of its own that enforces Pod Security "restricted". Delete it at the end."""
 
@@ -105,6 +113,12 @@ class Namespace:
         )
         assert done.code == 0, done.text
         return done.text
+
+    def would_take(self, *documents: Document) -> Done:
+        """Return what the server has to say to objects without making them: refusals, and warnings."""
+        given = json.dumps({"apiVersion": "v1", "kind": "List", "items": documents})
+        command = ("apply", "--server-side", "--dry-run=server", "--filename=-")
+        return self.cluster.try_kubectl("--namespace", self.name, *command, given=given)
 
     def kubectl(self, *arguments: str, given: str = "", within: float = 60.0) -> str:
         """Run kubectl in this namespace."""

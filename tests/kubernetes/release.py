@@ -1,9 +1,11 @@
 """A release of the chart, as an operator handles it with Helm."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
+
+import yaml
 
 from tests.kubernetes.cluster import Namespace
 from tests.kubernetes.programs import Done, run
@@ -34,13 +36,20 @@ class Release:
             "upgrade", self.name, str(CHART), "--reset-values", "--values=-", *options, values=values
         )
 
+    def would_be(self, values: Path) -> Sequence[dict[str, Any]]:
+        """Return the objects that an install with ``values`` would make, this cluster being asked."""
+        file, options = f"--values={values}", ("--dry-run=server", "--output=json")
+        told = json.loads(self._succeed("install", self.name, str(CHART), file, *options).output)
+        texts = [told["manifest"], *(hook["manifest"] for hook in told.get("hooks", []))]
+        return [document for text in texts for document in yaml.safe_load_all(text) if document]
+
     def rollback(self) -> None:
         """Go back to the revision before."""
         self._succeed("rollback", self.name)
 
     def test(self, within: float = 90.0) -> Done:
-        """Run ``helm test`` and return how it ended, with the logs of its pod."""
-        return self._run("test", self.name, "--logs", f"--timeout={within:.0f}s", within=within + 10)
+        """Run ``helm test`` and return how it ended."""
+        return self._run("test", self.name, f"--timeout={within:.0f}s", within=within + 10)
 
     def uninstall(self) -> None:
         """Take everything of it away, and don't wait."""

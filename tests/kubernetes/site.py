@@ -11,7 +11,7 @@ import httpx
 
 from consumer.core.avro import schemas
 from tests.kubernetes import manifests
-from tests.kubernetes.cluster import Cluster, Namespace
+from tests.kubernetes.cluster import Cluster, Document, Namespace, own_name
 from tests.kubernetes.figures import Figures
 from tests.kubernetes.pods import Watch
 from tests.kubernetes.programs import succeed
@@ -22,8 +22,6 @@ from tests.support.containers import KAFKA_IMAGE, REGISTRY_IMAGE
 from tests.support.registry import SchemaRegistry
 
 KEY: Final = "canary-key-of-this-cluster"
-#: What the namespace's own names begin with, so that somebody who finds one knows where it came from.
-PREFIX: Final = "linkrunner-consumer-test"
 START_SECONDS: Final = 180
 LOAD_SECONDS: Final = 300.0
 
@@ -39,7 +37,7 @@ class Site:
         self.image: Final = image
         self.directory: Final = directory
         self.figures: Final = figures
-        self.namespace: Final = Namespace(cluster, f"{PREFIX}-{uuid.uuid4().hex[:8]}")
+        self.namespace: Final = Namespace(cluster, own_name())
         self.warnings: Final = self.namespace.apply(*manifests.stage(self.namespace.name, image, KEY))
         self.watch: Final = Watch(self.namespace)
         self.brokers: Final = f"{self._host(manifests.KAFKA)}:{manifests.KAFKA_PORT}"
@@ -72,14 +70,7 @@ class Site:
 
     def secret(self, name: str, key: str) -> None:
         """Create or change a Secret with a server key."""
-        self.namespace.apply(
-            {
-                "apiVersion": "v1",
-                "kind": "Secret",
-                "metadata": {"name": name},
-                "stringData": {"server-key": key},
-            }
-        )
+        self.namespace.apply(server_key(name, key))
 
     def close(self) -> None:
         """Delete the namespace with all that is in it."""
@@ -90,6 +81,12 @@ class Site:
 
     def _host(self, service: str) -> str:
         return manifests.host(self.namespace.name, service)
+
+
+def server_key(name: str, key: str) -> Document:
+    """Return the Secret ``name`` with a server key."""
+    text = {"server-key": key}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": text}
 
 
 def load_images(cluster: Cluster, image: str) -> None:
