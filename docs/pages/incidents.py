@@ -13,15 +13,16 @@ _HEAD: Final = """# Incidents
 
 <!-- Generated from docs/incidents.json by `make docs`. -->
 
-What the alerts do when something breaks, as seen on a real Prometheus and Alertmanager, which scrape the real
-service under load, on a real Kafka. `tests/prometheus` plays each incident: a release of its own is broken while
-it delivers, people hear of it, it is mended, and they hear that it is over. An incident passes only if exactly
-its alerts fire, and those that are only its consequences tell nobody.
+What the alerts do when something breaks, as seen on a real Prometheus and Alertmanager, which scrape the
+real service under load, on a real Kafka. `tests/prometheus` plays each incident: a release of its own is
+broken while it delivers, people hear of it, it is mended, and they hear that it is over. An incident passes
+only if exactly its alerts fire, and those that are only its consequences tell nobody.
 
-All durations of the rules are shortened to 1/{factor} for this, with a scrape each second in place of one each 30 s.
-*Fires* is the time from the fault to the notification, *ends* that from the cure to the notification that it is
-over, as measured; in brackets what that means with the durations that are shipped. Waits that are the service's own
-(backoff, probes, the group's sessions) are not shortened, so what is shipped is a little quicker than the brackets say.
+All durations of the rules are shortened to 1/{factor} for this, with a scrape each second in place of one
+each 30 s. *Fires* is the time from the fault to the notification, *ends* that from the cure to the
+notification that it is over, as measured; in brackets what that means with the durations that are shipped.
+Waits that are the service's own (backoff, probes, the group's sessions) are not shortened, so what is shipped
+is a little quicker than the brackets say.
 
 """
 

@@ -176,7 +176,8 @@ def group_restless(release: Release) -> Iterator[None]:
     def again() -> None:
         with _stranger(release):
             pass
-        eventually(lambda: _assigned(release) == release.setting.partitions, _STEP_SECONDS, "all given back")
+        every = release.setting.partitions
+        eventually(lambda: release.assigned() == every, _STEP_SECONDS, "Prometheus sees all given back")
 
     with _repeating(again):
         yield
@@ -291,7 +292,3 @@ def _until(release: Release, cause: str, *, holding: bool) -> None:
         return all((pod.metrics().total("holding", cause=cause) > 0) is holding for pod in release.pods)
 
     eventually(so, _STEP_SECONDS, f"{release.namespace} is {'' if holding else 'not '}holding for {cause}")
-
-
-def _assigned(release: Release) -> float:
-    return sum(pod.metrics().total("assigned_partitions") for pod in release.pods)

@@ -101,7 +101,7 @@ INCIDENTS: Final = (
         faults.broker_gone,
         tells=("NoConsumers",),
         silent=("PartitionsUnowned",),
-        may=("CommitFailing",),
+        may=("CommitFailing", "FreshnessBudgetBurnFast", "FreshnessBudgetBurnSlow"),
         own_broker=True,
     ),
     Incident(

@@ -20,7 +20,7 @@ from tests.support.waiting import eventually
 SCALE: Final = 1 / 30
 
 CALM_SECONDS: Final = 90.0
-FIRE_SECONDS: Final = 180.0
+FIRE_SECONDS: Final = 240.0
 RESOLVE_SECONDS: Final = 240.0
 _LOOK_EVERY: Final = 0.25
 

@@ -111,10 +111,11 @@ class Release:
 
     def started_at(self, service: Service) -> float:
         """Return when the process of a pod started, as Prometheus saw it last."""
-        (series,) = self._server.query(
-            f'last_over_time(process_start_time_seconds{{pod="{service.name}"}}[1h])'
-        )
-        return series.last
+        return self._seen(f'last_over_time(process_start_time_seconds{{pod="{service.name}"}}[1h])')
+
+    def assigned(self) -> float:
+        """Return how many partitions the pods have together, as Prometheus saw it last."""
+        return self._seen(f'sum(linkrunner_consumer_assigned_partitions{{namespace="{self.namespace}"}})')
 
     @property
     def pods(self) -> list[Service]:
@@ -131,6 +132,9 @@ class Release:
             service.close()
         self.gate.close()
         self.api.close()
+
+    def _seen(self, expression: str) -> float:
+        return sum(series.last for series in self._server.query(expression))
 
     def _announce(self) -> None:
         """Tell Prometheus the pods, with the labels that a PodMonitor gives them."""

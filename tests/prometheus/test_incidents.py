@@ -15,7 +15,7 @@ pytestmark = pytest.mark.timeout(900)
 def test_exactly_the_right_alerts_fire_and_resolve(
     incident: Incident, played: Mapping[str, Future[Told]]
 ) -> None:
-    """Its alerts fire and are told, its consequences stay silent, no other fires, and the cure ends them all."""
+    """Its alerts are told, its consequences stay silent, no other fires, and the cure ends them all."""
     became = played[incident.name].result()
     assert became.fired - {*incident.may} == {*incident.tells, *incident.silent}
     assert became.told.keys() - {*incident.may} == {*incident.tells}
