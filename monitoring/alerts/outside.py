@@ -57,6 +57,15 @@ _KAFKA: Final = (
         description="{{ $value }} partitions have no owner; no other metric shows how late they are.",
     ),
     Alert(
+        name="TopicsMissing",
+        group="kafka",
+        severity=Severity.CRITICAL,
+        expr=f"max {BY} (linkrunner_consumer_missing_topics{{$selector}}) > 0",
+        lasts="10m",
+        summary="A topic that should be read does not exist, or we may not see it",
+        description="{{ $value }} topics are read by nobody; no other metric shows how late they are.",
+    ),
+    Alert(
         name="RebalanceStorm",
         group="kafka",
         severity=Severity.WARNING,
@@ -93,6 +102,15 @@ _PODS: Final = (
         keeps="15m",
         summary="An instance dies and starts again and again",
         description="One instance was started {{ $value }} times in 30 minutes.",
+    ),
+    Alert(
+        name="KeyFileUnusable",
+        group="pods",
+        severity=Severity.WARNING,
+        expr=f"min {BY} (linkrunner_consumer_key_file_ok{{$selector}}) == 0",
+        lasts="5m",
+        summary="The file of the server key is empty or can't be read: no new instance could start",
+        description="Running instances go on with the last good key. A restart would end in exit code 77.",
     ),
     Alert(
         name="VersionSkew",

@@ -9,6 +9,7 @@ from tests.monitoring.promtool import Series, series
 #: Gauges of an instance that has nothing to do; all other series are 0.
 _AT_REST: Final = {
     "auth_ok": 1,
+    "key_file_ok": 1,
     "assigned_partitions": 3,
     "topic_partitions": 6,
     "rate_limit_per_second": 25,

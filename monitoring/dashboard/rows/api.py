@@ -95,13 +95,17 @@ ROW: Final = Row(
         ),
         Panel(
             title="Server key",
-            description="Whether the API takes our key, in all instances.",
+            description="Whether the API takes our key, and whether its file could be read again, in all "
+            "instances.",
             kind=Kind.STATES,
             unit="bool",
-            queries=(Query("min(linkrunner_consumer_auth_ok{$selector})", "key"),),
+            queries=(
+                Query("min(linkrunner_consumer_auth_ok{$selector})", "taken"),
+                Query("min(linkrunner_consumer_key_file_ok{$selector})", "file"),
+            ),
             height=7,
-            words={"1": ("accepted", GREEN), "0": ("refused", RED)},
-            alerts=("AuthRejected",),
+            words={"1": ("good", GREEN), "0": ("bad", RED)},
+            alerts=("AuthRejected", "KeyFileUnusable"),
         ),
     ),
 )

@@ -44,6 +44,14 @@ def _started(times: str, build: str = "1x90") -> list[Series]:
     ]
 
 
+def _missing(samples: str, instance: str = "a") -> Series:
+    return series("missing_topics", samples, instance=instance)
+
+
+def _key_file(samples: str, instance: str = "a") -> Series:
+    return series("key_file_ok", samples, instance=instance)
+
+
 #: A rebalance every five minutes.
 _SLOWLY: Final = " ".join(str(minute // 5) for minute in range(121))
 
@@ -103,6 +111,15 @@ CASES: Final = (
         _partitions("3x60", "3x10 stale _x4 3x60"),
         {"12m": None, "15m": None, "30m": None},
     ),
+    Case("TopicsMissing", "fires", [_missing("1x30"), _missing("0x30", "b")], {"9m": None, "10m": "1"}),
+    Case("TopicsMissing", "quiet", [_missing("0 1x8 0x30")], {"9m": None, "12m": None}),
+    Case("TopicsMissing", "resolves", [_missing("1x20 0x10")], {"20m": "1", "21m": None}),
+    Case(
+        "TopicsMissing",
+        "reset",
+        [_missing("1x20 stale"), _missing("_x20 0x10", "b")],
+        {"20m": "1", "21m": None},
+    ),
     Case("RebalanceStorm", "fires", _rebalances("0+1x120", "0+1x120"), {"20m": None, "60m": "15"}),
     Case("RebalanceStorm", "fires_across_restarts", _rebalances("0+1x49 0+1x60", "0+1x120"), {"60m": "14.5"}),
     Case("RebalanceStorm", "quiet_on_a_few", _rebalances(_SLOWLY, _SLOWLY), {"60m": None, "120m": None}),
@@ -156,6 +173,15 @@ CASES: Final = (
         ]
         + [series("build_info", "1x90", instance=f"pod-{n}", version="1") for n in range(6)],
         {"30m": None, "60m": None},
+    ),
+    Case("KeyFileUnusable", "fires", [_key_file("0x30"), _key_file("1x30", "b")], {"4m": None, "5m": ""}),
+    Case("KeyFileUnusable", "quiet", [_key_file("1 0x3 1x30")], {"4m": None, "6m": None}),
+    Case("KeyFileUnusable", "resolves", [_key_file("0x20 1x10")], {"20m": "", "21m": None}),
+    Case(
+        "KeyFileUnusable",
+        "reset",
+        [_key_file("0x20 stale"), _key_file("_x20 1x9", "b")],
+        {"20m": "", "21m": None},
     ),
     Case(
         "VersionSkew",
