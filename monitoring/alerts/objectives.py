@@ -104,7 +104,9 @@ class Burn:
 
 _FAST: Final = (Burn(14.4, "1h", "5m"), Burn(6, "6h", "30m"))
 _SLOW: Final = (Burn(3, "1d", "2h"), Burn(1, "3d", "6h"))
-_WINDOWS: Final = ("5m", "30m", "1h", "2h", "6h", "1d", "3d")
+_WINDOWS: Final = tuple(
+    dict.fromkeys(window for burn in (*_FAST, *_SLOW) for window in (burn.short, burn.long))
+)
 
 
 def _burning(objective: Objective, burn: Burn) -> str:

@@ -7,7 +7,7 @@ https://prometheus.io/docs/prometheus/latest/configuration/unit_testing_rules/.
 import re
 import subprocess
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -59,7 +59,6 @@ class Case:
     series: Sequence[Series]
     expected: Mapping[str, str | None]
     step: str = "1m"
-    labels: Mapping[str, str] = field(default_factory=lambda: {"namespace": NAMESPACE, "job": JOB})
 
     @property
     def id(self) -> str:
@@ -169,6 +168,6 @@ def _test_file(case: Case) -> dict[str, object]:
 def _fired(case: Case, value: str) -> dict[str, object]:
     alert = alert_named(case.alert)
     return {
-        "exp_labels": {"severity": alert.severity.value, **case.labels},
+        "exp_labels": {"severity": alert.severity.value, "namespace": NAMESPACE, "job": JOB},
         "exp_annotations": {"summary": alert.summary, "description": _VALUE.sub(value, alert.description)},
     }
