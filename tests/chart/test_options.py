@@ -61,6 +61,7 @@ SAMPLES: Final[Mapping[str, Json]] = {
     ".labels": _TEXTS,
     ".relabelings": [{"action": "labeldrop", "regex": "sample"}],
     ".metricRelabelings": [{"action": "labeldrop", "regex": "sample"}],
+    "prometheusRule.runbookBaseUrl": "https://sample",
     "prometheusRule.alertLabels": _TEXTS,
     "prometheusRule.alerts": {"LinkrunnerConsumerStalled": {"severity": "sample"}},
     "prometheusRule.extraGroups": [{"name": "sample", "rules": []}],

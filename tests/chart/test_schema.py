@@ -103,6 +103,7 @@ OUT_OF_RANGE: Final[dict[str, Json]] = {
     "probes.liveness.periodSeconds": 0,
     "podMonitor.sampleLimit": -1,
     "missingKinds": "maybe",
+    "prometheusRule.runbookBaseUrl": 'https://wiki"',
     "keda.minReplicas": -1,
     "keda.maxReplicas": 0,
     "keda.lagSeconds": 0,

@@ -172,3 +172,15 @@ def test_names_arrive_as_they_are(name: str) -> None:
     properties = config(render(merged(load("minimal"), nested(path, "x")))).at("kafka", "properties")
     assert isinstance(properties.value, dict)
     assert set(properties.value) == {"client.id", name}
+
+
+@pytest.mark.parametrize(
+    "changed", [{}, {"dead_letters": {"create": False}, "lifecycle": {"capture_statuses": []}}]
+)
+def test_every_setting_arrives_as_it_is(changed: dict[str, Json]) -> None:
+    """The chart adds where the secrets are, and changes nothing else, nor loses a ``false``."""
+    values = merged(load("every-setting"), {"config": changed})
+    added = nested(("linkrunner", "server_key_file"), "/var/run/secrets/linkrunner/server-key")
+    written = values["config"]
+    assert isinstance(written, dict)
+    assert config(render(values)).value == merged(written, added)
