@@ -14,7 +14,7 @@ from consumer.core.avro import schemas
 from consumer.lab.samples import Encoder, Sample
 from tests.prometheus.load import Maker
 from tests.prometheus.registry import Registry
-from tests.prometheus.release import Release
+from tests.prometheus.release import KEY, Release
 from tests.support.payments import garbage, payment, payment_id, refund
 from tests.support.process import ROOT
 from tests.support.topics import Outgoing
@@ -67,6 +67,23 @@ def key_revoked(release: Release) -> Iterator[None]:
     release.api.accept_key("a-new-key")
     yield
     release.key_file.write_text("a-new-key", encoding="utf-8")
+
+
+@contextmanager
+def key_file_emptied(release: Release) -> Iterator[None]:
+    """Leave nothing in the key's file, as a secret that was written wrongly does."""
+    release.key_file.write_text("", encoding="utf-8")
+    yield
+    release.key_file.write_text(KEY, encoding="utf-8")
+
+
+@contextmanager
+def topic_deleted(release: Release) -> Iterator[None]:
+    """Delete the second topic; in the end create it again."""
+    admin = AdminClient({"bootstrap.servers": release.kafka.bootstrap_servers})
+    admin.delete_topics([release.second_topic])[release.second_topic].result(_STEP_SECONDS)
+    yield
+    release.create_second_topic()
 
 
 @contextmanager

@@ -27,13 +27,15 @@ RATE: Final = 10.0
 class Setting:
     """What is special about a release.
 
-    ``pods`` is how many there are; ``letters`` whether the dead-letter topic exists. ``rate`` (records per
-    second) and ``make`` are the traffic's. ``over`` goes on top of the configuration.
+    ``pods`` is how many there are; ``letters`` whether the dead-letter topic exists, ``second_topic`` whether
+    another topic without traffic is read too. ``rate`` (records per second) and ``make`` are the traffic's.
+    ``over`` goes on top of the configuration.
     """
 
     pods: int = 1
     partitions: int = 3
     letters: bool = True
+    second_topic: bool = False
     rate: float = RATE
     make: Maker = payment
     over: Config = field(default_factory=dict)
@@ -58,6 +60,9 @@ class Release:
         self.topic: Final = self.topics.create(
             self.topics.name(namespace), self.setting.partitions, self.setting.topic_properties
         )
+        self.second_topic: Final = f"{self.topic}.second"
+        if self.setting.second_topic:
+            self.create_second_topic()
         if self.setting.letters:
             self.create_letter_topic()
         self.key_file: Final = self.folder / "server-key"
@@ -76,6 +81,10 @@ class Release:
     def create_letter_topic(self) -> None:
         """Create the dead-letter topic."""
         self.topics.create(f"{self.topic}.dlq", 1)
+
+    def create_second_topic(self) -> None:
+        """Create the topic without traffic."""
+        self.topics.create(self.second_topic, 1)
 
     def start(self) -> None:
         """Start API and pods and, once all pods are ready, the traffic."""
@@ -160,7 +169,7 @@ class Release:
             "kafka": {
                 "bootstrap_servers": self.kafka.bootstrap_servers,
                 "group_id": self.topic,
-                "topics": [self.topic],
+                "topics": [self.topic, *([self.second_topic] if self.setting.second_topic else [])],
                 "properties": {"session.timeout.ms": 6000, "heartbeat.interval.ms": 500},
             },
             "schema_registry": {"url": f"http://{LOOPBACK}:{self.registry_port}"},
