@@ -72,3 +72,34 @@ def test_the_end_of_a_transaction_is_no_lag(new_stage: NewStage) -> None:
     eventually(lambda: service.metrics().total("records_settled_total") == 5, 30, "all are settled")
     eventually(lambda: standing(service) == (0, WEEK), 2 * TOLD_WITHIN, "nothing waits")
     assert service.stop() == 0
+
+
+def test_a_topic_that_is_not_there_is_seen(new_stage: NewStage) -> None:
+    """It is counted as long as it is missing, also where all that is there is delivered."""
+    stage = new_stage(2)
+    late = stage.topics.name("late")
+    service = stage.service({"kafka": {"topics": [stage.topic, late]}}).start().wait_ready()
+    eventually(lambda: service.metrics().total("missing_topics") == 1, TOLD_WITHIN, "one is missing")
+    assert service.metrics().total("topic_partitions") == 2
+
+    stage.topics.create(late, 3)
+    eventually(lambda: service.metrics().total("missing_topics") == 0, TOLD_WITHIN, "none is missing")
+    assert service.metrics().total("topic_partitions") == 5
+    assert service.stop() == 0
+
+
+def test_a_rotation_that_went_wrong_is_seen_before_a_restart_fails_by_it(new_stage: NewStage) -> None:
+    """An empty key file changes nothing for the service that runs, and shows; a good one ends that."""
+    stage = new_stage(1)
+    service = stage.service().start().wait_ready()
+    stage.key_file.write_text("", encoding="utf-8")
+    eventually(lambda: service.metrics().total("key_file_ok") == 0, 10, "the file is seen to be empty")
+    stage.produce(payments(3))
+    stage.wait_settled()
+    assert service.ready()
+    assert "key_unusable" in service.log
+
+    stage.key_file.write_text(KEY, encoding="utf-8")
+    eventually(lambda: service.metrics().total("key_file_ok") == 1, 10, "the file is good again")
+    assert service.stop() == 0
+    stage.judge()

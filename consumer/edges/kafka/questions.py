@@ -67,9 +67,8 @@ class Questions:
         self.seconds: Final = answer_seconds
         self.errors: Final[deque[KafkaError]] = deque(maxlen=_MAX_ERRORS)
         self._properties: Final = properties
-        self.admin: Final = AdminClient(
-            {**connection_config(config), "log_level": 0}, error_cb=self.errors.append
-        )
+        own: Config = {"client.id": "linkrunner-consumer-questions", "log_level": 0}
+        self.admin: Final = AdminClient({**connection_config(config), **own}, error_cb=self.errors.append)
 
     def configs(self, topics: Collection[str]) -> dict[str, Mapping[str, str] | Failure]:
         """Return the configuration of each topic, as far as the brokers tell it to us."""
