@@ -22,7 +22,7 @@ is gone. Nothing on these pages resets offsets, and neither should you.
 ```
 kubectl -n NAMESPACE get pods -l app.kubernetes.io/name=linkrunner-consumer
 kubectl -n NAMESPACE logs -l app.kubernetes.io/name=linkrunner-consumer --prefix --tail=-1 --since=30m \\
-  | grep -E '"level": "(warning|error)"'
+  | grep -E '"event": "(EVENT|EVENT)"'    # the events that the page names; some have level info
 kubectl -n NAMESPACE port-forward POD 8080    # then open /statusz and /readyz on localhost:8080
 kubectl -n NAMESPACE exec POD -- linkrunner-consumer \\
   check --connect --config /etc/linkrunner-consumer/config.yaml
@@ -35,6 +35,18 @@ kubectl -n NAMESPACE exec POD -- linkrunner-consumer \\
 - To stop all deliveries and keep everything in Kafka: scale to 0. Where KEDA scales, annotate its
   ScaledObject with `autoscaling.keda.sh/paused-replicas: "0"` instead. `LinkrunnerConsumerNoConsumers` fires
   then, rightly.
+
+## Publishing events again
+
+What was skipped, set aside or lost is delivered only if its source publishes it once more, to the same topic.
+
+1. Mend the cause first, or the same happens again.
+2. For each payment publish **all** its events, from the lost one on: what was lost and everything that came
+   after it, in the same order, refunds last, with the same key.
+3. A payment without its refund brings back revenue that was refunded meanwhile: its removal found nothing then,
+   or came before. So compare what is to be published with the refunds since then.
+4. A payment that is counted already is counted once. Whether the API remembers the id of a payment that was
+   removed is not known: do not publish such a payment without its refund.
 
 ## All alerts
 

@@ -48,6 +48,7 @@ _FOREIGN_WORDS: Final = {
     "namespace", "job",
     "committed", "paused", "earliest", "hold", "omit", "any", "dead_letter", "user_id", "delete", "up",
     "critical", "warning", "OOMKilled", "Read", "Write", "Describe", "__consumer_offsets",
+    "KubePodCrashLooping",
 }  # fmt: skip
 
 _SETTINGS: Final = set(re.findall(r"`([a-z_]+\.[a-z_]+)`", configuration()))
@@ -101,6 +102,29 @@ def test_queries_ask_for_what_exists(name: str) -> None:
     """Each page has a query to copy, and every metric and label in it is exposed."""
     assert _queries(name)
     assert [one for query in _queries(name) for one in unknown(query)] == []
+
+
+@pytest.mark.parametrize("name", _PAGES)
+def test_no_page_shortens_retention(name: str) -> None:
+    """A number to copy may be less than what the topic keeps now, and then Kafka deletes payments at once."""
+    assert re.findall(r"retention\.(?:ms|bytes)=(?!-1\b)\S*", _PAGES[name]) == []
+
+
+@pytest.mark.parametrize("name", _PAGES)
+def test_who_is_told_to_publish_again_is_told_how(name: str) -> None:
+    """A payment without its refund, published once more, is revenue that was refunded."""
+    prose = " ".join(_PAGES[name].split())
+    if re.search(r"[Hh]ave .{0,80}published again|have to be published again", prose):
+        assert "its refunds last" in prose or "their refunds published again" in prose
+        assert "README.md#publishing-events-again" in prose or "their refunds published again" in prose
+    assert "too many do no harm" not in prose
+
+
+def test_the_logs_are_searched_by_the_names_of_events() -> None:
+    """Pages name events of every level: a search for warnings would hide those that tell of the cure."""
+    text = (_FOLDER / "README.md").read_text("utf-8")
+    assert '"event": "' in text
+    assert '"level"' not in text
 
 
 def test_prometheus_can_read_every_query(tmp_path: Path) -> None:
