@@ -22,8 +22,10 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 from monitoring.alerts.model import PREFIX
 
-#: The conditions of every query: what is chosen at the top of the dashboard.
-SELECTOR: Final = 'namespace=~"$namespace", job=~"$job", instance=~"$instance"'
+#: Conditions that name the releases which are chosen at the top of the dashboard.
+RELEASE: Final = 'namespace=~"$namespace", job=~"$job"'
+#: The conditions of nearly every query: the release, and the instances of it that are chosen.
+SELECTOR: Final = f'{RELEASE}, instance=~"$instance"'
 
 #: The data source that is chosen at the top of the dashboard.
 SOURCE: Final = models.DataSourceRef(type_val="prometheus", uid="${datasource}")
@@ -61,6 +63,7 @@ class Kind(Enum):
 class Query:
     """A question to Prometheus: PromQL with ``$selector`` in place of the conditions of all of them.
 
+    ``$release`` is for what can be told of a whole release only, whichever of its instances are chosen.
     ``legend`` names its series, in a table its column; ``unit`` is one of its own in a table.
     """
 
@@ -71,7 +74,7 @@ class Query:
     @property
     def filled(self) -> str:
         """The expression as Grafana gets it, with Grafana's variables in it."""
-        return self.expr.replace("$selector", SELECTOR)
+        return self.expr.replace("$selector", SELECTOR).replace("$release", RELEASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +173,8 @@ def _lines(panel: Panel) -> timeseries.Panel:
 
 def _stack(panel: Panel) -> timeseries.Panel:
     stacking = common.StackingConfig().mode(looks.StackingMode.NORMAL).group("A")
-    return _lines(panel).stacking(stacking).fill_opacity(40)
+    # Without lines: that of a series which is 0 would lie on top of the others, in its own colour.
+    return _lines(panel).stacking(stacking).line_width(0).fill_opacity(70)
 
 
 def _heatmap(panel: Panel) -> heatmap.Panel:
