@@ -31,6 +31,9 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--scrape", type=float, default=30, help="seconds between scrapes (default: 30)")
     parser.add_argument("--caption", default="", help="what is seen, beside the title")
     parser.add_argument(
+        "--rows", type=int, default=None, help="only so many rows from the top (default: all)"
+    )
+    parser.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", help="a variable of the dashboard"
     )
     given = parser.parse_args(arguments)
@@ -39,7 +42,7 @@ def main(arguments: Sequence[str]) -> int:
     values = dict(pair.split("=", 1) for pair in given.set)
     with Prometheus(given.prometheus) as server:
         reader = Reader(server, values, Span(start, end, step_of(start, end), given.scrape))
-        draw(json.loads(given.dashboard.read_text("utf-8")), reader, given.caption, given.out)
+        draw(json.loads(given.dashboard.read_text("utf-8")), reader, given.caption, given.out, given.rows)
     return 0
 
 

@@ -15,9 +15,10 @@ from monitoring.picture.legend import Entry, draw_legend, legend_height, legend_
 from monitoring.picture.looks import series_colour, text_of, thresholds
 from monitoring.picture.panels import Json, Panel
 from monitoring.picture.theme import colour
+from monitoring.picture.units import step_unit
 
 _SIZE: Final = 7.5
-_TIME_HEIGHT: Final = 14.0
+_TIME_HEIGHT: Final = 16.0
 _LINE_HEIGHT: Final = 24.0
 _TICKS_APART: Final = 90.0
 #: Room above the highest value, as a share.
@@ -86,6 +87,7 @@ def mark_times(axes: Axes, times: Sequence[float], width: float) -> None:
     ticks = range(first, int(times[-1]) + 1, step)
     form = "%H:%M" if step % 60 == 0 else "%H:%M:%S"
     axes.set_xlim(times[0], times[-1])
+    axes.tick_params(axis="x", pad=4)
     axes.set_xticks(ticks, [datetime.fromtimestamp(at, UTC).strftime(form) for at in ticks])
 
 
@@ -138,7 +140,9 @@ def _scale(curves: Sequence[Curve], looks: Json, height: float) -> Scale:
     high = low + 1.0 if high <= low else high + (high - low) * _HEADROOM
     high = float(looks["max"]) if looks.get("max") is not None else high
     locator = MaxNLocator(nbins=max(2, int(height / _LINE_HEIGHT)))
-    ticks = [float(tick) for tick in locator.tick_values(low, high) if low <= tick <= high]
+    unit = step_unit(high, str(looks.get("unit") or ""))
+    marks = [float(tick) * unit for tick in locator.tick_values(low / unit, high / unit)]
+    ticks = [tick for tick in marks if low <= tick <= high]
     plain = {**looks, "mappings": []}
     return Scale(low, high, ticks, [text_of(tick, plain) for tick in ticks])
 

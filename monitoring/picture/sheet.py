@@ -24,16 +24,27 @@ _TITLE: Final = 18.0
 _TITLE_SIZES: Final = (9.0, 8.5, 8.0, 7.5, 7.0)
 
 
-def draw(dashboard: Json, reader: Reader, caption: str, file: Path) -> None:
-    """Write the dashboard as a PNG; ``caption`` says what is seen. KeyError for an unknown panel kind."""
-    every = panels(dashboard)
-    rows = max(panel.place.y + panel.place.height for panel in every)
-    canvas = Canvas(WIDTH, _HEADER + rows * _UNIT + _MARGIN)
+def draw(dashboard: Json, reader: Reader, caption: str, file: Path, rows: int | None = None) -> None:
+    """Write the dashboard, or its first ``rows``, as a PNG; ``caption`` says what is seen.
+
+    Raises KeyError for a kind of panel that is not known here.
+    """
+    every = _first(panels(dashboard), rows)
+    height = max(panel.place.y + panel.place.height for panel in every)
+    canvas = Canvas(WIDTH, _HEADER + height * _UNIT + _MARGIN)
     _draw_header(canvas, dashboard, reader, caption)
     marks = reader.marks(dashboard)
     for panel in every:
         _draw_panel(canvas, panel, reader, marks)
     canvas.save(file)
+
+
+def _first(every: Sequence[Panel], rows: int | None) -> Sequence[Panel]:
+    """Return the panels of the first ``rows`` rows, those before any row too."""
+    headings = [panel.place.y for panel in every if panel.kind == "row"]
+    if rows is None or rows >= len(headings):
+        return every
+    return [panel for panel in every if panel.place.y < headings[rows]]
 
 
 def _draw_header(canvas: Canvas, dashboard: Json, reader: Reader, caption: str) -> None:

@@ -43,10 +43,8 @@ def written(value: float, unit: str = "", decimals: int | None = None) -> str:
 
     Raises KeyError for a unit that is not known here.
     """
-    if math.isnan(value):
-        return "no data"
-    if math.isinf(value):
-        return "∞" if value > 0 else "-∞"
+    if not math.isfinite(value):
+        return "no data" if math.isnan(value) else f"{'-' if value < 0 else ''}∞"
     if unit in _PERCENT:
         return _number(value * _PERCENT[unit], decimals) + "%"
     if unit in _WORDS:
@@ -57,6 +55,12 @@ def written(value: float, unit: str = "", decimals: int | None = None) -> str:
         return _scaled(value, _SHORT, decimals) + " " + unit.removeprefix("suffix:").strip()
     steps, behind = _SCALED[unit]
     return _scaled(value, steps, decimals) + behind
+
+
+def step_unit(value: float, unit: str) -> float:
+    """Return in what whole numbers of ``unit`` are round near ``value``: 60 for some minutes in seconds."""
+    steps, _ = _SCALED.get(unit, (_SHORT, ""))
+    return next((factor for factor, _ in steps if abs(value) >= factor), 1.0) if unit not in _PERCENT else 1.0
 
 
 def _scaled(value: float, steps: Sequence[tuple[float, str]], decimals: int | None) -> str:

@@ -11,7 +11,7 @@ from tests.support.payments import garbage
 
 _ORDINARY: Final = Setting()
 _LATE: Final = ("Stalled", "FreshnessHigh")
-#: The objective's 60 s are a bucket of a histogram, and are not shortened: a stop on a slow machine takes as long.
+#: The objective's 60 s are a bucket of a histogram and not shortened: a stop on a slow machine takes as long.
 _LATE_AFTERWARDS: Final = ("FreshnessBudgetBurnFast", "FreshnessBudgetBurnSlow")
 
 
