@@ -43,8 +43,8 @@ What was skipped, set aside or lost is delivered only if its source publishes it
 1. Mend the cause first, or the same happens again.
 2. For each payment publish **all** its events, from the lost one on: what was lost and everything that came
    after it, in the same order, refunds last, with the same key.
-3. A payment without its refund brings back revenue that was refunded meanwhile: its removal found nothing then,
-   or came before. So compare what is to be published with the refunds since then.
+3. A payment without its refund brings back revenue that was refunded meanwhile: its removal found nothing
+   then, or came before. So compare what is to be published with the refunds since then.
 4. A payment that is counted already is counted once. Whether the API remembers the id of a payment that was
    removed is not known: do not publish such a payment without its refund.
 

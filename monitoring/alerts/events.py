@@ -12,31 +12,63 @@ _UNREADABLE: Final = "undecodable|unknown_schema"
 #: A dead letter of this reason is what ``lifecycle.partial_refunds: dead_letter`` asks for: daily business.
 _WANTED: Final = "partial_refund"
 
+_UNWANTED: Final = f'outcome="dead_lettered", reason!="{_WANTED}"'
+_UNKNOWN_KIND: Final = 'outcome="skipped", reason="kind"'
+
 #: Rules that cost a payment its catalogue fields. Prices that do not add up are legal: discounts, shipping.
 _COSTLY: Final = "|".join(rule for rule in ecommerce.Rule if rule.severity is ecommerce.Severity.ERROR)
 
 #: Fewer records than this are no burst, whatever their share.
 _BURST: Final = 20
+#: Where this share of an hour is lost, so few records are enough: a quiet topic never has a burst.
+_MOST, _FEW = 0.5, 5
+
+_EACH: Final = "by (namespace, job, topic)"
 
 
 def _burst(reason: str) -> str:
-    """Return where dead letters of ``reason`` (a condition) are a large share of all records."""
+    """Return where dead letters of ``reason`` (a condition) are a large share of a topic's records.
+
+    Of each topic, as a large one would hide that all of a small one is lost. Skipped records are left out:
+    they are not meant to be sent, and may be most of a topic.
+    """
     letters = f'{_SETTLED}{{$selector, outcome="dead_lettered", {reason}}}'
+    meant = f'{_SETTLED}{{$selector, outcome!="skipped"}}'
+
+    def count(series: str, window: str) -> str:
+        return f"sum {_EACH} (increase({series}[{window}]))"
+
+    many = (
+        f"{count(letters, '10m')} / {count(meant, '10m')} > $threshold and {count(letters, '10m')} > {_BURST}"
+    )
+    most = (
+        f"{count(letters, '1h')} / {count(meant, '1h')} > {_MOST} and {count(letters, '1h')} >= {_FEW}"
+        f" and {count(letters, '30m')} > 0"
+    )
+    return f"max {BY} ({many} or {most})"
+
+
+def counted(conditions: str, window: str) -> str:
+    """Return how many records with these conditions were settled in ``window``, each series by itself.
+
+    A series that is new counts from 0: ``increase`` does not see what happened before its first scrape. One
+    that was only not scraped for a while is not new.
+    """
+    series = f"{_SETTLED}{{$selector, {conditions}}}"
     return (
-        f"sum {BY} (rate({letters}[10m])) / sum {BY} (rate({_SETTLED}{{$selector}}[10m])) > $threshold"
-        f" and sum {BY} (increase({letters}[10m])) > {_BURST}"
+        f"(max_over_time({series}[{window}]) unless last_over_time({series}[1h] offset {window})) > 0"
+        f" or increase({series}[{window}])"
     )
 
 
-_SHARE: Final = Threshold(0.05, "share of all settled records")
+_SHARE: Final = Threshold(0.05, "share of a topic's records, skipped ones left out")
 
 ALERTS: Final = (
     Alert(
         name="DeadLettersFlowing",
         group="events",
         severity=Severity.WARNING,
-        expr=f"sum {BY} (increase({_SETTLED}"
-        f'{{$selector, outcome="dead_lettered", reason!="{_WANTED}"}}[15m])) > $threshold',
+        expr=f"sum {BY} ({counted(_UNWANTED, '15m')}) > $threshold",
         threshold=Threshold(0, "records in 15 minutes"),
         lasts="0m",
         keeps="15m",
@@ -52,7 +84,7 @@ ALERTS: Final = (
         lasts="5m",
         keeps="5m",
         summary="Many payments are read but refused, and end in the dead-letter topic",
-        description="{{ $value | humanizePercentage }} of the records are invalid or refused.",
+        description="{{ $value | humanizePercentage }} of a topic's records are invalid or refused.",
     ),
     Alert(
         name="DecodeFailuresBurst",
@@ -63,14 +95,13 @@ ALERTS: Final = (
         lasts="5m",
         keeps="5m",
         summary="Many records can't be read, and end in the dead-letter topic",
-        description="{{ $value | humanizePercentage }} of the records can't be decoded.",
+        description="{{ $value | humanizePercentage }} of a topic's records can't be decoded.",
     ),
     Alert(
         name="UnknownEventKinds",
         group="events",
         severity=Severity.WARNING,
-        expr=f"sum {BY} (increase({_SETTLED}"
-        '{$selector, outcome="skipped", reason="kind"}[1h])) > $threshold',
+        expr=f"sum {BY} ({counted(_UNKNOWN_KIND, '1h')}) > $threshold",
         threshold=Threshold(0, "records in an hour"),
         lasts="0m",
         summary="A producer sends kinds of events that this version does not know",

@@ -135,7 +135,8 @@ def _alerts(objective: Objective, fast: str, slow: str) -> Iterator[Alert]:
         threshold=threshold,
         lasts="2m",
         summary=fast,
-        description=f"{description}at this rate the budget of 30 days is gone in less than 5 days, the sooner the larger the share.",
+        description=f"{description}at this rate the budget of 30 days is gone in less than 5 days, the "
+        "sooner the larger the share.",
     )
     yield Alert(
         name=f"{objective.name}BudgetBurnSlow",

@@ -25,6 +25,14 @@ _OLDEST_SCHEMA: Final = 38
 _WITHIN_RATE: Final = frozenset({"rate", "irate", "increase"})
 #: Kinds that show one moment.
 _OF_NOW: Final = frozenset({"stat", "table"})
+_CHOSEN: Final = ("namespace", "job", "instance")
+#: What nobody owns can't be told of a part of the instances: the others would count as missing.
+_OF_THE_RELEASE: Final = frozenset({"Partitions without an owner", "Who holds how many partitions"})
+#: What counts a new series from 0, where ``increase`` would not see what came before its first scrape.
+_FROM_THE_START: Final = re.compile(
+    r"\(max_over_time\((\w+\{[^}]*\})\[\$__range\]\) unless last_over_time\(\1\[1h\] offset \$__range\)\) > 0"
+    r" or increase\(\1\[\$__range\]\)"
+)
 _RUNBOOK: Final = re.compile(r"^\$\{runbooks\}LinkrunnerConsumer\w+\.md$")
 
 
@@ -117,14 +125,17 @@ def queries_are_of_the_release(model: Json) -> Iterator[str]:
     for panel, target in targets(model):
         for selector in selectors(target["expr"]):
             has = {(one.label, one.operator, one.value) for one in selector.matchers}
-            if not has >= {(name, "=~", f"${name}") for name in ("namespace", "job", "instance")}:
-                yield f"{panel['title']}: {selector.metric} without namespace, job and instance"
+            labels = ("namespace", "job") if panel["title"] in _OF_THE_RELEASE else _CHOSEN
+            if has & {(name, "=~", f"${name}") for name in _CHOSEN} != {
+                (name, "=~", f"${name}") for name in labels
+            }:
+                yield f"{panel['title']}: {selector.metric} without {', '.join(labels)}"
 
 
 def counters_are_rates(model: Json) -> Iterator[str]:
     """A counter's own value means nothing: it begins anew with each process."""
     for panel, target in targets(model):
-        for selector in selectors(target["expr"]):
+        for selector in selectors(_rates_only(target["expr"])):
             counts = selector.metric.endswith(("_total", "_bucket", "_sum", "_count"))
             if counts and not (selector.window and selector.function in _WITHIN_RATE):
                 yield f"{panel['title']}: {selector.metric} is no rate"
@@ -133,10 +144,22 @@ def counters_are_rates(model: Json) -> Iterator[str]:
 def ranges_fit_the_scrape(model: Json) -> Iterator[str]:
     """Rates take the interval that fits resolution and scrape; totals of now take the whole time shown."""
     for panel, target in targets(model):
-        for selector in selectors(target["expr"]):
+        for selector in selectors(_rates_only(target["expr"])):
             total = selector.function == "increase" and panel["type"] == "stat"
             if selector.window not in ({"$__range"} if total else {"", "$__rate_interval"}):
                 yield f"{panel['title']}: {selector.metric}[{selector.window}]"
+
+
+def stats_divide_by_something(model: Json) -> Iterator[str]:
+    """Nothing by nothing is no share: a quiet time has no data, and is not red."""
+    for panel, target in targets(model):
+        if panel["type"] == "stat" and "/" in target["expr"] and not target["expr"].endswith("> 0)"):
+            yield f"{panel['title']}: divides by what may be 0"
+
+
+def _rates_only(expression: str) -> str:
+    """Return ``expression`` with the increase alone where new series are counted from 0."""
+    return _FROM_THE_START.sub(r"increase(\1[$__range])", expression)
 
 
 def moments_are_instant(model: Json) -> Iterator[str]:
@@ -154,7 +177,7 @@ def no_data_is_not_zero(model: Json) -> Iterator[str]:
         if panel["fieldConfig"]["defaults"].get("custom", {}).get("spanNulls"):
             yield f"{panel['title']}: draws over gaps"
     for panel, target in targets(model):
-        if re.search(r"\bor\b|\bvector\b|\babsent", target["expr"]):
+        if re.search(r"\bor\b|\bvector\b|\babsent", _rates_only(target["expr"])):
             yield f"{panel['title']}: puts something where there is no data"
 
 
@@ -223,6 +246,7 @@ RULES: Final[Mapping[str, Rule]] = {
         queries_are_of_the_release,
         counters_are_rates,
         ranges_fit_the_scrape,
+        stats_divide_by_something,
         moments_are_instant,
         no_data_is_not_zero,
         quantiles_keep_their_buckets,

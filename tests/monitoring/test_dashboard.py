@@ -86,6 +86,7 @@ _BROKEN: Final[Mapping[str, tuple[Callable[[Json], object], ...]]] = {
         lambda model: panels(model)[0]["targets"].append({"refId": "A", "expr": "1"}),
     ),
     "queries_are_of_the_release": (_expr('job=~"$job", ', ""), _expr('"$instance"', '"$pod"')),
+    "stats_divide_by_something": (_expr(" > 0)", ")"),),
     "counters_are_rates": (_expr("rate(", "avg_over_time("), _expr("[$__range]", "")),
     "ranges_fit_the_scrape": (_expr("$__rate_interval", "5m"), _expr("$__range", "1h")),
     "moments_are_instant": (

@@ -26,14 +26,17 @@ ROW: Final = Row(
         ),
         Panel(
             title="Share of records that are set aside",
-            description="Dead letters of all settled records. Above 5 % somebody is woken.",
+            description="Dead letters of all records of a topic but the skipped ones. Above 5 % somebody is "
+            "woken, unless it is a few.",
             kind=Kind.LINES,
             unit="percentunit",
             queries=(
                 Query(
-                    f'sum(rate({_SETTLED}{{$selector, outcome="dead_lettered"}}[$__rate_interval]))'
-                    f" / sum(rate({_SETTLED}{{$selector}}[$__rate_interval]))",
-                    "set aside",
+                    f'sum by (topic) (rate({_SETTLED}{{$selector, outcome="dead_lettered"}}'
+                    "[$__rate_interval]))"
+                    f' / (sum by (topic) (rate({_SETTLED}{{$selector, outcome!="skipped"}}'
+                    "[$__rate_interval])) > 0)",
+                    "{{topic}}",
                 ),
             ),
             steps=((0.05, RED),),

@@ -4,7 +4,7 @@ from typing import Final
 
 from monitoring.dashboard.panels import GREEN, RED, YELLOW, Kind, Panel, Query, Row
 
-_ASSIGNED: Final = "linkrunner_consumer_assigned_partitions{$selector}"
+_ASSIGNED: Final = "linkrunner_consumer_assigned_partitions{$release}"
 
 ROW: Final = Row(
     "Kafka",
@@ -68,13 +68,12 @@ ROW: Final = Row(
         ),
         Panel(
             title="Who holds how many partitions",
-            description="All that there are, those that are held, and the most and fewest of one instance.",
+            description="All that there are, those that are held, and the most and fewest of one instance, "
+            "of all instances whichever are chosen.",
             kind=Kind.LINES,
             unit="short",
             queries=(
-                Query(
-                    "sum(max by (namespace, job) (linkrunner_consumer_topic_partitions{$selector}))", "all"
-                ),
+                Query("sum(max by (namespace, job) (linkrunner_consumer_topic_partitions{$release}))", "all"),
                 Query(f"sum({_ASSIGNED})", "held"),
                 Query(f"max({_ASSIGNED})", "most of one"),
                 Query(f"min({_ASSIGNED})", "fewest of one"),

@@ -3,10 +3,13 @@
 from typing import Final
 
 from consumer.core.api.verdicts import HoldCause
+from monitoring.alerts.events import counted
 from monitoring.alerts.objectives import DELIVERED, FAILED
 from monitoring.dashboard.panels import BLUE, GREEN, RED, YELLOW, Kind, Panel, Query, Row
 
 _SETTLED: Final = "linkrunner_consumer_records_settled_total"
+
+_SET_ASIDE: Final = 'outcome="dead_lettered"'
 
 #: What is stopped by each cause, in words.
 HELD: Final = {
@@ -79,7 +82,7 @@ ROW: Final = Row(
                 Query(
                     f"sum(increase({_SETTLED}{{$selector, {DELIVERED}}}[$__range]))"
                     f" / (sum(increase({_SETTLED}{{$selector, {DELIVERED}}}[$__range]))"
-                    f" + sum(increase({_SETTLED}{{$selector, {FAILED}}}[$__range])))",
+                    f" + sum(increase({_SETTLED}{{$selector, {FAILED}}}[$__range])) > 0)",
                     "delivered",
                 ),
             ),
@@ -95,11 +98,7 @@ ROW: Final = Row(
             description="Records that were set aside in the time shown, whoever has to mend them.",
             kind=Kind.STAT,
             unit="short",
-            queries=(
-                Query(
-                    f'sum(increase({_SETTLED}{{$selector, outcome="dead_lettered"}}[$__range]))', "set aside"
-                ),
-            ),
+            queries=(Query(f"sum({counted(_SET_ASIDE, '$__range')})", "set aside"),),
             width=4,
             height=5,
             decimals=0,
@@ -139,14 +138,14 @@ ROW: Final = Row(
         ),
         Panel(
             title="Partitions without an owner",
-            description="Partitions of all topics less those that an instance holds. Nothing else tells how "
-            "late their payments are. Below 0, two instances hold the same one for a moment.",
+            description="Partitions of all topics less those that an instance holds, of all instances "
+            "whichever are chosen. Nothing else tells how late their payments are.",
             kind=Kind.STAT,
             unit="short",
             queries=(
                 Query(
-                    "sum(max by (namespace, job) (linkrunner_consumer_topic_partitions{$selector}))"
-                    " - sum(linkrunner_consumer_assigned_partitions{$selector})",
+                    "sum(clamp_min(max by (namespace, job) (linkrunner_consumer_topic_partitions{$release})"
+                    " - sum by (namespace, job) (linkrunner_consumer_assigned_partitions{$release}), 0))",
                     "unowned",
                 ),
             ),

@@ -1,16 +1,62 @@
 """Cases for what the events are."""
 
+from collections.abc import Iterator
 from typing import Final
 
 from tests.monitoring.promtool import Case, Series, series
 
 
-def _settled(samples: str, outcome: str, reason: str = "none", action: str = "capture") -> Series:
-    return series("records_settled_total", samples, action=action, outcome=outcome, reason=reason, topic="t")
+def _settled(
+    samples: str,
+    outcome: str,
+    reason: str = "none",
+    action: str = "capture",
+    *,
+    topic: str = "t",
+    instance: str = "a",
+) -> Series:
+    labels = {"action": action, "outcome": outcome, "reason": reason, "topic": topic, "instance": instance}
+    return series("records_settled_total", samples, **labels)
+
+
+_REFUSED: Final = ("dead_lettered", "refused")
 
 
 def _letters(delivered: str, reason: str, letters: str) -> list[Series]:
     return [_settled(delivered, "delivered"), _settled(letters, "dead_lettered", reason)]
+
+
+def _bursts(alert: str, reason: str) -> Iterator[Case]:
+    """Yield what both alerts on bursts have to do, with letters of ``reason``."""
+    busy = _settled("0+970x120", "delivered", topic="large")
+    for each_hour, samples, first in (
+        (10, " ".join(str(minute // 6) for minute in range(181)), "50m"),
+        (60, "0+1x180", "30m"),
+        (1000, "0+17x180", "12m"),
+    ):
+        # All of one topic is lost, whatever else goes well, and however little comes in.
+        lost = [busy, _settled("0x180", "delivered"), _settled(samples, "dead_lettered", reason)]
+        yield Case(alert, f"fires_at_{each_hour}_an_hour", lost, {first: "100%", "100m": "100%"})
+    yield Case(
+        alert,
+        "fires_among_skipped_records",
+        [*_letters("0+6x60", reason, "0+4x60"), _settled("0+990x60", "skipped", "status", "none")],
+        {"20m": "40%"},
+    )
+    yield Case(
+        alert, "quiet_with_a_few_of_few", _letters("0x60", reason, "0x9 1x9 2x9 3x9 4x60"), {"60m": None}
+    )
+    yield Case(
+        alert, "quiet_with_half_of_few", _letters("0+1x120", reason, _EACH_OTHER_MINUTE), {"60m": None}
+    )
+    # The hour before was bad, and half an hour has been good.
+    yield Case(
+        alert, "resolves_within_the_hour", _letters("0x30 0+1x60", reason, "0+20x30 600x60"), {"66m": None}
+    )
+
+
+#: A record every two minutes.
+_EACH_OTHER_MINUTE: Final = " ".join(str(minute // 2) for minute in range(121))
 
 
 def _removals(found: str, nothing: str) -> list[Series]:
@@ -34,6 +80,26 @@ def _broken(payments: str, rule: str) -> list[Series]:
 
 
 CASES: Final = (
+    *_bursts("DeadLetterBurst", "refused"),
+    *_bursts("DecodeFailuresBurst", "undecodable"),
+    Case(
+        "DeadLettersFlowing",
+        "fires_on_the_first_scrape",
+        [*_letters("0+100x60", "refused", "0x60"), _settled("_x10 3x60", *_REFUSED, instance="b")],
+        {"9m": None, "10m": "3", "24m": "3", "45m": None},
+    ),
+    Case(
+        "DeadLettersFlowing",
+        "quiet_after_a_gap_in_the_scrapes",
+        _letters("0+100x120", "refused", "3x30 _x30 3x60"),
+        {"50m": None, "62m": None, "80m": None},
+    ),
+    Case(
+        "UnknownEventKinds",
+        "fires_on_the_first_scrape",
+        [_settled("_x10 3x90", "skipped", "kind")],
+        {"9m": None, "10m": "3", "60m": "3", "80m": None},
+    ),
     Case(
         "DeadLettersFlowing",
         "fires",
@@ -129,8 +195,8 @@ CASES: Final = (
     Case(
         "UnknownEventKinds",
         "reset",
-        [_settled("7x9 0x90", "skipped", "kind")],
-        {"9m": None, "10m": None, "75m": None},
+        [_settled("7x79 0x90", "skipped", "kind")],
+        {"79m": None, "80m": None, "145m": None},
     ),
     Case("RemovalsFindNothing", "fires", _removals("0+1x400", "0+2x400"), {"30m": None, "60m": "66.67%"}),
     Case("RemovalsFindNothing", "quiet", _removals("0+2x400", "0+1x400"), {"60m": None, "400m": None}),
