@@ -19,22 +19,24 @@ _AUTH_REJECTED: Final = Alert(
     name="AuthRejected",
     group="holds",
     severity=Severity.CRITICAL,
-    expr=f"min {BY} (linkrunner_consumer_auth_ok{{$selector}}) == 0",
+    expr=f"count {BY} (linkrunner_consumer_auth_ok{{$selector}} == 0)",
     lasts="1m",
     keeps=OUTLASTS,
-    summary="Linkrunner refuses our server key: nothing is delivered",
-    description="All calls are stopped. Nothing is lost; payments are late until the key is valid again.",
+    summary="Linkrunner refuses our server key: an instance with it delivers nothing",
+    description="Calls of {{ $value }} instances are stopped. Nothing is lost; the payments of their "
+    "partitions are late until the key is valid again.",
 )
 
 _ADDRESS: Final = Alert(
     name="HoldingAddress",
     group="holds",
     severity=Severity.CRITICAL,
-    expr=_holding(HoldCause.ADDRESS),
+    expr=f'count {BY} (linkrunner_consumer_holding{{$selector, cause="{HoldCause.ADDRESS}"}} == 1)',
     lasts="2m",
     keeps=OUTLASTS,
-    summary="What answers at the API's address is not the API: nothing is delivered",
-    description="All calls are stopped. Nothing is lost; payments are late until the API answers there.",
+    summary="What answers at the API's address is not the API: nothing is delivered there",
+    description="Calls of {{ $value }} instances are stopped. Nothing is lost; the payments of their "
+    "partitions are late until the API answers there.",
 )
 
 _DEAD_LETTERS: Final = Alert(

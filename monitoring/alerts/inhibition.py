@@ -22,18 +22,27 @@ class Inhibition:
     targets: tuple[str, ...]
 
 
+#: What follows where calls are stopped, in one instance or in all.
+_OF_NO_CALLS: Final = (
+    "FreshnessBudgetBurnFast",
+    "FreshnessBudgetBurnSlow",
+    "ApiErrorRatioHigh",
+    "RateLimited",
+    "HoldingSpan",
+)
+
+#: ``Stalled`` and ``FreshnessHigh`` leave out by themselves the instances whose calls are stopped: one new
+#: pod with a wrong key must not hide that another one stands still.
 INHIBITIONS: Final = (
+    Inhibition(("AuthRejected", "HoldingAddress"), _OF_NO_CALLS),
     Inhibition(
-        ("AuthRejected", "HoldingAddress", "NoConsumers"),
+        ("NoConsumers",),
         (
             "Stalled",
             "FreshnessHigh",
-            "FreshnessBudgetBurnFast",
-            "FreshnessBudgetBurnSlow",
-            "ApiErrorRatioHigh",
-            "RateLimited",
-            "HoldingSpan",
+            *_OF_NO_CALLS,
             "PartitionsUnowned",
+            "PartitionsSilent",
             "VersionSkew",
         ),
     ),

@@ -6,6 +6,7 @@ from monitoring.alerts.model import BY, OUTLASTS, Alert, Severity, Threshold
 
 _CALLS: Final = "linkrunner_consumer_calls_total"
 _ASSIGNED: Final = "linkrunner_consumer_assigned_partitions{$selector}"
+_EACH: Final = "by (namespace, job, instance)"
 _BUILD: Final = "linkrunner_consumer_build_info{$selector}"
 
 _API: Final = (
@@ -55,6 +56,18 @@ _KAFKA: Final = (
         lasts="10m",
         summary="Partitions are read by nobody that Prometheus knows of",
         description="{{ $value }} partitions have no owner; no other metric shows how late they are.",
+    ),
+    Alert(
+        name="PartitionsSilent",
+        group="kafka",
+        severity=Severity.CRITICAL,
+        # By instance: another one's partitions must not fill the gap.
+        expr=f"sum {BY} (sum {_EACH} ({_ASSIGNED})"
+        f" - (count {_EACH} (linkrunner_consumer_lag_records{{$selector}}) or 0 * sum {_EACH} ({_ASSIGNED}))"
+        " > 0)",
+        lasts="10m",
+        summary="Partitions are held, and nothing is known of what is in them",
+        description="{{ $value }} partitions have an owner and no lag: their leaders do not answer it.",
     ),
     Alert(
         name="TopicsMissing",

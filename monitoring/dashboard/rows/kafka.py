@@ -64,7 +64,7 @@ ROW: Final = Row(
                 ),
             ),
             width=16,
-            alerts=("HoldingSpan", "HoldingOutOfRange"),
+            alerts=("HoldingSpan", "HoldingOutOfRange", "PartitionsSilent"),
         ),
         Panel(
             title="Who holds how many partitions",

@@ -5,6 +5,7 @@ from typing import Final
 from consumer.core.api.verdicts import HoldCause
 from monitoring.alerts.events import counted
 from monitoring.alerts.objectives import DELIVERED, FAILED
+from monitoring.alerts.progress import OPEN_PARTITIONS
 from monitoring.dashboard.panels import BLUE, GREEN, RED, YELLOW, Kind, Panel, Query, Row
 
 _SETTLED: Final = "linkrunner_consumer_records_settled_total"
@@ -42,12 +43,17 @@ ROW: Final = Row(
         ),
         Panel(
             title="Lost: time until deletion",
-            description="Least time, over all partitions, until Kafka may delete the oldest record that is "
-            "not settled: all of the topic's retention where nothing waits. No data where Kafka keeps "
-            "records for ever, or the topic's configuration may not be read.",
+            description="Least time, over all partitions with open records, until Kafka may delete the "
+            "oldest of them. No data where nothing waits, Kafka keeps records for ever, or the topic's "
+            "configuration may not be read.",
             kind=Kind.STAT,
             unit="s",
-            queries=(Query("min(linkrunner_consumer_retention_headroom_seconds{$selector})", "least"),),
+            queries=(
+                Query(
+                    f"min(linkrunner_consumer_retention_headroom_seconds{{$selector}} and {OPEN_PARTITIONS})",
+                    "least",
+                ),
+            ),
             width=4,
             height=5,
             base=RED,

@@ -35,12 +35,12 @@ def _moved(cause: HoldCause) -> list[Series]:
 
 def _steady(alert: str, cause: HoldCause, fires: int, gone: int) -> Iterator[Case]:
     """Yield cases for a hold whose gauge stays 1: in which minute it ``fires``, and in which it is over."""
-    yield Case(alert, "fires", _held(cause, "1x60"), {f"{fires - 1}m": None, f"{fires}m": "", "20m": ""})
+    yield Case(alert, "fires", _held(cause, "1x60"), {f"{fires - 1}m": None, f"{fires}m": "1", "20m": "1"})
     yield Case(alert, "quiet", _held(cause, "0x5 1 0x50"), {"6m": None, "7m": None, "20m": None})
     yield Case(
-        alert, "resolves", _held(cause, "1x20 0x40"), {"20m": "", f"{gone - 1}m": "", f"{gone}m": None}
+        alert, "resolves", _held(cause, "1x20 0x40"), {"20m": "1", f"{gone - 1}m": "1", f"{gone}m": None}
     )
-    yield Case(alert, "reset", _moved(cause), {"20m": "", f"{gone}m": None})
+    yield Case(alert, "reset", _moved(cause), {"20m": "1", f"{gone}m": None})
 
 
 def _flickering(alert: str, cause: HoldCause) -> Iterator[Case]:
@@ -52,20 +52,26 @@ def _flickering(alert: str, cause: HoldCause) -> Iterator[Case]:
 
 
 CASES: Final = (
-    Case("AuthRejected", "fires", [series("auth_ok", "1x4 0x20")], {"5m": None, "7m": ""}),
+    Case("AuthRejected", "fires", [series("auth_ok", "1x4 0x20")], {"5m": None, "7m": "1"}),
     Case(
         "AuthRejected",
         "fires_for_one_of_two",
         [series("auth_ok", "0x20"), series("auth_ok", "1x20", instance="b")],
-        {"5m": ""},
+        {"5m": "1"},
+    ),
+    Case(
+        "AuthRejected",
+        "counts_the_instances",
+        [series("auth_ok", "0x20"), series("auth_ok", "0x20", instance="b")],
+        {"5m": "2"},
     ),
     Case("AuthRejected", "quiet", [series("auth_ok", "1x4 0 1x20")], {"5m": None, "6m": None, "20m": None}),
-    Case("AuthRejected", "resolves", [series("auth_ok", "0x10 1x20")], {"10m": "", "20m": "", "21m": None}),
+    Case("AuthRejected", "resolves", [series("auth_ok", "0x10 1x20")], {"10m": "1", "20m": "1", "21m": None}),
     Case(
         "AuthRejected",
         "reset",
         [series("auth_ok", "0x10 stale"), series("auth_ok", "_x10 1x20", instance="b")],
-        {"10m": "", "20m": "", "21m": None},
+        {"10m": "1", "20m": "1", "21m": None},
     ),
     *_steady("HoldingAddress", HoldCause.ADDRESS, fires=2, gone=31),
     *_steady("HoldingOutOfRange", HoldCause.OUT_OF_RANGE, fires=1, gone=21),

@@ -25,6 +25,21 @@ def _partitions(a: str, b: str) -> list[Series]:
     ]
 
 
+def _held(assigned: str, instance: str = "a") -> Series:
+    return series("assigned_partitions", assigned, instance=instance)
+
+
+def _known(*lags: str, assigned: str = "3x60", instance: str = "a") -> list[Series]:
+    """Return an instance with the lags of some of its partitions."""
+    return [
+        _held(assigned, instance),
+        *(
+            series("lag_records", samples, instance=instance, topic="t", partition=f"{number}")
+            for number, samples in enumerate(lags)
+        ),
+    ]
+
+
 def _rebalances(a: str, b: str) -> list[Series]:
     return [
         series("rebalances_total", a, event="assigned"),
@@ -110,6 +125,38 @@ CASES: Final = (
         "reset",
         _partitions("3x60", "3x10 stale _x4 3x60"),
         {"12m": None, "15m": None, "30m": None},
+    ),
+    Case(
+        "PartitionsUnowned",
+        "fires_where_pods_know_different_numbers",
+        [
+            series("assigned_partitions", "1x60"),
+            series("assigned_partitions", "1x60", instance="b"),
+            series("topic_partitions", "1x60"),
+            series("topic_partitions", "3x60", instance="b"),
+        ],
+        {"9m": None, "12m": "1"},
+    ),
+    Case("PartitionsSilent", "fires", _known("1x60"), {"9m": None, "10m": "2", "60m": "2"}),
+    Case("PartitionsSilent", "fires_where_nothing_is_known", _known("_x60"), {"12m": "3"}),
+    Case(
+        "PartitionsSilent",
+        "fires_beside_others",
+        # One that has just given a partition away is asked for it a last time.
+        [*_known("1x60"), *_known("1x60", "1x60", "1x60", assigned="2x60", instance="b")],
+        {"12m": "2"},
+    ),
+    Case("PartitionsSilent", "quiet", _known("1x60", "1x60", "_x5 1x50"), {"4m": None, "20m": None}),
+    Case("PartitionsSilent", "quiet_without_partitions", [_held("0x60")], {"20m": None}),
+    Case("PartitionsSilent", "resolves", _known("0x60", "0x60", "_x20 7x40"), {"19m": "1", "20m": None}),
+    Case(
+        "PartitionsSilent",
+        "reset",
+        [
+            _held("3x20 stale"),
+            *_known("_x21 1x30", "_x21 1x30", "_x21 1x30", assigned="_x21 3x30", instance="b"),
+        ],
+        {"19m": "3", "22m": None, "40m": None},
     ),
     Case("TopicsMissing", "fires", [_missing("1x30"), _missing("0x30", "b")], {"9m": None, "10m": "1"}),
     Case("TopicsMissing", "quiet", [_missing("0 1x8 0x30")], {"9m": None, "12m": None}),

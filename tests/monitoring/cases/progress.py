@@ -19,10 +19,25 @@ def _work(
     )
 
 
-def _near(headroom: str, age: str, instance: str = "a") -> tuple[Series, ...]:
+def _stopped(samples: str, instance: str = "a", *, address: str = "0x60") -> tuple[Series, ...]:
+    """Return whether the key of an instance is taken, and whether its address is wrong."""
     return (
-        series("retention_headroom_seconds", headroom, instance=instance, topic="t", partition="0"),
-        series("retention_headroom_seconds", "900000x60", instance=instance, topic="t", partition="1"),
+        series("auth_ok", samples, instance=instance),
+        series("holding", address, instance=instance, cause="address"),
+        series("holding", "1x60", instance=instance, cause="span"),
+    )
+
+
+def _near(
+    headroom: str, age: str, instance: str = "a", *, lag: str = "9x60", topic: str = "t"
+) -> tuple[Series, ...]:
+    partition = {"topic": topic, "partition": "0"}
+    other = {"topic": topic, "partition": "1"}
+    return (
+        series("lag_records", lag, instance=instance, **partition),
+        series("lag_records", "0x60", instance=instance, **other),
+        series("retention_headroom_seconds", headroom, instance=instance, **partition),
+        series("retention_headroom_seconds", "900000x60", instance=instance, **other),
         series("freshness_seconds", age, instance=instance),
         series("freshness_seconds", "1x60", instance=f"other than {instance}"),
     )
@@ -45,7 +60,44 @@ CASES: Final = (
         {"15m": "1"},
     ),
     Case("Stalled", "quiet", _work("0+1x60", parked="5x60", lag="5000x60"), {"15m": None, "60m": None}),
-    Case("Stalled", "quiet_on_little_lag", _work("7x60", lag="90x60"), {"60m": None}),
+    Case("Stalled", "fires_on_little_lag", _work("7x60", lag="2x60"), {"15m": "1"}),
+    # A partition that is not read, with ten records an hour.
+    Case(
+        "Stalled",
+        "fires_at_10_an_hour",
+        _work("7x60", lag=" ".join(str(minute // 6) for minute in range(61))),
+        {"12m": None, "25m": "1"},
+    ),
+    Case(
+        "Stalled",
+        "quiet_where_the_key_is_refused",
+        (*_work("7x60", parked="5x60"), *_stopped("0x60")),
+        {"15m": None, "60m": None},
+    ),
+    Case(
+        "Stalled",
+        "quiet_where_the_address_is_wrong",
+        (*_work("7x60", parked="5x60"), *_stopped("1x60", address="1x60")),
+        {"15m": None, "60m": None},
+    ),
+    Case(
+        "Stalled",
+        "fires_for_a_pod_whose_key_is_taken",
+        (
+            *_work("7x60", parked="5x60"),
+            *_stopped("1x60"),
+            *_work("7x60", parked="5x60", instance="b"),
+            *_stopped("0x60", "b"),
+        ),
+        {"15m": "1"},
+    ),
+    # One refused call now and then is no reason.
+    Case(
+        "Stalled",
+        "fires_where_the_key_is_refused_for_a_moment",
+        (*_work("7x60", parked="5x60"), *_stopped("1x4 0 1x8 0 1x8 0 1x40")),
+        {"15m": "1", "30m": "1"},
+    ),
     # The end of a transaction takes an offset too: an idle partition keeps a lag of one.
     Case("Stalled", "quiet_on_marks_of_transactions", _work("7x60", lag="1x60"), {"60m": None}),
     Case(
@@ -60,6 +112,24 @@ CASES: Final = (
         "fires",
         [series("freshness_seconds", "0+60x30"), series("freshness_seconds", "1x30", instance="b")],
         {"15m": None, "20m": "20m 0s"},
+    ),
+    Case(
+        "FreshnessHigh",
+        "quiet_where_the_key_is_refused",
+        (series("freshness_seconds", "0+60x60"), *_stopped("0x40 1x20")),
+        # Ten minutes to catch up once the key is taken.
+        {"20m": None, "49m": None, "52m": "52m 0s"},
+    ),
+    Case(
+        "FreshnessHigh",
+        "fires_for_a_pod_whose_key_is_taken",
+        (
+            series("freshness_seconds", "0+60x60"),
+            *_stopped("1x60"),
+            series("freshness_seconds", "0+90x60", instance="b"),
+            *_stopped("0x60", "b"),
+        ),
+        {"20m": "20m 0s"},
     ),
     Case("FreshnessHigh", "quiet", [series("freshness_seconds", "0+60x9 0+60x9 599x20")], {"38m": None}),
     Case(
@@ -92,6 +162,19 @@ CASES: Final = (
         "reset",
         (*_near("80000x15 stale", "500000x15 stale"), *_near("_x14 80000x30", "_x14 500000x30", "b")),
         {"10m": "22h 13m 20s", "20m": "22h 13m 20s"},
+    ),
+    # A topic that keeps an hour is empty, and another one that keeps a week is late.
+    Case(
+        "RetentionCritical",
+        "quiet_where_another_topic_is_late",
+        (*_near("3600x60", "400000x60", lag="0x60", topic="short"), *_near("204800x60", "400000x60")[:4]),
+        {"10m": None, "60m": None},
+    ),
+    Case(
+        "RetentionCritical",
+        "quiet_where_another_instance_is_late",
+        (*_near("3000x60", "20x60", topic="short")[:5], *_near("204800x60", "400000x60", "b")[:5]),
+        {"10m": None, "60m": None},
     ),
     Case("RetentionCritical", "fires", _near("10000x60", "500000x60"), {"4m": None, "10m": "2h 46m 40s"}),
     Case("RetentionCritical", "quiet", _near("20000x60", "500000x60"), {"10m": None}),
