@@ -1,6 +1,8 @@
 """What the scenarios measured: told at the end of the run, and kept as JSON for the docs."""
 
 import json
+import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
@@ -41,7 +43,6 @@ class Figures:
             file.write_text(json.dumps([asdict(figure) for figure in self._all], indent=1), encoding="utf-8")
 
 
-def quantile(values: list[float], share: float) -> float:
-    """Return the smallest value that at least ``share`` of all values don't exceed."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, max(0, -(-int(share * 1000) * len(ordered) // 1000) - 1))]
+def quantile(values: Sequence[float], share: float) -> float:
+    """Return the smallest of ``values`` that at least ``share`` of them don't exceed."""
+    return sorted(values)[math.ceil(share * len(values)) - 1]

@@ -22,6 +22,9 @@ AGENT_HOME: Final = "/agent"
 #: Nobody kills this broker, and on a busy machine it must not take itself for dead.
 _HASTY: Final = {"broker.heartbeat.interval.ms", "broker.session.timeout.ms"}
 
+#: Once these are there they stay, however busy the machine: an outage of them is no part of any test.
+_PATIENT: Final = {"periodSeconds": 1, "timeoutSeconds": 10, "failureThreshold": 60}
+
 KAFKA: Final = "kafka"
 REGISTRY: Final = "registry"
 SIMULATOR: Final = "simulator"
@@ -97,7 +100,7 @@ def _kafka(namespace: str) -> Document:
         "name": KAFKA,
         "image": KAFKA_IMAGE,
         "env": [{"name": name, "value": value} for name, value in variables.items()],
-        "readinessProbe": {"tcpSocket": {"port": KAFKA_PORT}, "periodSeconds": 1},
+        "readinessProbe": {**_PATIENT, "tcpSocket": {"port": KAFKA_PORT}},
     }
 
 
@@ -106,7 +109,7 @@ def _registry() -> Document:
     return {
         "name": REGISTRY,
         "image": REGISTRY_IMAGE,
-        "readinessProbe": {"httpGet": {"path": path, "port": REGISTRY_PORT}, "periodSeconds": 1},
+        "readinessProbe": {**_PATIENT, "httpGet": {"path": path, "port": REGISTRY_PORT}},
     }
 
 
@@ -115,7 +118,7 @@ def _simulator(image: str, server_key: str) -> Document:
         "name": SIMULATOR,
         "image": image,
         "args": ["simulator", "--host=0.0.0.0", f"--port={SIMULATOR_PORT}", f"--key={server_key}"],
-        "readinessProbe": {"httpGet": {"path": "/healthz", "port": SIMULATOR_PORT}, "periodSeconds": 1},
+        "readinessProbe": {**_PATIENT, "httpGet": {"path": "/healthz", "port": SIMULATOR_PORT}},
     }
 
 

@@ -13,6 +13,9 @@ from tests.kubernetes.cluster import Cluster, Document, Namespace, own_name
 from tests.kubernetes.release import Release
 from tests.support.tools import tool
 
+#: The first test builds the image, loads it and starts what stands around the service.
+pytestmark = pytest.mark.timeout(1200)
+
 #: What kubectl writes before anything that the server has against an object that it takes.
 WARNING: Final = "Warning"
 #: How kubectl names a definition of a kind, before its own name.

@@ -3,9 +3,14 @@
 import time
 from collections.abc import Sequence
 
+import pytest
+
 from tests.kubernetes.pods import Pod
 from tests.kubernetes.scene import Scene
 from tests.support.waiting import eventually
+
+#: The first test builds the image, loads it and starts what stands around the service.
+pytestmark = pytest.mark.timeout(1200)
 
 #: Records a second while a release changes, so many that every pod always has calls on the wire.
 RATE = 60.0

@@ -2,15 +2,20 @@
 
 import time
 
+import pytest
+
 from tests.kubernetes.pods import Pod
 from tests.kubernetes.scene import Scene
 from tests.support.waiting import eventually
+
+#: The first test builds the image, loads it and starts what stands around the service.
+pytestmark = pytest.mark.timeout(1200)
 
 CREATED = 201
 REFUSED = 429
 #: The chart's memory limit, and what of it may be used at the peak.
 LIMIT_MIB = 256
-BACKLOG = 15_000
+BACKLOG = 10_000
 #: Calls at the same time in the tests that lose some.
 IN_FLIGHT = 8
 RATE = 60.0

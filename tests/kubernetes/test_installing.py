@@ -14,6 +14,9 @@ from tests.kubernetes.site import KEY, Site, server_key
 from tests.support.tools import tool
 from tests.support.waiting import eventually
 
+#: The first test builds the image, loads it and starts what stands around the service.
+pytestmark = pytest.mark.timeout(1200)
+
 #: What Pod Security says of an object whose pods it will refuse.
 WOULD_VIOLATE = "would violate PodSecurity"
 
