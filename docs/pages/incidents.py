@@ -27,9 +27,9 @@ is a little quicker than the brackets say.
 """
 
 _TAIL: Final = """
-{names}
-{reason}: `promtool` proves them by the clock of its own (`tests/monitoring`).
+Alerts that no incident here ends; `promtool` proves them, by a clock of its own (`tests/monitoring`):
 
+{not_played}
 To record it anew: `RECORD_INCIDENTS=1 make test ARGS=tests/prometheus`, then `make docs`.
 """
 
@@ -40,10 +40,8 @@ def page() -> str:
     columns = ("Fault", "Cure", "Alert", "Severity", "Fires", "Ends")
     factor = round(1 / record["scale"])
     rows = [row for incident in record["incidents"] for row in _rows(incident, factor)]
-    names = " and ".join(code(name) for name in record["not_played"])
-    (reason,) = set(record["not_played"].values())
-    tail = _TAIL.format(names=names, reason=reason)
-    return _HEAD.format(factor=factor) + table(columns, rows) + tail
+    not_played = "".join(f"- {code(name)}: {reason}.\n" for name, reason in record["not_played"].items())
+    return _HEAD.format(factor=factor) + table(columns, rows) + _TAIL.format(not_played=not_played)
 
 
 def _rows(incident: dict[str, Any], factor: int) -> Iterator[tuple[str, ...]]:

@@ -69,7 +69,9 @@ class Reader:
         for annotation in dashboard["annotations"]["list"]:
             shade = colour(annotation["iconColor"])
             for series in self._over_time(annotation["expr"]):
-                beginnings = _beginnings(series, self.span.step, by_value=annotation["useValueForTime"])
+                beginnings = _beginnings(
+                    series, self.span.step, by_value=bool(annotation.get("useValueForTime"))
+                )
                 found.extend(Mark(at, shade) for at in beginnings)
         return [mark for mark in found if self.span.start < mark.at < self.span.end]
 

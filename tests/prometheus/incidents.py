@@ -11,6 +11,8 @@ from tests.support.payments import garbage
 
 _ORDINARY: Final = Setting()
 _LATE: Final = ("Stalled", "FreshnessHigh")
+#: By then they have fired, where nothing is delivered.
+_LATE_SECONDS: Final = 40.0
 #: The objective's 60 s are a bucket of a histogram and not shortened: a stop on a slow machine takes as long.
 _LATE_AFTERWARDS: Final = ("FreshnessBudgetBurnFast", "FreshnessBudgetBurnSlow")
 
@@ -21,7 +23,8 @@ class Incident:
 
     ``tells`` are those that people hear of while the fault lasts; ``silent`` those that fire too and are kept
     back by one that tells the cause. ``may`` are those that may come besides or afterwards, because they look
-    back for hours. ``own_broker``: it needs a broker to hurt.
+    back for hours. ``lasts`` is how many seconds the fault lasts at least, so that alerts that must not fire
+    would have. ``own_broker``: it needs a broker to hurt.
     """
 
     name: str
@@ -31,6 +34,7 @@ class Incident:
     tells: tuple[str, ...]
     silent: tuple[str, ...] = ()
     may: tuple[str, ...] = ()
+    lasts: float = 0.0
     setting: Setting = _ORDINARY
     own_broker: bool = False
 
@@ -141,6 +145,7 @@ INCIDENTS: Final = (
         faults.key_revoked,
         tells=("AuthRejected",),
         may=_LATE_AFTERWARDS,
+        lasts=_LATE_SECONDS,
     ),
     Incident(
         "key-file-empty",
@@ -164,6 +169,7 @@ INCIDENTS: Final = (
         answering("404"),
         tells=("HoldingAddress",),
         may=_LATE_AFTERWARDS,
+        lasts=_LATE_SECONDS,
     ),
     Incident(
         "api-down",

@@ -85,8 +85,10 @@ class _Looking:
         return bool(flow) and not self._active({"pending", "firing"})
 
     def all_told(self) -> bool:
-        """Tell whether everything fires that has to, and people have heard of all that they have to."""
+        """Tell whether all fire that have to, and people have heard of it, once the fault has lasted."""
         incident = self._incident
+        if time.monotonic() < self.began + incident.lasts:
+            return False
         return {*incident.tells, *incident.silent} <= self._active({"firing"}) and {
             *incident.tells
         } <= self.heard("firing").keys()

@@ -13,7 +13,7 @@ from monitoring.alerts import ALERTS, RECORDINGS
 from monitoring.alerts.model import filled
 from monitoring.dashboard import queries, text
 from monitoring.picture import expressions
-from monitoring.prometheus import Prometheus
+from monitoring.prometheus import Prometheus, QueryError
 from tests.prometheus import faults
 from tests.prometheus.bed import Bed
 from tests.prometheus.conftest import BUSY
@@ -120,6 +120,12 @@ def test_every_variable_has_values(server: Prometheus, variable: Any) -> None:
 def test_rules_are_evaluated_without_an_error(server: Prometheus) -> None:
     """Prometheus has no complaint about any rule."""
     assert {rule["name"]: rule.get("lastError") for rule in server.rules() if rule["health"] != "ok"} == {}
+
+
+def test_a_query_that_is_none_is_refused(server: Prometheus) -> None:
+    """What Prometheus can't read is an error that names it, not an empty result."""
+    with pytest.raises(QueryError, match=r"sum\(: .+parse error"):
+        server.query("sum(")
 
 
 @pytest.mark.parametrize(
