@@ -1,4 +1,7 @@
-"""Series of a whole release: one that has nothing to do, and one that works while its pods come and go."""
+"""Series of a whole release: one that has nothing to do, and one that works while its pods come and go.
+
+It reads two topics, and nothing comes into the second one.
+"""
 
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -17,12 +20,16 @@ _AT_REST: Final = {
     "retention_headroom_seconds": 604_800,
 }
 
+#: What each instance holds: as many as :data:`_AT_REST` says.
+_PARTITIONS: Final = (("payments", "0"), ("payments", "1"), ("invoices", "0"))
+_TOPICS: Final = ("payments", "invoices")
+
 #: What grows in an instance that delivers: per minute, by the conditions that a series has to meet.
 _GROWTH: Final[tuple[tuple[str, Mapping[str, str], int], ...]] = (
-    ("records_consumed_total", {}, 120),
-    ("records_settled_total", {"action": "capture", "outcome": "delivered"}, 100),
-    ("records_settled_total", {"action": "remove", "outcome": "delivered"}, 10),
-    ("records_settled_total", {"outcome": "skipped", "reason": "status"}, 10),
+    ("records_consumed_total", {"topic": "payments"}, 120),
+    ("records_settled_total", {"topic": "payments", "action": "capture", "outcome": "delivered"}, 100),
+    ("records_settled_total", {"topic": "payments", "action": "remove", "outcome": "delivered"}, 10),
+    ("records_settled_total", {"topic": "payments", "outcome": "skipped", "reason": "status"}, 10),
     ("calls_total", {"status": "201"}, 110),
     ("call_duration_seconds_bucket", {}, 110),
     ("call_duration_seconds_count", {}, 110),
@@ -36,11 +43,13 @@ def instance(name: str, life: str, *, busy: bool = False) -> Iterator[Series]:
     """Yield every series of one instance.
 
     ``life`` is promtool's notation with ``V`` for the value of a series and ``+G`` for its growth, such as
-    ``V+Gx60``; both are filled in by what the series is.
+    ``V+Gx60``; both are filled in by what the series is. ``W`` is the value after five minutes of growth:
+    that of an instance which has worked before it is scraped for the first time.
     """
     for metric, labels, value in _all_series():
         growth = _growth(metric, labels) if busy else 0
-        samples = life.replace("V", str(value)).replace("G", str(growth))
+        samples = life.replace("V", str(value)).replace("W", str(value + 5 * growth))
+        samples = samples.replace("G", str(growth))
         yield series(metric, samples, instance=name, **labels)
 
 
@@ -65,11 +74,11 @@ def _all_series() -> Iterator[tuple[str, dict[str, str], int]]:
 
 def _label_sets(spec: MetricSpec) -> Iterator[dict[str, str]]:
     if "partition" in spec.label_names:
-        yield from ({"topic": "payments", "partition": str(number)} for number in range(3))
+        yield from ({"topic": topic, "partition": partition} for topic, partition in _PARTITIONS)
     elif spec.name == "build_info":
         yield {"version": "1.0.0", "python": "3.13.0", "confluent_kafka": "2.16.1"}
     else:
-        topic = {"topic": "payments"} if spec.starts_with_topic else {}
         closed = [label.name for label in spec.labels if label.name != "topic"]
-        for values in spec.start:
-            yield topic | {name: str(value) for name, value in zip(closed, values, strict=True)}
+        for topic in [{"topic": name} for name in _TOPICS] if spec.starts_with_topic else [{}]:
+            for values in spec.start:
+                yield topic | {name: str(value) for name, value in zip(closed, values, strict=True)}

@@ -32,6 +32,11 @@ _SCENES: Final[Mapping[str, tuple[Sequence[Series], Mapping[str, Collection[str]
         ],
         _NOTHING,
     ),
+    "a pod has worked before it is scraped": (
+        [*instance("a", "V+Gx120", busy=True), *instance("b", "_x30 W+Gx90", busy=True)],
+        # Between, the partitions that it holds have no owner that is known, rightly.
+        {"9m": (), "32m": (), "45m": (), "75m": (), "120m": ()},
+    ),
     "nothing is scraped any more": (
         [*instance("a", "V+Gx40 stale", busy=True), *instance("b", "V+Gx40 stale", busy=True)],
         {"40m": (), "45m": (), "47m": ("NoConsumers",), "120m": ("NoConsumers",)},
