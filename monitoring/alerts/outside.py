@@ -129,7 +129,8 @@ _PODS: Final = (
         name="VersionSkew",
         group="pods",
         severity=Severity.WARNING,
-        expr=f"count {BY} (count by (namespace, job, version) ({_BUILD})) > 1",
+        # One scrape that fails must not begin the hour anew.
+        expr=f"count {BY} (count by (namespace, job, version) (last_over_time({_BUILD}[5m]))) > 1",
         lasts="1h",
         summary="Two versions run side by side: a rollout has got stuck",
         description="{{ $value }} versions run at the same time.",

@@ -200,6 +200,7 @@ INCIDENTS: Final = (
         "a new pod starts",
         faults.pod_gone,
         tells=("NoConsumers",),
+        may=_LATE_AFTERWARDS,
     ),
     Incident(
         "pod-restarting",

@@ -238,6 +238,12 @@ CASES: Final = (
     ),
     Case(
         "VersionSkew",
+        "fires_though_a_scrape_fails",
+        [series("build_info", "1x30 stale 1x88", **_OLD), series("build_info", "1x120", **_NEW)],
+        {"59m": None, "61m": "2"},
+    ),
+    Case(
+        "VersionSkew",
         "quiet",
         [
             series("build_info", "1x120", **_OLD),
@@ -249,7 +255,7 @@ CASES: Final = (
         "VersionSkew",
         "resolves",
         [series("build_info", "1x80 stale", **_OLD), series("build_info", "1x120", **_NEW)],
-        {"80m": "2", "81m": None},
+        {"80m": "2", "84m": "2", "86m": None},
     ),
     Case(
         "VersionSkew",
