@@ -1,12 +1,10 @@
 """What holds for every values file in ``ci/``, each of which turns one feature on."""
 
-import functools
 import json
 import subprocess
 from collections.abc import Mapping
 from typing import Final
 
-import kubernetes_validate  # type: ignore[import-untyped]  # it has no types
 import pytest
 
 from consumer.core.settings.properties import is_secret
@@ -25,6 +23,7 @@ from tests.chart.charts import (
     load,
     render,
 )
+from tests.chart.judges import custom, custom_complaints, plain_complaints
 from tests.chart.pod_security import violations
 from tests.support.tools import tool
 
@@ -47,26 +46,10 @@ LEFT_OUT_FOR: Final[Mapping[str, Mapping[str, str]]] = {
 NO_PROCESSOR_LIMIT: Final = "--ignore-container-cpu-limit"
 
 
-def custom(rendered: Rendered) -> list[dict[str, Json]]:
-    """Return the objects whose kinds a plain cluster does not know."""
-    known = {kind.rpartition("/")[2] for kind in crds.kinds()}
-    return [thing for thing in rendered.objects if thing["kind"] in known]
-
-
 def pods(rendered: Rendered) -> list[Part]:
     """Return all pods of a release: of the service, and of ``helm test``."""
     templates = [deployment.at("spec", "template", "spec") for deployment in rendered.of("Deployment")]
     return templates + [pod.at("spec") for pod in rendered.of("Pod")]
-
-
-@functools.cache
-def kubernetes_complaint(thing: str, version: str) -> str:
-    """Return what Kubernetes ``version`` has against the object ``thing`` (JSON); empty where nothing."""
-    try:
-        kubernetes_validate.validate(json.loads(thing), version, strict=True)
-    except kubernetes_validate.ValidationError as error:
-        return f"{error.json_path}: {error.message}"
-    return ""
 
 
 @pytest.mark.parametrize("feature", FEATURES)
@@ -81,18 +64,13 @@ def test_both_helms_make_the_same(feature: str) -> None:
 @pytest.mark.parametrize("feature", FEATURES)
 def test_kubernetes_takes_every_object(feature: str, version: str) -> None:
     """The oldest and the newest Kubernetes know every field, with its type."""
-    rendered = render(load(feature), kubernetes=version)
-    others = custom(rendered)
-    plain = [thing for thing in rendered.objects if thing not in others]
-    found = {str(thing["kind"]): kubernetes_complaint(json.dumps(thing), version) for thing in plain}
-    assert {kind: complaint for kind, complaint in found.items() if complaint} == {}
+    assert plain_complaints(render(load(feature), kubernetes=version), version) == {}
 
 
 @pytest.mark.parametrize("feature", FEATURES)
 def test_definitions_of_others_take_every_object(feature: str) -> None:
     """Operators know every field, with its type; an API server would drop the others in silence."""
-    found = {str(thing["kind"]): crds.complaints(thing) for thing in custom(render(load(feature)))}
-    assert {kind: complaints for kind, complaints in found.items() if complaints} == {}
+    assert custom_complaints(render(load(feature))) == {}
 
 
 def test_every_custom_kind_is_made_by_some_feature() -> None:

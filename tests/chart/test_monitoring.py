@@ -66,6 +66,32 @@ def test_every_alert_is_made_as_it_is_written() -> None:
     }
 
 
+#: A monitor, and the job that the Prometheus operator then gives to the pods of the release NAME.
+JOBS: Final[tuple[tuple[dict[str, Json], str], ...]] = (
+    ({"podMonitor": {"enabled": True}}, ', job="payments/NAME"'),
+    ({"serviceMonitor": {"enabled": True}}, ', job="NAME-metrics"'),
+    ({}, ""),
+)
+
+
+@pytest.mark.parametrize(("monitor", "job"), JOBS)
+def test_rules_are_about_their_own_release(monitor: dict[str, Json], job: str) -> None:
+    """Two releases in one namespace do not alert on each other where the chart makes their monitors."""
+    on = merged(load("minimal"), monitor, {"prometheusRule": {"enabled": True}, "missingKinds": "always"})
+    for release in ("pay", "refund"):
+        name = f"{release}-linkrunner-consumer"
+        rendered = render(on, release=release)
+        selector = 'namespace="payments"' + job.replace("NAME", name)
+        made = [
+            rule.at("expr").value
+            for rule in rendered.one("PrometheusRule", name).at("spec", "groups", 0, "rules")
+        ]
+        assert made == [str(rule["expr"]).replace("$selector", selector) for rule in RULES]
+        for kind in ("PodMonitor", "Service"):
+            for target in rendered.of(kind):
+                assert f'{target.at("metadata", "name").value}"' in job.replace("NAME", name)
+
+
 def test_no_hole_is_left_in_a_rule() -> None:
     """A ``$selector`` would be a syntax error to Prometheus, and no alert would be there at all."""
     for rule in rules(render(load("alerts"))):

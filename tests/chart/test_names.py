@@ -1,12 +1,14 @@
 """Names and labels of what the chart makes."""
 
+from collections.abc import Mapping
 from itertools import chain
 from typing import Final
 
 import pytest
 
 from helm.options import Json
-from tests.chart.charts import CI, Part, Rendered, deployment, load, merged, render
+from tests.chart.charts import CI, NEWEST, Part, Rendered, Values, deployment, load, merged, render
+from tests.chart.judges import custom_complaints, plain_complaints
 
 #: Kubernetes takes longer names for some kinds; a label takes no more.
 MAX_NAME: Final = 63
@@ -108,3 +110,41 @@ def test_extra_objects_are_templates() -> None:
     rendered = render(load("additions"))
     assert rendered.one("ConfigMap", "pay-more").at("data", "group").value == "payments.events.v1"
     assert rendered.one("ConfigMap", "pay-linkrunner-consumer-text").value
+
+
+#: Names and times that YAML takes for numbers and flags, in every option that has one.
+UNWRITTEN: Final[Values] = {
+    "fullnameOverride": "0x1f",
+    "nameOverride": "1e3",
+    "namespaceOverride": "456",
+    "serviceAccount": {"name": "789"},
+    "priorityClassName": "12",
+    "linkrunner": {"existingSecret": "777"},
+    "externalSecrets": {"refreshInterval": "0", "secretStoreRef": {"name": "1"}},
+    "podMonitor": {"interval": "0", "scrapeTimeout": "0"},
+    "serviceMonitor": {"interval": "0", "scrapeTimeout": "0"},
+    "dashboard": {"namespace": "5", "grafanaOperator": {"folder": "6"}},
+    "missingKinds": "always",
+}
+#: Features that show the objects of all kinds, with what else they have names in.
+_FEATURES: Final[Mapping[str, Values]] = {
+    "alerts": {},
+    "existing-configmap": {"existingConfigMap": "888"},
+    "external-secrets": {"linkrunner": {"existingSecret": ""}},
+    "grafana-operator": {},
+    "keda-scram": {"kafka": {"sasl": {"existingSecret": "999"}}},
+    "network-policy": {},
+    "pod-monitor": {},
+    "service-monitor": {},
+}
+
+
+@pytest.mark.parametrize(("release", "values"), [("123", {}), ("1e3", {}), ("yes", {}), ("0x1f", UNWRITTEN)])
+def test_names_stay_texts(release: str, values: Values) -> None:
+    """A name that YAML reads as a number or a flag is a name all the same, in every object."""
+    for feature, own in _FEATURES.items():
+        rendered = render(merged(load(feature), values, own), release=release)
+        assert plain_complaints(rendered, NEWEST) == {}, feature
+        assert custom_complaints(rendered) == {}, feature
+        for one in metadata(rendered):
+            assert {type(one.at(key).value) for key in ("name", "namespace")} <= {str}

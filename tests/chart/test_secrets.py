@@ -120,11 +120,20 @@ def test_the_server_key_is_a_file() -> None:
     volume = pod(rendered).at("volumes").named("linkrunner").at("secret")
     assert volume.value == {
         "secretName": "linkrunner",
+        "optional": True,
         "defaultMode": 0o440,
         "items": [{"key": "live", "path": "server-key"}],
     }
     mount = container(rendered).at("volumeMounts").named("linkrunner").at("mountPath").value
     assert config(rendered).at("linkrunner", "server_key_file").value == f"{mount}/server-key"
+
+
+def test_only_the_server_key_may_be_missing() -> None:
+    """A pod without it starts and says so (exit code 77); all other Secrets are waited for."""
+    for use in USES:
+        for volume in pod(render(load(use.feature))).at("volumes"):
+            optional = volume.at("secret", "optional").value is True
+            assert optional is (volume.at("name").value == "linkrunner")
 
 
 @pytest.mark.parametrize(

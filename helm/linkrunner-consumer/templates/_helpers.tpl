@@ -23,8 +23,8 @@
 
 {{/* What all pods of a release have in common, the one of `helm test` too. */}}
 {{- define "linkrunner-consumer.releaseLabels" -}}
-app.kubernetes.io/name: {{ include "linkrunner-consumer.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "linkrunner-consumer.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
 {{/* What only the pods of the service have. */}}
@@ -43,8 +43,8 @@ app.kubernetes.io/component: consumer
 
 {{/* The metadata of an object: takes (dict "context" . "name" NAME, and perhaps "namespace", "labels", "annotations"). */}}
 {{- define "linkrunner-consumer.metadata" -}}
-name: {{ .name }}
-namespace: {{ .namespace | default (include "linkrunner-consumer.namespace" .context) }}
+name: {{ .name | quote }}
+namespace: {{ .namespace | default (include "linkrunner-consumer.namespace" .context) | quote }}
 labels:
   {{- $labels := include "linkrunner-consumer.labels" .context | fromYaml }}
   {{- merge $labels (.labels | default dict) | toYaml | nindent 2 }}

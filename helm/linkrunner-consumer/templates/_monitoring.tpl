@@ -4,7 +4,7 @@ port: http
 path: /metrics
 {{- range $field := list "interval" "scrapeTimeout" }}
 {{- with get $ $field }}
-{{ $field }}: {{ . }}
+{{ $field }}: {{ . | quote }}
 {{- end }}
 {{- end }}
 {{- range $field := list "relabelings" "metricRelabelings" }}
@@ -15,9 +15,19 @@ path: /metrics
 {{- end }}
 {{- end }}
 
-{{/* The conditions for the series of this release. */}}
+{{/*
+The conditions for the series of this release. The job is the one that the Prometheus operator gives to targets of the
+release's own monitor: NAMESPACE/NAME of a PodMonitor, the name of the Service for a ServiceMonitor.
+*/}}
 {{- define "linkrunner-consumer.selector" -}}
-{{- .Values.prometheusRule.selector | default (printf "namespace=%q" (include "linkrunner-consumer.namespace" .)) -}}
+{{- $namespace := include "linkrunner-consumer.namespace" . -}}
+{{- $job := "" -}}
+{{- if .Values.podMonitor.enabled -}}
+  {{- $job = printf ", job=%q" (printf "%s/%s" $namespace (include "linkrunner-consumer.fullname" .)) -}}
+{{- else if .Values.serviceMonitor.enabled -}}
+  {{- $job = printf ", job=%q" (include "linkrunner-consumer.named" (list . "metrics")) -}}
+{{- end -}}
+{{- .Values.prometheusRule.selector | default (printf "namespace=%q%s" $namespace $job) -}}
 {{- end }}
 
 {{/* A rule of the Prometheus operator: takes (list CONTEXT ALERT CHANGES), the alert as in files/alerts.yaml. */}}

@@ -39,6 +39,7 @@
 
 {{/* What NOTES.txt says. */}}
 {{- define "linkrunner-consumer.notes" -}}
+{{- include "linkrunner-consumer.refuse" . -}}
 {{- $namespace := include "linkrunner-consumer.namespace" . -}}
 {{- $deployment := printf "deployment/%s" (include "linkrunner-consumer.fullname" .) -}}
 {{- $port := include "linkrunner-consumer.port" . -}}

@@ -9,7 +9,7 @@
 
 {{/* What the pods of the service and of `helm test` have in common, beside their containers. */}}
 {{- define "linkrunner-consumer.podCommon" -}}
-serviceAccountName: {{ include "linkrunner-consumer.serviceAccountName" . }}
+serviceAccountName: {{ include "linkrunner-consumer.serviceAccountName" . | quote }}
 automountServiceAccountToken: false
 enableServiceLinks: false
 {{- $secrets := list }}
@@ -38,11 +38,11 @@ volumes:
       sources:
         {{- if or .Values.files (not .Values.existingConfigMap) }}
         - configMap:
-            name: {{ include "linkrunner-consumer.fullname" . }}
+            name: {{ include "linkrunner-consumer.fullname" . | quote }}
         {{- end }}
         {{- with .Values.existingConfigMap }}
         - configMap:
-            name: {{ . }}
+            name: {{ . | quote }}
         {{- end }}
         {{- with .Values.filesFrom }}
         {{- toYaml . | nindent 8 }}
@@ -58,7 +58,11 @@ volumes:
   {{- range $secret := include "linkrunner-consumer.secrets" . | fromJsonArray }}
   - name: {{ $secret.volume }}
     secret:
-      secretName: {{ $secret.secret }}
+      secretName: {{ $secret.secret | quote }}
+      {{- if eq $secret.block "linkrunner" }}
+      {{- /* Without it the service ends with a sentence in its log; a pod that is never started says less. */}}
+      optional: true
+      {{- end }}
       defaultMode: 288
       items:
         {{- range $secret.files }}
