@@ -64,6 +64,14 @@ def leaves(options: Sequence[Option]) -> Iterator[Option]:
             yield option
 
 
+def branches(options: Sequence[Option]) -> Iterator[Option]:
+    """Yield the options that have some below them, parents first."""
+    for option in options:
+        if option.children:
+            yield option
+            yield from branches(option.children)
+
+
 def _options(
     node: yaml.MappingNode, values: Mapping[str, Json], lines: Sequence[str], path: tuple[str, ...]
 ) -> Iterator[Option]:

@@ -8,7 +8,6 @@ from typing import Final
 import pytest
 
 from consumer.core.settings.properties import is_secret
-from helm.options import Json
 from tests.chart import crds
 from tests.chart.charts import (
     CHART,

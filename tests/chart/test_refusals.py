@@ -6,8 +6,8 @@ from typing import Final
 import pytest
 
 from consumer.core.settings.properties import is_secret
-from helm.options import Json
-from tests.chart.charts import HELMS, RefusedError, Values, load, merged, nested, render
+from helm.options import Json, branches, read
+from tests.chart.charts import CHART, HELMS, RefusedError, Values, container, load, merged, nested, render
 
 
 def refusal(values: Values, helm: str = "helm3") -> str:
@@ -141,6 +141,26 @@ REFUSED: Final[Mapping[str, tuple[str, Values, str]]] = {
         "minimal",
         {"extraEnv": [{"name": "LINKRUNNER_CONSUMER__SHUTDOWN__DRAIN_SECONDS", "value": "90"}]},
         "extraEnv sets LINKRUNNER_CONSUMER__SHUTDOWN__DRAIN_SECONDS",
+    ),
+    "the brokers as a variable": (
+        "network-policy",
+        {"extraEnv": [{"name": "LINKRUNNER_CONSUMER__KAFKA__BOOTSTRAP_SERVERS", "value": "kafka:1"}]},
+        "extraEnv sets LINKRUNNER_CONSUMER__KAFKA__BOOTSTRAP_SERVERS, and networkPolicy has to know",
+    ),
+    "the group as a variable": (
+        "keda",
+        {"extraEnv": [{"name": "LINKRUNNER_CONSUMER__KAFKA__GROUP_ID", "value": "x"}]},
+        "extraEnv sets LINKRUNNER_CONSUMER__KAFKA__GROUP_ID, and keda has to know",
+    ),
+    "the topics as a file": (
+        "keda",
+        {"extraEnv": [{"name": "LINKRUNNER_CONSUMER__KAFKA__TOPICS_FILE", "value": "x"}]},
+        "extraEnv sets LINKRUNNER_CONSUMER__KAFKA__TOPICS_FILE, and keda has to know",
+    ),
+    "properties as a variable": (
+        "minimal",
+        {"extraEnv": [{"name": "LINKRUNNER_CONSUMER__DEAD_LETTERS__PROPERTIES", "value": "canary"}]},
+        "extraEnv has LINKRUNNER_CONSUMER__DEAD_LETTERS__PROPERTIES as a plain value",
     ),
     "a secret from two places": (
         "kafka-plain",
@@ -281,6 +301,37 @@ def test_what_can_not_work_is_refused(case: str) -> None:
     said = refusal(merged(load(feature), changed))
     assert sentence in said
     assert "canary" not in said
+
+
+#: Options with others below them.
+BLOCKS: Final = tuple(option.name for option in branches(read((CHART / "values.yaml").read_text("utf-8"))))
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_a_block_without_a_value_is_named(block: str) -> None:
+    """Who comments out all lines below a key is told so, in one sentence, and not by a template that breaks."""
+    said = refusal(merged(load("every-setting"), change(block, None)))
+    last = block.rpartition(".")[2]
+    assert f"\n{block} is empty: remove the line, or write {last}: {{}}.\n" in said
+    assert said.count(" is empty") == 1
+
+
+@pytest.mark.parametrize("feature", ["network-policy", "keda", "alerts", "dashboard", "one-pod"])
+def test_mistakes_come_before_what_follows_from_them(feature: str) -> None:
+    """No template stumbles over a wrong value before the sentence that tells it, whichever is first."""
+    said = refusal(merged(load(feature), change("config.kafka.bootstrap_servers", ["a", "b"])))
+    assert "config.kafka.bootstrap_servers has to name the Kafka brokers" in said
+    assert "wrong type" not in said
+
+
+def test_variables_that_the_chart_does_not_read_are_taken() -> None:
+    """What nothing else depends on may be a variable."""
+    variables: Json = [
+        {"name": "LINKRUNNER_CONSUMER__KAFKA__GROUP_ID", "value": "x"},
+        {"name": "LINKRUNNER_CONSUMER__LOG__LEVEL", "value": "debug"},
+        {"name": "LINKRUNNER_CONSUMER__KAFKA__PROPERTIES_FILE", "value": "/run/kafka.yaml"},
+    ]
+    assert container(render(merged(load("minimal"), {"extraEnv": variables}))).at("env").value == variables
 
 
 def test_mistakes_are_told_at_once() -> None:

@@ -3,6 +3,10 @@ What is wrong with the values and a schema can't tell, all at once, each with wh
 anything is made of the configuration.
 */}}
 {{- define "linkrunner-consumer.refuse" -}}
+{{- /* All else looks into these maps. */ -}}
+{{- with include "linkrunner-consumer.mistakes.empty" . | fromJsonArray -}}
+  {{- fail (printf "\n\n%s\n" (join "\n\n" .)) -}}
+{{- end -}}
 {{- $mistakes := concat
   (include "linkrunner-consumer.mistakes.required" . | fromJsonArray)
   (include "linkrunner-consumer.mistakes.secrets" . | fromJsonArray)
@@ -15,6 +19,33 @@ anything is made of the configuration.
 {{- if $mistakes -}}
   {{- fail (printf "\n\n%s\n" (join "\n\n" $mistakes)) -}}
 {{- end -}}
+{{- end }}
+
+{{/* The options that have others below them, parents first. */}}
+{{- define "linkrunner-consumer.blocks" -}}
+[linkrunner, kafka, kafka.sasl, kafka.ca, kafka.tls, deadLetters, deadLetters.sasl, deadLetters.tls, schemaRegistry,
+ schemaRegistry.basicAuth, schemaRegistry.bearer, schemaRegistry.ca, schemaRegistry.tls, externalSecrets,
+ externalSecrets.secretStoreRef, image, probes, probes.startup, probes.liveness, probes.readiness, serviceAccount,
+ strategy, podDisruptionBudget, test, podMonitor, serviceMonitor, prometheusRule, dashboard,
+ dashboard.grafanaOperator, keda, networkPolicy, networkPolicy.kafka, networkPolicy.schemaRegistry,
+ networkPolicy.linkrunner, global]
+{{- end }}
+
+{{/* Blocks that are null, as where all lines below a key are comments: Helm takes their defaults away then. */}}
+{{- define "linkrunner-consumer.mistakes.empty" -}}
+{{- $mistakes := list -}}
+{{- range $path := include "linkrunner-consumer.blocks" . | fromYamlArray -}}
+  {{- $parent := $.Values -}}
+  {{- $steps := splitList "." $path -}}
+  {{- range initial $steps -}}
+    {{- $parent = get $parent . -}}
+    {{- $parent = kindIs "map" $parent | ternary $parent (dict) -}}
+  {{- end -}}
+  {{- if and $parent (not (kindIs "map" (get $parent (last $steps)))) -}}
+    {{- $mistakes = append $mistakes (printf "%s is empty: remove the line, or write %s: {}." $path (last $steps)) -}}
+  {{- end -}}
+{{- end -}}
+{{- toJson $mistakes -}}
 {{- end }}
 
 {{/* The five values that nobody else can know. */}}
@@ -144,6 +175,26 @@ anything is made of the configuration.
 {{- range $variable := .Values.extraEnv -}}
   {{- if regexMatch "^LINKRUNNER_CONSUMER__(HTTP|SHUTDOWN)__" $variable.name -}}
     {{- $mistakes = append $mistakes (printf "extraEnv sets %s, and the chart has to know what it says for probes and the grace period: write it in config." $variable.name) -}}
+  {{- end -}}
+{{- end -}}
+{{- $read := dict -}}
+{{- if .Values.keda.enabled -}}
+  {{- range $name := list "KAFKA__BOOTSTRAP_SERVERS" "KAFKA__GROUP_ID" "KAFKA__TOPICS" "KAFKA__START_FROM" "KAFKA__PROPERTIES" "LINKRUNNER__REQUESTS_PER_SECOND" -}}
+    {{- $_ := set $read $name "keda" -}}
+  {{- end -}}
+{{- end -}}
+{{- if .Values.networkPolicy.enabled -}}
+  {{- range $name := list "KAFKA__BOOTSTRAP_SERVERS" "SCHEMA_REGISTRY__URL" "LINKRUNNER__BASE_URL" -}}
+    {{- $_ := set $read $name "networkPolicy" -}}
+  {{- end -}}
+{{- end -}}
+{{- range $variable := .Values.extraEnv -}}
+  {{- $key := $variable.name | trimPrefix "LINKRUNNER_CONSUMER__" | trimSuffix "_FILE" -}}
+  {{- if and (hasPrefix "LINKRUNNER_CONSUMER__" $variable.name) (hasKey $read $key) -}}
+    {{- $mistakes = append $mistakes (printf "extraEnv sets %s, and %s has to know what it says: write it in config." $variable.name (get $read $key)) -}}
+  {{- end -}}
+  {{- if and (regexMatch "^LINKRUNNER_CONSUMER__[A-Z_]+__PROPERTIES$" $variable.name) $variable.value -}}
+    {{- $mistakes = append $mistakes (printf "extraEnv has %s as a plain value, and properties may be secret: write them in config, or take them from a Secret with valueFrom." $variable.name) -}}
   {{- end -}}
 {{- end -}}
 {{- range $name := list "config.yaml" "pod-name" "sasl-username" -}}
