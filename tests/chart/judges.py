@@ -17,7 +17,7 @@ def custom(rendered: Rendered) -> list[dict[str, Json]]:
 
 
 def plain_complaints(rendered: Rendered, version: str) -> dict[str, str]:
-    """Return what Kubernetes ``version`` has against its own kinds of objects, by kind; empty where nothing."""
+    """Return what Kubernetes ``version`` has against its own kinds of objects, by kind."""
     others = custom(rendered)
     plain = [thing for thing in rendered.objects if thing not in others]
     found = {str(thing["kind"]): _complaint(json.dumps(thing), version) for thing in plain}

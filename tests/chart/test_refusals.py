@@ -309,7 +309,7 @@ BLOCKS: Final = tuple(option.name for option in branches(read((CHART / "values.y
 
 @pytest.mark.parametrize("block", BLOCKS)
 def test_a_block_without_a_value_is_named(block: str) -> None:
-    """Who comments out all lines below a key is told so, in one sentence, and not by a template that breaks."""
+    """Who comments out all lines below a key is told so in one sentence, not by a template that breaks."""
     said = refusal(merged(load("every-setting"), change(block, None)))
     last = block.rpartition(".")[2]
     assert f"\n{block} is empty: remove the line, or write {last}: {{}}.\n" in said
