@@ -122,6 +122,19 @@ def test_alerts_know_the_release_and_the_runbook() -> None:
         assert link == f"https://wiki.example.com/runbooks/{name}.md"
 
 
+@pytest.mark.parametrize(
+    ("fewest", "changes", "made"),
+    [(1, {}, True), (0, {}, False), (0, {"LinkrunnerConsumerNoConsumers": {"enabled": True}}, True)],
+)
+def test_no_pods_are_no_alarm_where_they_are_wanted(fewest: int, changes: Json, made: bool) -> None:
+    """Scaled to zero on purpose, nobody is paged for it, unless somebody asks for that."""
+    on: dict[str, Json] = {"prometheusRule": {"enabled": True, "alerts": changes}}
+    values = merged(load("keda"), {"keda": {"minReplicas": fewest}, "missingKinds": "always"}, on)
+    names = set(alerts(render(values)))
+    assert ("LinkrunnerConsumerNoConsumers" in names) is made
+    assert names | {"LinkrunnerConsumerNoConsumers"} == set(ALERTS)
+
+
 def test_a_group_is_named_once() -> None:
     """Prometheus refuses a file that has a name twice."""
     names = render(load("alerts")).one("PrometheusRule").at("spec", "groups").names()

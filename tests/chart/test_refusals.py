@@ -45,6 +45,11 @@ WRONG: Final[tuple[tuple[str, Json, str], ...]] = (
     ("config.kafka.bootstrap_servers", "kafka-1:9092 kafka-2:9092", "with commas between them"),
     ("config.kafka.bootstrap_servers", 9092, "write host:port"),
     ("config.kafka.topics", "payments.events.v1", "as a list, such as [payments.events.v1]"),
+    ("config.kafka.topics", ["a,b"], "as a list, such as [payments.events.v1]"),
+    ("config.kafka.topics", ["^pay.*"], "which are no patterns"),
+    ("config.kafka.topics", ["a", 5], "as a list, such as [payments.events.v1]"),
+    ("config.kafka.topics", [".."], "as a list, such as [payments.events.v1]"),
+    ("config.kafka.topics", ["a" * 250], "as a list, such as [payments.events.v1]"),
     ("config.kafka.topics", [], "as a list, such as [payments.events.v1]"),
     ("config.kafka.topics", None, "as a list, such as [payments.events.v1]"),
     ("config.schema_registry.url", "", "write it with http:// or https://"),
@@ -161,6 +166,36 @@ REFUSED: Final[Mapping[str, tuple[str, Values, str]]] = {
         "minimal",
         {"extraEnv": [{"name": "LINKRUNNER_CONSUMER__DEAD_LETTERS__PROPERTIES", "value": "canary"}]},
         "extraEnv has LINKRUNNER_CONSUMER__DEAD_LETTERS__PROPERTIES as a plain value",
+    ),
+    "pods that are never replaced": (
+        "minimal",
+        {"strategy": {"maxSurge": "0%"}},
+        "strategy.maxSurge and strategy.maxUnavailable are both 0",
+    ),
+    "a tag in the name": (
+        "minimal",
+        {"image": {"repository": "r.example.com:5000/consumer:1"}},
+        "image.repository has a tag or a digest in it",
+    ),
+    "a volume of the chart's": (
+        "kafka-plain",
+        {"extraVolumes": [{"name": "kafka-sasl", "emptyDir": {}}]},
+        "extraVolumes has a volume kafka-sasl",
+    ),
+    "a topic twice": (
+        "minimal",
+        change("config.kafka.topics", ["a", "b", "a"]),
+        "config.kafka.topics has to list each topic once",
+    ),
+    "an API without a protocol": (
+        "minimal",
+        change("config.linkrunner.base_url", "api.linkrunner.io"),
+        "config.linkrunner.base_url has to be an address",
+    ),
+    "an API with a query": (
+        "minimal",
+        change("config.linkrunner.base_url", "https://api.linkrunner.io?a=1"),
+        "config.linkrunner.base_url has to be an address",
     ),
     "a secret from two places": (
         "kafka-plain",

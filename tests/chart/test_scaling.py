@@ -23,7 +23,7 @@ def test_lag_of_the_services_group_is_watched() -> None:
         "topic": "payments.events.v1",
         "offsetResetPolicy": "earliest",
         "lagThreshold": "750",
-        "activationLagThreshold": "12",
+        "activationLagThreshold": "0",
         "limitToPartitionsWithLag": "true",
         "version": "2.8.0",
         "tls": "disable",

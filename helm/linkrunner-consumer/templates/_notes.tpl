@@ -13,7 +13,7 @@
   {{- $warnings = append $warnings "resources has no request or no limit for memory: the node decides who is stopped when it runs short." -}}
 {{- end -}}
 {{- if and .Values.keda.enabled (eq (int .Values.keda.minReplicas) 0) -}}
-  {{- $warnings = append $warnings "keda.minReplicas is 0: while no pod runs, nobody measures how late payments are, and alerts see no data." -}}
+  {{- $warnings = append $warnings (printf "keda.minReplicas is 0: while no pod runs, nobody measures how late payments are, and up to %d records of each topic wait for more to come. LinkrunnerConsumerNoConsumers is left out, because it would page for every scale-in." (int .Values.keda.activationLag)) -}}
 {{- end -}}
 {{- if and .Values.keda.enabled (regexMatch "(^|,|/)[^.:,/]+(:[0-9]+)?(,|$)" (dig "kafka" "bootstrap_servers" "" (.Values.config | default dict))) -}}
   {{- $warnings = append $warnings "config.kafka.bootstrap_servers has a name without a namespace, which KEDA looks for in its own: write it as SERVICE.NAMESPACE.svc." -}}

@@ -67,8 +67,19 @@ anything is made of the configuration.
     {{- $mistakes = append $mistakes "config.kafka.bootstrap_servers has to name the Kafka brokers: write host:port in one text, several with commas between them, such as \"kafka-1:9092,kafka-2:9092\"." -}}
   {{- end -}}
   {{- $topics := dig "kafka" "topics" "" $config -}}
-  {{- if not (and (kindIs "slice" $topics) $topics) -}}
-    {{- $mistakes = append $mistakes "config.kafka.topics has to list the topics with payment events: write their names as a list, such as [payments.events.v1]." -}}
+  {{- $names := and (kindIs "slice" $topics) (gt (len $topics) 0) -}}
+  {{- range $names | ternary $topics (list) -}}
+    {{- $names = and $names (kindIs "string" .) (regexMatch "^[A-Za-z0-9._-]{1,249}$" (toString .)) (not (has . (list "." ".."))) -}}
+  {{- end -}}
+  {{- if not $names -}}
+    {{- $mistakes = append $mistakes "config.kafka.topics has to list the topics with payment events: write their names, which are no patterns, as a list, such as [payments.events.v1]." -}}
+  {{- else if ne (len $topics) (len (uniq $topics)) -}}
+    {{- $mistakes = append $mistakes "config.kafka.topics has to list each topic once: remove the second." -}}
+  {{- end -}}
+  {{- with dig "linkrunner" "base_url" "" $config -}}
+    {{- if not (regexMatch "^https?://[^\\s/?#]+(/[^\\s?#]*)?$" (toString .)) -}}
+      {{- $mistakes = append $mistakes "config.linkrunner.base_url has to be an address: write it with http:// or https://, without ? or #, such as https://api.linkrunner.io/api/v1." -}}
+    {{- end -}}
   {{- end -}}
   {{- $url := dig "schema_registry" "url" "" $config | default "" -}}
   {{- $framed := dig "decoding" "wire_format" "auto" $config -}}
@@ -175,6 +186,21 @@ anything is made of the configuration.
 {{- range $variable := .Values.extraEnv -}}
   {{- if regexMatch "^LINKRUNNER_CONSUMER__(HTTP|SHUTDOWN)__" $variable.name -}}
     {{- $mistakes = append $mistakes (printf "extraEnv sets %s, and the chart has to know what it says for probes and the grace period: write it in config." $variable.name) -}}
+  {{- end -}}
+{{- end -}}
+{{- if and (has (toString .Values.strategy.maxSurge) (list "0" "0%")) (has (toString .Values.strategy.maxUnavailable) (list "0" "0%")) -}}
+  {{- $mistakes = append $mistakes "strategy.maxSurge and strategy.maxUnavailable are both 0, and no pod could ever be replaced: raise one of them." -}}
+{{- end -}}
+{{- if regexMatch ":[^/]*$|@" .Values.image.repository -}}
+  {{- $mistakes = append $mistakes "image.repository has a tag or a digest in it: write that in image.tag or image.digest." -}}
+{{- end -}}
+{{- $taken := list "config" "tmp" -}}
+{{- range include "linkrunner-consumer.secrets" . | fromJsonArray -}}
+  {{- $taken = append $taken .volume -}}
+{{- end -}}
+{{- range $volume := .Values.extraVolumes -}}
+  {{- if has $volume.name $taken -}}
+    {{- $mistakes = append $mistakes (printf "extraVolumes has a volume %s, and the chart makes one of that name: give it another." $volume.name) -}}
   {{- end -}}
 {{- end -}}
 {{- $read := dict -}}
