@@ -37,7 +37,11 @@ def change(path: str, value: Json) -> Values:
 
 
 #: A release that has nothing to be warned of.
-CALM: Final = merged(load("minimal"), change("config.linkrunner.requests_per_second", 10))
+CALM: Final = merged(
+    load("minimal"),
+    change("config.linkrunner.requests_per_second", 10),
+    change("image.registry", "registry.example.com"),
+)
 
 #: What is done, and the beginning of the warning that follows.
 WARNED: Final[dict[str, tuple[Values, str]]] = {
@@ -45,6 +49,10 @@ WARNED: Final[dict[str, tuple[Values, str]]] = {
     "a rate above the API's": (
         change("config.linkrunner.requests_per_second", 25),
         "2 pods with up to 25 calls a second each: the API's documented limit is 30 a second",
+    ),
+    "an image from nowhere": (
+        change("image.registry", ""),
+        "image.registry is empty: nodes that do not have linkrunner-consumer yet pull it from",
     ),
     "no memory request": (change("resources.requests.memory", None), "resources has no request or no limit"),
     "no resources": ({"resources": None}, "resources has no request or no limit"),
@@ -93,6 +101,14 @@ def test_what_is_worth_a_second_look_is_said(case: str) -> None:
     (warning,) = warnings(merged(CALM, changed))
     assert warning.startswith(beginning)
     assert "canary" not in warning
+
+
+@pytest.mark.parametrize(
+    "values", [change("image.repository", "team/consumer"), change("global.imageRegistry", "r.example.com")]
+)
+def test_other_ways_to_name_a_registry_are_calm(values: Values) -> None:
+    """A registry in the name, or from the parent chart, is one."""
+    assert warnings(merged(CALM, change("image.registry", ""), values)) == []
 
 
 def test_a_calm_release_has_no_warning() -> None:

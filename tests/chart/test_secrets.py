@@ -128,6 +128,12 @@ def test_the_server_key_is_a_file() -> None:
     assert config(rendered).at("linkrunner", "server_key_file").value == f"{mount}/server-key"
 
 
+@pytest.mark.parametrize("use", USES, ids=IDS)
+def test_the_readme_has_the_folder_of_each_secret(use: Use) -> None:
+    """Who writes a ConfigMap of one's own finds there where the files are."""
+    assert f"`{volume_of(use.block)}`" in (CHART / "README.md").read_text("utf-8")
+
+
 def test_only_the_server_key_may_be_missing() -> None:
     """A pod without it starts and says so (exit code 77); all other Secrets are waited for."""
     for use in USES:

@@ -3,6 +3,9 @@
 {{- $warnings := list -}}
 {{- $pods := include "linkrunner-consumer.maxReplicas" . | int -}}
 {{- $perSecond := include "linkrunner-consumer.requestsPerSecond" . | float64 -}}
+{{- if not (or .Values.image.registry .Values.global.imageRegistry (contains "/" .Values.image.repository)) -}}
+  {{- $warnings = append $warnings (printf "image.registry is empty: nodes that do not have %s yet pull it from their default registry, usually docker.io/library, where it is not." .Values.image.repository) -}}
+{{- end -}}
 {{- if and .Values.partitions (gt $pods (int .Values.partitions)) -}}
   {{- $warnings = append $warnings (printf "%d pods and %d partitions: the pods above that number stay idle." $pods (int .Values.partitions)) -}}
 {{- end -}}
