@@ -83,10 +83,12 @@ class Container:
 def kafka() -> Server:
     """Return a Kafka container, not started; raises NotHere where no Docker daemon answers."""
     _need_docker()
+    # The same port inside: for a transaction the broker asks itself, at the address that it advertises.
     port = free_port()
-    properties = broker_properties("0.0.0.0:9092", f"127.0.0.1:{port}", "localhost:9093", "/tmp/kafka-data")  # noqa: S108 - inside the container
+    address = f"127.0.0.1:{port}"
+    properties = broker_properties(f"0.0.0.0:{port}", address, "localhost:9093", "/tmp/kafka-data")  # noqa: S108 - inside the container
     environment = {f"KAFKA_{name.replace('.', '_').upper()}": value for name, value in properties.items()}
-    return Container(KAFKA_IMAGE, 9092, port, kafka_answers, {**environment, "CLUSTER_ID": CLUSTER_ID})
+    return Container(KAFKA_IMAGE, port, port, kafka_answers, {**environment, "CLUSTER_ID": CLUSTER_ID})
 
 
 def registry() -> Server:
