@@ -71,7 +71,7 @@ def test_only_what_others_name_is_open() -> None:
         "prometheusRule.labels", "prometheusRule.annotations", "prometheusRule.alertLabels",
         "prometheusRule.alerts", "dashboard.labels", "dashboard.annotations",
         "dashboard.grafanaOperator.instanceSelector", "keda.annotations", "keda.behavior", "nodeSelector",
-        "affinity", "podLabels", "podAnnotations", "commonLabels", "commonAnnotations",
+        "affinity", "dnsConfig", "podLabels", "podAnnotations", "commonLabels", "commonAnnotations",
     }  # fmt: skip
 
 
@@ -112,6 +112,8 @@ OUT_OF_RANGE: Final[dict[str, Json]] = {
     "strategy.maxSurge": -1,
     "strategy.maxUnavailable": "abc",
     "keda.activationLag": -1,
+    "dnsPolicy": "Sometimes",
+    "progressDeadlineSeconds": 0,
     "files": {"a/b": "", "..": "", "..data": ""},
     "config.linkrunner.max_in_flight": 0,
     "config.log.level": "loud",

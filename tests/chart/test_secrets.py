@@ -188,7 +188,14 @@ def test_the_test_pod_has_the_same_secrets() -> None:
     for feature in ("kafka-scram-strimzi", "additions", "existing-configmap", "placement"):
         rendered = render(load(feature))
         check = rendered.one("Pod", f"{NAME}-check").at("spec")
-        for field in ("volumes", "securityContext", "nodeSelector", "tolerations", "serviceAccountName"):
+        for field in (
+            "volumes",
+            "securityContext",
+            "nodeSelector",
+            "tolerations",
+            "serviceAccountName",
+            "dnsConfig",
+        ):
             assert check.at(field).value == pod(rendered).at(field).value
         for field in ("image", "env", "envFrom", "volumeMounts", "securityContext", "workingDir"):
             assert check.at("containers", 0, field).value == container(rendered).at(field).value

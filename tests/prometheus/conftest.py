@@ -13,7 +13,7 @@ from tests.prometheus.record import RECORDING, write
 from tests.support.broker import Kafka
 
 #: So many incidents at the same time; two processors carry them.
-AT_ONCE = 8
+AT_ONCE = 6
 #: Where everything happens to a release at once (``test_queries.py``).
 BUSY = "busy"
 
