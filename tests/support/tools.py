@@ -26,9 +26,11 @@ def tool(name: str) -> Path:
     named = os.environ.get(variable)
     if named:
         return Path(named)
-    if (BUILT / name).is_file():
-        return BUILT / name
-    for alias in ALIASES.get(name, (name,)):
+    names = ALIASES.get(name, (name,))
+    for alias in names:
+        if (BUILT / alias).is_file():
+            return BUILT / alias
+    for alias in names:
         found = shutil.which(alias)
         if found:
             return Path(found)
