@@ -51,15 +51,19 @@ def kafka_parts(settings: Settings, logger: logging.Logger) -> KafkaParts:
 
 def delivery_rules(settings: Settings) -> Rules:
     """Return what the settings say about single records."""
-    lifecycle = settings.lifecycle
     return Rules(
-        lifecycle=LifecyclePolicy(
-            partial_refunds=lifecycle.partial_refunds,
-            capture_statuses=frozenset(Status(name) for name in lifecycle.capture_statuses),
-            wallet_topups=lifecycle.wallet_topups,
-            withdrawals=lifecycle.withdrawals,
-        ),
         plan=PlanRules(accept=settings.currency.accept, on_invalid=settings.event_data.on_invalid),
         retry_after_cap=settings.linkrunner.retry_after_cap_seconds,
         sender=Sender(settings.kafka.group_id, __version__),
+    )
+
+
+def lifecycle_policy(settings: Settings) -> LifecyclePolicy:
+    """Return what the settings say about events that the API has no single right answer for."""
+    lifecycle = settings.lifecycle
+    return LifecyclePolicy(
+        partial_refunds=lifecycle.partial_refunds,
+        capture_statuses=frozenset(Status(name) for name in lifecycle.capture_statuses),
+        wallet_topups=lifecycle.wallet_topups,
+        withdrawals=lifecycle.withdrawals,
     )

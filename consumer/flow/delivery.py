@@ -8,7 +8,7 @@ letter, its tries) stays with it, so that every try sends the same bytes.
 import random
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Protocol, TypeAlias, TypedDict, assert_never
@@ -30,8 +30,7 @@ from consumer.core.api.verdicts import (
 from consumer.core.errors import Unavailable, Unreadable, Unwritable
 from consumer.core.letters import Letter, Sender, Stage
 from consumer.core.meaning.ecommerce import Rule
-from consumer.core.meaning.intents import DeadLetterReason, Reject, Skip
-from consumer.core.meaning.lifecycle import LifecyclePolicy, interpret
+from consumer.core.meaning.intents import DeadLetterReason, Intent, Reject, Skip
 from consumer.core.operations.logbook import Event, Log
 from consumer.core.outcomes import Outcome, Settled
 from consumer.core.records import Header, Record
@@ -44,11 +43,11 @@ _LETTER_WAIT: Final = 1.0
 _UNWRITABLE_WAIT: Final = 30.0
 
 
-class Decoder(Protocol):
-    """Turns a record's bytes into an event."""
+class Reader(Protocol):
+    """Finds out what a record means."""
 
-    async def decode(self, record: Record) -> Mapping[str, object] | None:
-        """Return the event, or None for a tombstone. Raises Unreadable or Unavailable."""
+    async def read(self, record: Record) -> Intent:
+        """Return its intent. Raises Unreadable or Unavailable."""
 
 
 class Api(Protocol):
@@ -107,9 +106,8 @@ class Traffic(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the operator decided about meaning and calls."""
+    """What the operator decided about calls."""
 
-    lifecycle: LifecyclePolicy
     plan: PlanRules
     retry_after_cap: float
     sender: Sender
@@ -121,7 +119,7 @@ class Delivery:
     def __init__(
         self,
         *,
-        decoder: Decoder,
+        reader: Reader,
         api: Api,
         box: DeadLetterBox,
         traffic: Traffic,
@@ -131,7 +129,7 @@ class Delivery:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Take what a story needs; ``clock`` is the steady clock that ``traffic`` measures by."""
-        self._decoder: Final = decoder
+        self._reader: Final = reader
         self._api: Final = api
         self._box: Final = box
         self._traffic: Final = traffic
@@ -161,13 +159,12 @@ class Delivery:
 
     async def _understand(self, story: Story) -> Step | None:
         try:
-            event = await self._decoder.decode(story.record)
+            intent = await self._reader.read(story.record)
         except Unreadable as error:
             story.letter = Letter(error.reason, error.detail, Stage.DECODE)
             return None
         except Unavailable as error:
             return self._wait_for_registry(story, str(error))
-        intent = interpret(event, self._rules.lifecycle)
         plan = calls.plan(intent, self._rules.plan)
         match plan:
             case Skip():

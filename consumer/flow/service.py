@@ -35,10 +35,11 @@ from consumer.edges.logs import Logs
 from consumer.edges.metrics import Metrics
 from consumer.edges.probes import Probes
 from consumer.edges.server_key import ServerKey
-from consumer.flow.building import delivery_rules, kafka_parts
+from consumer.flow.building import delivery_rules, kafka_parts, lifecycle_policy
 from consumer.flow.decoding import Decoder
 from consumer.flow.delivery import Delivery
 from consumer.flow.pipeline import LAST_COMMIT_SECONDS, Pipeline
+from consumer.flow.reading import CanonicalReader
 from consumer.flow.report import ErrorBook, Facts, Report
 from consumer.flow.rotation import Rotation
 from consumer.flow.traffic import Traffic
@@ -106,7 +107,7 @@ class Service:
         self._pipeline: Final = Pipeline(
             source=self._source,
             delivery=Delivery(
-                decoder=self._decoder,
+                reader=CanonicalReader(self._decoder, lifecycle_policy(settings)),
                 api=self._api,
                 box=self._box,
                 traffic=self._traffic,

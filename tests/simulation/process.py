@@ -19,6 +19,7 @@ from consumer.core.records import Partition
 from consumer.edges.metrics import Metrics
 from consumer.flow.delivery import Delivery, Rules
 from consumer.flow.pipeline import Pipeline
+from consumer.flow.reading import CanonicalReader
 from consumer.flow.traffic import Traffic
 from consumer.lab.ledger import Ledger
 from tests.simulation.books import Books, Place
@@ -28,7 +29,7 @@ from tests.simulation.member import Member
 from tests.simulation.outside import Api, Box, Letters, Line, Registry
 from tests.simulation.world import World
 
-_RULES: Final = Rules(LifecyclePolicy(), PlanRules(accept="any"), 300.0, Sender("simulated", "0"))
+_RULES: Final = Rules(PlanRules(accept="any"), 300.0, Sender("simulated", "0"))
 #: So small that a handful of records fills them.
 _BOUNDS: Final = Bounds(partition_records=8, partition_span=12, records=20)
 
@@ -99,7 +100,7 @@ class Process:
         self.pipeline: Final = Pipeline(
             source=self._member,
             delivery=Delivery(
-                decoder=Registry(outside.world),
+                reader=CanonicalReader(Registry(outside.world), LifecyclePolicy()),
                 api=setup.parts.line(outside.api, self),
                 box=Box(outside.letters, self),
                 traffic=traffic,

@@ -18,11 +18,11 @@ from consumer.core.records import Partition
 from consumer.edges.metrics import Metrics
 from consumer.flow.delivery import Delivery, Rules
 from consumer.flow.pipeline import Pipeline
+from consumer.flow.reading import CanonicalReader
 from consumer.flow.traffic import Traffic
 from tests.support.fakes import FakeApi, FakeBox, FakeDecoder, FakeLog, FakeSource
 
 RULES: Final = Rules(
-    lifecycle=LifecyclePolicy(),
     plan=PlanRules(accept=("INR",)),
     retry_after_cap=300.0,
     sender=Sender("the-group", "1.2.3"),
@@ -62,7 +62,7 @@ class Rig:
         self.traffic = Traffic(Pacer(rate), metrics, self.log, self._wake, self._clock)
         self.traffic.gate.pace = PROBE_PACE
         delivery = Delivery(
-            decoder=self.decoder,
+            reader=CanonicalReader(self.decoder, LifecyclePolicy()),
             api=self.api,
             box=self.box,
             traffic=self.traffic,

@@ -21,12 +21,14 @@ from consumer.core.api.verdicts import (
 )
 from consumer.core.errors import Unavailable, Unreadable
 from consumer.core.meaning.intents import Action, DeadLetterReason
+from consumer.core.meaning.lifecycle import LifecyclePolicy
 from consumer.core.operations.catalogue import PREFIX
 from consumer.core.operations.logbook import Event
 from consumer.core.outcomes import Outcome, Settled
 from consumer.core.records import Partition, Record
 from consumer.edges.metrics import Metrics
 from consumer.flow.delivery import Delivery, Step, Stopped, Story, Wait
+from consumer.flow.reading import CanonicalReader
 from tests.support.events import line, money, payment_event
 from tests.support.fakes import FakeApi, FakeBox, FakeDecoder, FakeLog
 from tests.support.rig import RULES, reached
@@ -63,7 +65,7 @@ class Desk:
         self.permits = True
         self.offset = 0
         self.delivery = Delivery(
-            decoder=self.decoder,
+            reader=CanonicalReader(self.decoder, LifecyclePolicy()),
             api=self.api,
             box=self.box,
             traffic=self.traffic,
