@@ -13,7 +13,7 @@ from typing import Final, Protocol
 import pytest
 
 from tests.kubernetes.cluster import Cluster
-from tests.kubernetes.figures import Figures
+from tests.kubernetes.figures import RECORDING, Figures
 from tests.kubernetes.scene import Scene
 from tests.kubernetes.site import Site, load_images
 from tests.support.broker import NotHere
@@ -102,9 +102,10 @@ def pytest_runtest_makereport(
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Tell what was measured, and keep it."""
+    """Tell what was measured; with ``RECORD_KUBERNETES`` set, write it down."""
     figures = config.stash[_FIGURES]
     if figures.table():
         terminalreporter.section("measured on Kubernetes")
         terminalreporter.write_line(figures.table())
-        figures.write()
+        if RECORDING:
+            figures.write()

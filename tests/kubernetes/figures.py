@@ -1,13 +1,16 @@
-"""What the scenarios measured: told at the end of the run, and kept as JSON for the docs."""
+"""What the scenarios measured: told at the end of the run, and on request written down for the docs."""
 
 import json
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-FILE: Final = Path(__file__).parents[2] / ".cache" / "kubernetes-figures.json"
+#: Whether this run is to be written down.
+RECORDING: Final = bool(os.environ.get("RECORD_KUBERNETES"))
+FILE: Final = Path(__file__).parents[2] / "docs" / "kubernetes.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +42,8 @@ class Figures:
     def write(self, file: Path = FILE) -> None:
         """Write them as JSON; nothing where there is none."""
         if self._all:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(json.dumps([asdict(figure) for figure in self._all], indent=1), encoding="utf-8")
+            text = json.dumps([asdict(figure) for figure in self._all], indent=1, ensure_ascii=False)
+            file.write_text(text + "\n", encoding="utf-8")
 
 
 def quantile(values: Sequence[float], share: float) -> float:

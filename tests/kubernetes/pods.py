@@ -23,7 +23,8 @@ CUT_OFF: Final = (httpx.TransportError, httpx.StreamError)
 class Pod:
     """A pod at one moment. ``restarts`` and what follows are those of its first container.
 
-    ``ended`` says how the container ended the last time (``OOMKilled``, ``Error``), empty if it never did.
+    ``ended`` says how the container ended the last time (``OOMKilled``, ``Error``), empty if it never did,
+    and ``code`` with which exit code.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Pod:
     restarts: int
     container: str
     ended: str
+    code: int = 0
 
     @classmethod
     def of(cls, document: Document) -> "Pod":
@@ -52,6 +54,7 @@ class Pod:
             restarts=container.get("restartCount", 0),
             container=container.get("containerID", "") if "running" in container.get("state", {}) else "",
             ended=_how_ended(container),
+            code=_exit_code(container),
         )
 
 
@@ -163,9 +166,18 @@ class Watch:
 
 
 def _how_ended(container: Mapping[str, object]) -> str:
-    states = (container.get("lastState", {}), container.get("state", {}))
-    for state in states:
+    return str(_end(container).get("reason", ""))
+
+
+def _exit_code(container: Mapping[str, object]) -> int:
+    return int(_end(container).get("exitCode", 0))
+
+
+def _end(container: Mapping[str, object]) -> Document:
+    """Return what is told of the last time that a container ended, nothing if it never did."""
+    for state in (container.get("lastState", {}), container.get("state", {})):
         assert isinstance(state, Mapping)
         if "terminated" in state:
-            return str(state["terminated"]["reason"])
-    return ""
+            ended: Document = state["terminated"]
+            return ended
+    return {}

@@ -20,6 +20,10 @@ pytestmark = pytest.mark.timeout(1200)
 #: What Pod Security says of an object whose pods it will refuse.
 WOULD_VIOLATE = "would violate PodSecurity"
 
+#: Exit codes of the command.
+DEPENDENCY = 69
+CREDENTIALS = 77
+
 #: The fewest objects that a release is: account, configuration, deployment, replica set, two pods, budget.
 MADE = 7
 
@@ -70,6 +74,53 @@ def test_helm_test_fails_with_a_wrong_broker(scene: Scene) -> None:
     done = scene.release.test()
     assert done.code != 0
     assert nowhere in scene.site.namespace.kubectl("logs", f"{scene.release.deployment}-check")
+
+
+def test_helm_test_fails_with_a_key_that_is_refused(scene: Scene) -> None:
+    """The credentials are really tried: exit 77, and the check says whose they are, never what they are."""
+    scene.site.secret(scene.secret, "a-key-that-nobody-issued")
+    scene.install({"replicaCount": 1})
+    done = scene.release.test()
+    assert done.code != 0
+    log, code = _ended_check(scene)
+    assert code == CREDENTIALS
+    assert f"key for {scene.site.api_url}" in log
+    assert "a-key-that-nobody-issued" not in log
+
+
+def test_helm_test_fails_without_a_dead_letter_topic(scene: Scene) -> None:
+    """What the first bad record would find out is told at the install, with the command that helps."""
+    nowhere = f"{scene.topic}.nowhere"
+    scene.install({"replicaCount": 1, "config": {"dead_letters": {"topic": nowhere}}})
+    done = scene.release.test()
+    assert done.code != 0
+    log, code = _ended_check(scene)
+    assert code == DEPENDENCY
+    assert f"--create --topic {nowhere}" in log
+
+
+def test_a_pod_without_its_secret_says_what_is_missing_and_heals(scene: Scene) -> None:
+    """Exit 77 with the file and the variable in the log; once the Secret is made, the pod gets ready."""
+    later = f"{scene.secret}-later"
+    scene.install({"replicaCount": 1, "linkrunner": {"existingSecret": later}})
+    refused = eventually(lambda: [pod for pod in scene.pods() if pod.code], 60, "the container has ended")[0]
+    assert refused.code == CREDENTIALS
+    logs = eventually(lambda: scene.site.namespace.kubectl("logs", refused.name), 10, "it has a log")
+    assert "server-key" in logs
+    assert "LINKRUNNER_SERVER_KEY" in logs
+
+    scene.site.secret(later, KEY)
+    scene.wait_ready(1, within=180)
+    scene.site.namespace.kubectl("delete", "secret", later)
+
+
+def _ended_check(scene: Scene) -> tuple[str, int]:
+    """Return the log of the pod of ``helm test``, and its exit code."""
+    name = f"{scene.release.deployment}-check"
+    path = "--output=jsonpath={.status.containerStatuses[0].state.terminated.exitCode}"
+    return scene.site.namespace.kubectl("logs", name), int(
+        scene.site.namespace.kubectl("get", "pod", name, path)
+    )
 
 
 def test_an_uninstall_leaves_nothing(scene: Scene, empty: Namespace, tmp_path: Path) -> None:
