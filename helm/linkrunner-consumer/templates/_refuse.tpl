@@ -1,8 +1,15 @@
 {{/*
-What is wrong with the values and a schema can't tell, all at once, each with what to write. It is asked before
-anything is made of the configuration.
+What is wrong with the values and a schema can't tell, all at once, each with what to write. Every template asks before
+it makes anything, because none is always the first; the values keep in mind that they were found good.
 */}}
 {{- define "linkrunner-consumer.refuse" -}}
+{{- if not (hasKey .Values "foundGood") -}}
+{{- include "linkrunner-consumer.judge" . -}}
+{{- $_ := set .Values "foundGood" true -}}
+{{- end -}}
+{{- end }}
+
+{{- define "linkrunner-consumer.judge" -}}
 {{- /* All else looks into these maps. */ -}}
 {{- with include "linkrunner-consumer.mistakes.empty" . | fromJsonArray -}}
   {{- fail (printf "\n\n%s\n" (join "\n\n" .)) -}}
