@@ -34,8 +34,8 @@ _ALERT: Final[Json] = {
     },
 }
 
-#: A name that Kubernetes takes for most kinds of objects, a key of a Secret, and a name without dots; each may
-#: be empty, which means that nothing is named.
+#: A name that Kubernetes takes for most kinds of objects, a key of a Secret, and a name without dots; each
+#: may be empty, which means that nothing is named.
 _NAME: Final[dict[str, Json]] = {
     "pattern": r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*)?$",
     "maxLength": 253,
