@@ -318,3 +318,12 @@ def test_the_version_of_the_chart_is_that_of_the_service() -> None:
     """The chart starts the image of the release that it belongs to."""
     chart = yaml.safe_load((CHART / "Chart.yaml").read_text("utf-8"))
     assert (chart["version"], chart["appVersion"]) == (__version__, __version__)
+
+
+def test_the_chart_claims_nothing_that_there_is_not() -> None:
+    """A catalogue shows what has changed, in its own form; nobody and no place is made up."""
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text("utf-8"))
+    changes = yaml.safe_load(chart["annotations"]["artifacthub.io/changes"])
+    kinds = {"added", "changed", "deprecated", "removed", "fixed", "security"}
+    assert [change for change in changes if change["kind"] not in kinds or not change["description"]] == []
+    assert {"maintainers", "sources", "home", "icon"}.isdisjoint(chart)
