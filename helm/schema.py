@@ -34,6 +34,35 @@ _ALERT: Final[Json] = {
     },
 }
 
+#: A name that Kubernetes takes for most kinds of objects, a key of a Secret, and a name without dots; each
+#: may be empty, which means that nothing is named.
+_NAME: Final[dict[str, Json]] = {
+    "pattern": r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*)?$",
+    "maxLength": 253,
+}
+_KEY: Final[dict[str, Json]] = {"pattern": r"^([-._a-zA-Z0-9]+)?$", "maxLength": 253}
+_LABEL: Final[dict[str, Json]] = {"pattern": r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$"}
+
+#: What texts have to look like, by the last part of their option. Else Kubernetes refuses them when a release
+#: has begun, or a pod waits for ever.
+FORMS: Final[Mapping[str, dict[str, Json]]] = {
+    "certificateKey": _KEY,
+    "existingConfigMap": _NAME,
+    "existingSecret": _NAME,
+    "fullnameOverride": _LABEL,
+    "key": _KEY,
+    "name": _NAME,
+    "nameOverride": _LABEL,
+    "namespace": _LABEL,
+    "namespaceOverride": _LABEL,
+    "passphraseKey": _KEY,
+    "passwordKey": _KEY,
+    "priorityClassName": _NAME,
+    "privateKeyKey": _KEY,
+    "runtimeClassName": _NAME,
+    "usernameKey": _KEY,
+}
+
 _TYPES: Final[Mapping[type, str]] = {
     bool: "boolean",
     int: "integer",
@@ -62,7 +91,7 @@ def _map(options: Sequence[Option]) -> dict[str, Json]:
 
 
 def _option(option: Option) -> dict[str, Json]:
-    own = dict(option.schema)
+    own = {**FORMS.get(option.path[-1], {}), **option.schema}
     if "$ref" in own:
         return own  # draft-07 ignores what stands beside it
     if option.children:

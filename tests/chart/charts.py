@@ -91,7 +91,7 @@ class Part:
 
 def load(name: str) -> dict[str, Json]:
     """Return the values of the ci file ``name``."""
-    values: dict[str, Json] = yaml.safe_load(CI[name].read_text("utf-8"))
+    values: dict[str, Json] = yaml.load(CI[name].read_text("utf-8"), yaml.CSafeLoader)
     return values
 
 
@@ -148,7 +148,7 @@ def config(rendered: Rendered) -> Part:
     """Return the service's configuration; its value is None where the release has none of its own."""
     texts = [thing.at("data", "config.yaml").value for thing in rendered.of("ConfigMap")]
     found = [text for text in texts if text is not None]
-    return Part(yaml.safe_load(str(found[0])) if found else None)
+    return Part(yaml.load(str(found[0]), yaml.CSafeLoader) if found else None)
 
 
 def deployment(rendered: Rendered) -> Part:

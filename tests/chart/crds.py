@@ -87,7 +87,7 @@ def definition(kind: str) -> dict[str, Any]:
     """
     if kind in SOURCES:
         module, name = SOURCES[kind]
-        made: dict[str, Any] = yaml.safe_load((_module(module) / name).read_text("utf-8"))
+        made: dict[str, Any] = yaml.load((_module(module) / name).read_text("utf-8"), yaml.CSafeLoader)
         return made
     group, version, name = kind.split("/")
     plural = f"{name.lower()}s"

@@ -44,6 +44,21 @@ def test_without_a_registry_there_is_no_rule_for_one() -> None:
     assert ports(policy("no-registry")) == [[53, 53], [9092], [443]]
 
 
+def test_dns_is_where_its_pods_listen() -> None:
+    """Policies are about ports of pods, and those of DNS listen elsewhere in some clusters."""
+    (dns, *_) = policy("minimal", nested(("networkPolicy", "dnsPorts"), [53, 5353])).at("egress")
+    assert dns.at("ports").value == [
+        {"port": port, "protocol": protocol} for port in (53, 5353) for protocol in ("UDP", "TCP")
+    ]
+
+
+def test_a_registry_in_a_configmap_of_ones_own_is_told_by_its_ports() -> None:
+    """The chart can't see whether there is one: without ports there is no rule, with them there is."""
+    ports_of_none = nested(("networkPolicy", "schemaRegistry", "ports"), [])
+    assert ports(policy("existing-configmap")) == [[53, 53], [9092], [8081], [443]]
+    assert ports(policy("existing-configmap", ports_of_none)) == [[53, 53], [9092], [443]]
+
+
 def test_nobody_comes_in_unless_named() -> None:
     """An empty list of rules lets nobody in; no rule is for the probes, which come from the node."""
     assert policy("minimal").at("ingress").value == []

@@ -4,6 +4,8 @@ from typing import Final
 
 import pytest
 
+from consumer.core.settings.rules import warnings as service_warnings
+from consumer.core.settings.tree import Settings
 from helm.options import Json
 from tests.chart.charts import CHART, RELEASE, Values, load, merged, nested, render
 
@@ -75,6 +77,25 @@ WARNED: Final[dict[str, tuple[Values, str]]] = {
         change("config.linkrunner.base_url", "http://simulator:8080/api/v1"),
         "config.linkrunner.base_url is plain http",
     ),
+    "calls longer than the drain": (
+        change("config.linkrunner.timeout_seconds", 20.5),
+        "config.linkrunner.timeout_seconds, 20.5, is longer than config.shutdown.drain_seconds, 20: a",
+    ),
+    "credentials for the registry in clear": (
+        merged(
+            change("config.schema_registry.url", "https://a,HTTP://b:8081"),
+            {"schemaRegistry": {"basicAuth": {"existingSecret": "registry"}}},
+        ),
+        "config.schema_registry.url is plain http: credentials for the registry travel in clear",
+    ),
+    "passwords in clear": (
+        nested(("config", "kafka", "properties", "security.protocol"), "sasl_plaintext"),
+        "security.protocol in config.kafka.properties is sasl_plaintext",
+    ),
+    "dead letters in clear": (
+        nested(("config", "dead_letters", "properties", "security.protocol"), "SASL_PLAINTEXT"),
+        "security.protocol in config.dead_letters.properties is sasl_plaintext",
+    ),
     "scrapes that are not let in": (
         {"networkPolicy": {"enabled": True}, "podMonitor": {"enabled": True}, "missingKinds": "always"},
         "networkPolicy.metricsFrom is empty: Prometheus is not let in",
@@ -114,6 +135,45 @@ def test_other_ways_to_name_a_registry_are_calm(values: Values) -> None:
 def test_a_calm_release_has_no_warning() -> None:
     """Warnings that always come are not read."""
     assert warnings(CALM) == []
+
+
+def test_every_warning_of_the_service_is_one_of_the_chart() -> None:
+    """Who installs reads before the first pod what its log would say."""
+    settings = Settings.model_validate(
+        {
+            "kafka": {
+                "bootstrap_servers": "kafka:9092",
+                "topics": ["payments.events.v1"],
+                "properties": {"security.protocol": "sasl_plaintext"},
+            },
+            "schema_registry": {"url": "http://registry:8081", "properties": {"timeout": "5"}},
+            "linkrunner": {
+                "base_url": "http://simulator/api/v1",
+                "requests_per_second": 31,
+                "timeout_seconds": 21,
+            },
+            "currency": {"accept": ["INR"]},
+        }
+    )
+    config = settings.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    config["kafka"]["properties"] = dict(settings.kafka.properties)
+    config["schema_registry"]["properties"] = dict(settings.schema_registry.properties)
+    told = service_warnings(settings)
+    assert len(told) == 5
+    assert len(warnings(merged(CALM, {"config": config}))) == len(told)
+
+
+def test_what_a_configmap_hides_is_no_reason_to_warn() -> None:
+    """Rate and timeout are not the chart's to know then, and advice that would be refused is none."""
+    values = merged(load("existing-configmap"), change("image.registry", "registry.example.com"))
+    assert warnings(merged(values, {"replicaCount": 50})) == []
+
+
+def test_a_registry_that_may_not_be_let_out_to_is_told() -> None:
+    """A policy beside a ConfigMap of one's own can't know whether there is a registry."""
+    values = merged(load("existing-configmap"), change("image.registry", "registry.example.com"))
+    (warning,) = warnings(merged(values, change("networkPolicy.schemaRegistry.ports", [])))
+    assert warning.startswith("networkPolicy.schemaRegistry.ports is empty, and existingConfigMap hides")
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from tests.chart.charts import (
     CHART,
     NAME,
     NAMESPACE,
+    ROOT,
     Part,
     Values,
     config,
@@ -73,6 +74,27 @@ def test_probes_ask_what_each_is_for(probe: str, path: str) -> None:
     assert runs.at(probe, "httpGet").value == {"path": path, "port": "http"}
     assert runs.at("ports").value == [{"name": "http", "containerPort": 9000}]
     assert config(render(load("every-setting"))).at("http", "port").value == 9000
+
+
+def test_a_process_that_hangs_is_not_waited_for() -> None:
+    """The drain has the pod's grace; the liveness probe has its own, because what hangs drains nothing."""
+    runs = container(render(load("slow-drain")))
+    assert runs.at("livenessProbe", "terminationGracePeriodSeconds").value == 5
+    assert pod(render(load("slow-drain"))).at("terminationGracePeriodSeconds").value == 180
+    for probe in ("startupProbe", "readinessProbe"):
+        assert runs.at(probe, "terminationGracePeriodSeconds").value is None
+
+
+def test_the_documented_time_to_a_new_start_is_that_of_the_defaults() -> None:
+    """A stopped process: so many probes at their distance, the last one's timeout, and the grace."""
+    probe = container(render(load("minimal"))).at("livenessProbe")
+    period, failures, timeout, grace = (
+        int(str(probe.at(name).value))
+        for name in ("periodSeconds", "failureThreshold", "timeoutSeconds", "terminationGracePeriodSeconds")
+    )
+    seconds = failures * period + timeout + grace
+    page = (ROOT / "docs" / "kubernetes.md").read_text("utf-8")
+    assert f"is started again within {seconds} s" in page
 
 
 @pytest.mark.parametrize(
@@ -279,10 +301,29 @@ def test_files_from_elsewhere_stand_beside_the_configuration() -> None:
     sources = list(pod(render(load("files-from"))).at("volumes").named("config").at("projected", "sources"))
     written = load("files-from")["filesFrom"]
     assert isinstance(written, list)
-    assert sources[1].value == written[0]
+    assert sources[0].value == written[0]
+
+
+@pytest.mark.parametrize("feature", ["files-from", "existing-configmap"])
+def test_the_charts_own_files_win(feature: str) -> None:
+    """Of two files of one name the kubelet takes that of the later source, so the chart's come last."""
+    values = merged(load(feature), {"filesFrom": [{"configMap": {"name": "mine"}}]})
+    sources = list(pod(render(values)).at("volumes").named("config").at("projected", "sources"))
+    own = load(feature).get("existingConfigMap", NAME)
+    assert [one.at("configMap", "name").value for one in sources] == ["mine", own, None]
+    assert sources[-1].at("downwardAPI").value
 
 
 def test_the_version_of_the_chart_is_that_of_the_service() -> None:
     """The chart starts the image of the release that it belongs to."""
     chart = yaml.safe_load((CHART / "Chart.yaml").read_text("utf-8"))
     assert (chart["version"], chart["appVersion"]) == (__version__, __version__)
+
+
+def test_the_chart_claims_nothing_that_there_is_not() -> None:
+    """A catalogue shows what has changed, in its own form; nobody and no place is made up."""
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text("utf-8"))
+    changes = yaml.safe_load(chart["annotations"]["artifacthub.io/changes"])
+    kinds = {"added", "changed", "deprecated", "removed", "fixed", "security"}
+    assert [change for change in changes if change["kind"] not in kinds or not change["description"]] == []
+    assert {"maintainers", "sources", "home", "icon"}.isdisjoint(chart)

@@ -5,7 +5,9 @@ from typing import Final
 
 import pytest
 
-from consumer.core.settings.properties import is_secret
+from consumer.core.settings.environment import variable_name
+from consumer.core.settings.keys import KEYS, SECTIONS
+from consumer.core.settings.properties import SECRET_NAME, is_secret
 from helm.options import Json, branches, read
 from tests.chart.charts import CHART, HELMS, RefusedError, Values, container, load, merged, nested, render
 
@@ -167,6 +169,65 @@ REFUSED: Final[Mapping[str, tuple[str, Values, str]]] = {
         {"extraEnv": [{"name": "LINKRUNNER_CONSUMER__DEAD_LETTERS__PROPERTIES", "value": "canary"}]},
         "extraEnv has LINKRUNNER_CONSUMER__DEAD_LETTERS__PROPERTIES as a plain value",
     ),
+    "the probes' port as a variable": (
+        "minimal",
+        {"extraEnv": [{"name": "LINKRUNNER_CONSUMER__HTTP__PORT", "value": "9000"}]},
+        "extraEnv sets LINKRUNNER_CONSUMER__HTTP__PORT, and the chart has to know",
+    ),
+    "a user in a variable's address": (
+        "minimal",
+        {"extraEnv": [{"name": "LINKRUNNER_CONSUMER__SCHEMA_REGISTRY__URL", "value": "https://u:canary@x"}]},
+        "extraEnv has LINKRUNNER_CONSUMER__SCHEMA_REGISTRY__URL with a user in the address",
+    ),
+    "a section as a variable": (
+        "minimal",
+        {
+            "extraEnv": [
+                {"name": "LINKRUNNER_CONSUMER__KAFKA", "value": "{properties: {sasl.password: canary}}"}
+            ]
+        },
+        "extraEnv has LINKRUNNER_CONSUMER__KAFKA, and the service knows no such name",
+    ),
+    "a variable in small letters": (
+        "minimal",
+        {"extraEnv": [{"name": "LINKRUNNER_CONSUMER__log__level", "value": "debug"}]},
+        "write LINKRUNNER_CONSUMER__SECTION__KEY for each key, in capitals",
+    ),
+    "a variable below a key": (
+        "minimal",
+        {"extraEnv": [{"name": "LINKRUNNER_CONSUMER__KAFKA__PROPERTIES__SASL", "value": "canary"}]},
+        "extraEnv has LINKRUNNER_CONSUMER__KAFKA__PROPERTIES__SASL, and the service knows no such name",
+    ),
+    "a variable twice": (
+        "minimal",
+        {"extraEnv": [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]},
+        "extraEnv has A twice",
+    ),
+    "a proxy with a password": (
+        "minimal",
+        change("config.schema_registry.properties/proxy", "user:canary@proxy:3128"),
+        "config.schema_registry.properties has proxy as a plain value",
+    ),
+    "Java's way to log in": (
+        "minimal",
+        change("config.kafka.properties/sasl.jaas.config", "canary"),
+        "config.kafka.properties has sasl.jaas.config as a plain value",
+    ),
+    "a secret in capitals": (
+        "minimal",
+        change("config.kafka.properties/SASL.PASSWORD", "canary"),
+        "config.kafka.properties has SASL.PASSWORD as a plain value",
+    ),
+    "a deadline before the pods are ready": (
+        "minimal",
+        {"progressDeadlineSeconds": 10},
+        "progressDeadlineSeconds is 10, and Kubernetes wants it above minReadySeconds, 10",
+    ),
+    "pods that are ready too late for the usual deadline": (
+        "minimal",
+        {"minReadySeconds": 600},
+        "progressDeadlineSeconds is 600, and Kubernetes wants it above minReadySeconds, 600",
+    ),
     "pods that are never replaced": (
         "minimal",
         {"strategy": {"maxSurge": "0%"}},
@@ -181,6 +242,54 @@ REFUSED: Final[Mapping[str, tuple[str, Values, str]]] = {
         "kafka-plain",
         {"extraVolumes": [{"name": "kafka-sasl", "emptyDir": {}}]},
         "extraVolumes has a volume kafka-sasl",
+    ),
+    "a volume twice": (
+        "minimal",
+        {"extraVolumes": [{"name": "a", "emptyDir": {}}, {"name": "a", "emptyDir": {}}]},
+        "extraVolumes has a volume a, and there is one of that name already",
+    ),
+    "a mount of nothing": (
+        "minimal",
+        {"extraVolumeMounts": [{"name": "company", "mountPath": "/company"}]},
+        "extraVolumeMounts mounts a volume company that there is not",
+    ),
+    "a mount over the configuration": (
+        "additions",
+        {"extraVolumeMounts": [{"name": "company", "mountPath": "/etc/linkrunner-consumer/"}]},
+        "extraVolumeMounts mounts company at /etc/linkrunner-consumer/, where something is mounted already",
+    ),
+    "a mount over a secret": (
+        "additions",
+        {"extraVolumeMounts": [{"name": "company", "mountPath": "/var/run/secrets/linkrunner"}]},
+        "extraVolumeMounts mounts company at /var/run/secrets/linkrunner, where",
+    ),
+    "two mounts at one place": (
+        "additions",
+        {"extraVolumeMounts": [{"name": "company", "mountPath": "/a"}, {"name": "tmp", "mountPath": "/a"}]},
+        "extraVolumeMounts mounts tmp at /a, where something is mounted already",
+    ),
+    "a container named like the service's": (
+        "minimal",
+        {"extraContainers": [{"name": "consumer", "image": "other:1"}]},
+        "extraContainers has a container consumer, and there is one of that name already",
+    ),
+    "a container named like one before": (
+        "minimal",
+        {
+            "initContainers": [{"name": "a", "image": "a:1"}],
+            "extraContainers": [{"name": "a", "image": "a:1"}],
+        },
+        "extraContainers has a container a, and there is one of that name already",
+    ),
+    "a source over the configuration": (
+        "files-from",
+        {"filesFrom": [{"configMap": {"name": "mine", "items": [{"key": "a", "path": "config.yaml"}]}}]},
+        "filesFrom makes a file config.yaml, which the chart writes itself",
+    ),
+    "a token over the pod's name": (
+        "files-from",
+        {"filesFrom": [{"serviceAccountToken": {"path": "pod-name"}}]},
+        "filesFrom makes a file pod-name, which the chart writes itself",
     ),
     "a topic twice": (
         "minimal",
@@ -216,6 +325,48 @@ REFUSED: Final[Mapping[str, tuple[str, Values, str]]] = {
         "minimal",
         change("config.linkrunner.server_key_file", "/vault/secrets/server-key"),
         "config.linkrunner.server_key_file cannot stand beside linkrunner.existingSecret",
+    ),
+    "a password without a user": (
+        "kafka-plain",
+        {"kafka": {"sasl": {"usernameKey": ""}}},
+        "kafka.sasl has a password without a user: name the user's key in kafka.sasl.usernameKey",
+    ),
+    "no mechanism for dead letters": (
+        "minimal",
+        {"deadLetters": {"sasl": {"existingSecret": "writer"}}},
+        "deadLetters.sasl needs to know the mechanism of the brokers: write it in config.dead_letters",
+    ),
+    "a password of dead letters without a user": (
+        "minimal",
+        merged(
+            {"deadLetters": {"sasl": {"existingSecret": "writer", "usernameKey": ""}}},
+            change("config.kafka.properties/sasl.mechanism", "PLAIN"),
+        ),
+        "deadLetters.sasl has a password without a user",
+    ),
+    "a password of dead letters that is not used": (
+        "dead-letters-user",
+        change("config.dead_letters.properties/security.protocol", "ssl"),
+        "deadLetters.sasl would not be used, because security.protocol in config.dead_letters.properties is",
+    ),
+    "a password of dead letters that is not used, as is written for the consumer": (
+        "minimal",
+        merged(
+            {"deadLetters": {"sasl": {"existingSecret": "writer"}}},
+            change("config.kafka.properties/security.protocol", "PLAINTEXT"),
+            change("config.dead_letters.properties/sasl.mechanism", "PLAIN"),
+        ),
+        "deadLetters.sasl would not be used, because security.protocol in config.kafka.properties is",
+    ),
+    "a certificate of dead letters that is not used": (
+        "dead-letters-certificate",
+        change("config.dead_letters.properties/security.protocol", "plaintext"),
+        "deadLetters.tls would not be used, because security.protocol in config.dead_letters.properties",
+    ),
+    "a token for no cluster": (
+        "minimal",
+        {"schemaRegistry": {"bearer": {"existingSecret": "registry"}}},
+        "schemaRegistry.bearer needs to know the cluster that its token is for",
     ),
     "no mechanism": ("minimal", _SASL, "kafka.sasl needs to know the mechanism of the brokers"),
     "a password that is not used": (
@@ -311,6 +462,16 @@ REFUSED: Final[Mapping[str, tuple[str, Values, str]]] = {
         change("config.kafka.properties/sasl.username", {"file": "/vault/user"}),
         "keda.enabled cannot read the file of sasl.username",
     ),
+    "KEDA with a protocol it can't read": (
+        "keda-scram",
+        change("config.kafka.properties/security.protocol", {"file": "/vault/protocol"}),
+        "keda.enabled cannot read the file of security.protocol",
+    ),
+    "KEDA with a mechanism it can't read": (
+        "keda-scram",
+        change("config.kafka.properties/sasl.mechanism", {"file": "/vault/mechanism"}),
+        "keda.enabled cannot read the file of sasl.mechanism",
+    ),
     "KEDA with an authority it can't read": (
         "keda",
         change("config.kafka.properties/ssl.ca.location", "/etc/ssl/company/ca.crt"),
@@ -380,8 +541,40 @@ def test_mistakes_are_told_at_once() -> None:
     assert "linkrunner.existingSecret has to" in said
 
 
-#: Properties with a name that sounds secret and is not.
+@pytest.mark.parametrize("path", KEYS, ids=".".join)
+def test_every_key_has_a_variable_that_is_taken(path: tuple[str, ...]) -> None:
+    """The names that the service knows are not refused as unknown, those of files neither."""
+    names = [variable_name(path), f"{variable_name(path)}_FILE"]
+    variables: Json = [
+        {"name": name, "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}} for name in names
+    ]
+    try:
+        render(merged(load("minimal"), {"extraEnv": variables}))
+    except RefusedError as refused:
+        assert "knows no such name" not in str(refused)  # noqa: PT017 - some are refused, for other reasons
+
+
+def test_no_section_can_be_set_as_a_whole() -> None:
+    """The service refuses such a variable, and a secret in it would be in the open until then."""
+    names = [variable_name((section,)) for section in SECTIONS]
+    said = refusal(
+        merged(load("minimal"), {"extraEnv": [{"name": name, "value": "canary"} for name in names]})
+    )
+    assert [
+        name for name in names if f"extraEnv has {name}, and the service knows no such name" not in said
+    ] == []
+    assert "canary" not in said
+
+
+def test_an_addition_may_use_what_the_chart_mounts() -> None:
+    """A volume of the chart's at another place is no mistake."""
+    mount: Json = [{"name": "tmp", "mountPath": "/home", "subPath": "home"}]
+    assert render(merged(load("minimal"), {"extraVolumeMounts": mount})).objects
+
+
+#: Properties with a name that sounds secret and is not; of a proxy, an address without a user.
 PUBLIC: Final = {
+    "proxy",
     "ssl.ca.pem",
     "ssl.certificate.pem",
     "bearer.auth.credentials.source",
@@ -390,7 +583,8 @@ PUBLIC: Final = {
 #: Names of librdkafka and the registry client of which some hold secrets.
 PROPERTIES: Final = (
     "basic.auth.credentials.source", "basic.auth.user.info", "bearer.auth.client.secret",
-    "bearer.auth.credentials.source", "bearer.auth.token", "client.id", "sasl.mechanism",
+    "bearer.auth.credentials.source", "bearer.auth.token", "client.id", "proxy",
+    "sasl.jaas.config", "sasl.mechanism",
     "sasl.oauthbearer.assertion.private.key.file", "sasl.oauthbearer.assertion.private.key.passphrase",
     "sasl.oauthbearer.assertion.private.key.pem", "sasl.oauthbearer.client.secret", "sasl.oauthbearer.config",
     "sasl.password", "sasl.username", "security.protocol", "ssl.ca.location", "ssl.ca.pem",
@@ -404,3 +598,10 @@ def test_the_chart_refuses_what_the_service_masks() -> None:
     said = refusal(values)
     told = {name for name in PROPERTIES if f" has {name} as a plain value" in said}
     assert told == {name for name in PROPERTIES if is_secret(name, "canary")} - PUBLIC
+
+
+def test_names_of_secrets_are_the_services() -> None:
+    """A name that the service learns to mask is refused by the chart from then on: it is one expression."""
+    text = (CHART / "templates" / "_refuse.tpl").read_text("utf-8")
+    _, _, rest = text.partition('define "linkrunner-consumer.secretName" -}}\n')
+    assert rest.splitlines()[0] == SECRET_NAME.pattern

@@ -116,6 +116,13 @@ def test_credentials_come_from_the_same_secrets() -> None:
         assert trigger.at("authenticationRef", "name").value == NAME
 
 
+@pytest.mark.parametrize(("user", "name"), [(1234567, "1234567"), ("007", "007"), (True, "true")])
+def test_a_user_name_that_is_no_text_is_written_as_the_service_reads_it(user: Json, name: str) -> None:
+    """A long number must not become 1.234567e+06 for KEDA, and another user."""
+    values = merged(load("keda-scram"), nested(("config", "kafka", "properties", "sasl.username"), user))
+    assert render(values).one("ConfigMap").at("data", "sasl-username").value == name
+
+
 def test_certificates_come_from_the_same_secrets() -> None:
     """Certificate, key and passphrase have other names in KEDA."""
     spec = render(load("keda-tls")).one("TriggerAuthentication").at("spec")

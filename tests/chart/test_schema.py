@@ -8,6 +8,7 @@ import jsonschema
 import pytest
 
 from helm.options import Json, leaves, read
+from helm.schema import FORMS
 from tests.chart.charts import CHART, CI, HELMS, RefusedError, Values, load, merged, nested, render
 
 SCHEMA: Final[dict[str, Json]] = json.loads((CHART / "values.schema.json").read_text("utf-8"))
@@ -98,6 +99,22 @@ OUT_OF_RANGE: Final[dict[str, Json]] = {
     "image.pullPolicy": "Sometimes",
     "image.repository": "",
     "linkrunner.key": "",
+    "kafka.sasl.usernameKey": "a/b",
+    "kafka.sasl.passwordKey": "a/b",
+    "kafka.tls.certificateKey": "tls crt",
+    "schemaRegistry.tls.passphraseKey": "a:b",
+    "kafka.sasl.existingSecret": "Kafka",
+    "linkrunner.existingSecret": "my_secret",
+    "existingConfigMap": "a..b",
+    "fullnameOverride": "a.b",
+    "nameOverride": "Pay",
+    "namespaceOverride": "-a",
+    "dashboard.namespace": "a.b",
+    "serviceAccount.name": "me@example.com",
+    "externalSecrets.secretStoreRef.name": "Vault",
+    "priorityClassName": "very high",
+    "networkPolicy.dnsPorts": [],
+    "probes.liveness.terminationGracePeriodSeconds": 0,
     "externalSecrets.secretStoreRef.kind": "Store",
     "podDisruptionBudget.maxUnavailable": 0,
     "probes.liveness.periodSeconds": 0,
@@ -151,3 +168,21 @@ def test_the_schema_is_one() -> None:
 def test_a_parent_chart_may_share_values() -> None:
     """``global`` is for all charts of a release, so names that are not ours are none of our business."""
     assert render(merged(load("minimal"), {"global": {"other": {"chart": 1}}})).objects
+
+
+def test_every_form_is_of_an_option() -> None:
+    """A form whose option is gone, or has another name, would hold nobody to it."""
+    assert set(FORMS) <= {option.path[-1] for option in OPTIONS}
+
+
+def test_every_option_that_names_something_has_a_form() -> None:
+    """A new Secret, key or name is held to what Kubernetes takes."""
+    formless = [
+        option.name
+        for option in OPTIONS
+        if isinstance(option.default, str)
+        and option.path[-1].lower().endswith(("secret", "key", "name", "namespace", "override"))
+        and option.path[-1] not in FORMS
+    ]
+    # an entry of a store, and a scheduler, are called as others like it
+    assert {name.rpartition(".")[2] for name in formless} == {"remoteKey", "schedulerName"}

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from helm.options import Json
-from tests.chart.charts import CHART, NAME, Part, config, container, load, merged, nested, pod, render
+from tests.chart.charts import CHART, NAME, Part, Values, config, container, load, merged, nested, pod, render
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +155,37 @@ def test_only_the_server_key_may_be_missing() -> None:
 def test_the_protocol_follows_the_secrets(feature: str, protocol: str | None) -> None:
     """Who names credentials means them, over TLS."""
     assert config(render(load(feature))).at("kafka", "properties", "security.protocol").value == protocol
+
+
+_DEAD_LETTERS: Final[dict[str, Json]] = {"sasl": {"existingSecret": "writer"}}
+_PLAIN: Final = nested(("config", "dead_letters", "properties", "sasl.mechanism"), "PLAIN")
+
+
+@pytest.mark.parametrize(
+    ("feature", "changed", "protocol"),
+    [
+        ("minimal", {}, None),
+        ("minimal", merged({"deadLetters": _DEAD_LETTERS}, _PLAIN), "SASL_SSL"),
+        ("minimal", {"deadLetters": {"tls": {"existingSecret": "writer"}}}, "SSL"),
+        ("kafka-ca", merged({"deadLetters": _DEAD_LETTERS}, _PLAIN), "SASL_SSL"),
+        ("dead-letters-user", {}, None),  # the consumer's, which is SASL_SSL already
+        ("dead-letters-certificate", {}, None),  # the same, SSL
+        ("kafka-plain", {"deadLetters": {"tls": {"existingSecret": "writer"}}}, None),
+    ],
+)
+def test_the_protocol_of_dead_letters_follows_their_secrets(
+    feature: str, changed: Values, protocol: str | None
+) -> None:
+    """The producer inherits from the consumer, and is told where its own credentials ask for more."""
+    rendered = render(merged(load(feature), changed))
+    assert config(rendered).at("dead_letters", "properties", "security.protocol").value == protocol
+
+
+def test_a_protocol_that_is_written_for_the_consumer_is_the_producers_too() -> None:
+    """What is written once holds for both, as the service has it."""
+    written = nested(("config", "kafka", "properties", "security.protocol"), "SASL_PLAINTEXT")
+    values = merged(load("minimal"), {"deadLetters": _DEAD_LETTERS}, _PLAIN, written)
+    assert config(render(values)).at("dead_letters", "properties", "security.protocol").value is None
 
 
 def test_a_protocol_that_is_written_stays() -> None:

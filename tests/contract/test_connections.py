@@ -194,7 +194,7 @@ def test_the_api_gets_nothing_but_reading_requests() -> None:
     ]
     assert [check.answer.partition(":")[0] for check in checks[-2:]] == [
         "answers (405)",
-        "can't be judged (405)",
+        "the API has no such page there (405)",
     ]
     alone = asyncio.run(ask_api(Settings.model_validate(configured({})), lambda: KEY))
     (way,) = alone

@@ -5,13 +5,14 @@ import re
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from consumer import __version__
 from tests.image.containers import python, run
-from tests.image.layers import Entry, Layer
-from tests.support.image import docker
+from tests.image.layers import OWN_LAYERS, Entry, Layer
+from tests.support.image import NAME, build, docker
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 MOST_COMPRESSED_BYTES: Final = 150_000_000
@@ -138,6 +139,24 @@ def test_no_file_says_when_it_was_built(layers: tuple[Layer, ...]) -> None:
     """A second build has the same layers, byte for byte, so none may hold the time of the first."""
     assert {entry.date for entry in files(layers) if entry.path.startswith(HOME)} == {DATE}
     assert {entry.date for entry in files(layers) if entry.path.endswith(".pyc")} == {DATE}
+
+
+@pytest.mark.timeout(1200)
+def test_a_second_build_has_the_same_layers(image: str) -> None:
+    """Who builds this commit anew, from nothing, can tell that an image is made of it."""
+    again = f"{NAME}-again"
+    build(again, "--no-cache")
+    try:
+        assert digests(again)[-OWN_LAYERS:] == digests(image)[-OWN_LAYERS:]
+    finally:
+        docker("image", "rm", again)
+
+
+def digests(image: str) -> list[str]:
+    """Return the digests of the layers of ``image``, of what is in them and not of how it is compressed."""
+    inspected = docker("image", "inspect", "--format", "{{json .RootFS.Layers}}", image)
+    found: list[str] = json.loads(inspected.stdout)
+    return found
 
 
 def test_every_module_has_its_bytecode(layers: tuple[Layer, ...]) -> None:

@@ -2,7 +2,7 @@
 
 Nothing that is asked here can write a payment: all requests are GETs. The documentation of the API has one
 for reading, ``GET /reporting/campaigns``, which takes the same key and answers 401 to a wrong one; a server
-that lacks it (a stand-in, a proxy) leaves the key unjudged.
+that lacks it (a stand-in, a proxy, an address without the path of the API) leaves the key unjudged.
 """
 
 from collections.abc import Mapping
@@ -21,6 +21,11 @@ CERTIFICATE_DAYS: Final = 14.0
 
 _ADDRESS: Final = "check linkrunner.base_url, and what lies between (network policy, firewall, proxy)"
 _REGISTRY: Final = "check schema_registry.url, schema_registry.properties, and what lies between"
+_PATH: Final = (
+    "check that linkrunner.base_url ends in the API's path, as https://api.linkrunner.io/api/v1 does; "
+    "only a stand-in may lack the page"
+)
+_LATER: Final = "the key is tried with the first payment"
 _KEY: Final = "put a valid server key into the key file; it is read again by itself"
 
 
@@ -68,11 +73,13 @@ def of_key(url: str, answer: Answer) -> Check:
             return doubtful(subject, asked, "is taken, and the account is suspended (402)", cure)
         case Response(200, html=False) | Response(422, html=False):
             return ok(subject, asked, f"is taken ({answer.status})")
+        case Response(404 | 405 as status):
+            # A wrong path is answered like this for the payments too, and each of them would be held.
+            return doubtful(subject, asked, f"the API has no such page there ({status}): {_LATER}", _PATH)
         case Response(status):
-            return ok(subject, asked, f"can't be judged ({status}): the key is tried with the first payment")
+            return ok(subject, asked, f"can't be judged ({status}): {_LATER}")
         case Fault(kind):
-            text = f"can't be judged ({_FAULTS[kind]}): the key is tried with the first payment"
-            return ok(subject, asked, text)
+            return ok(subject, asked, f"can't be judged ({_FAULTS[kind]}): {_LATER}")
 
 
 def of_registry(url: str, failure: Failure | None, *, others: bool) -> Check:

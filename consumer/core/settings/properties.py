@@ -8,9 +8,11 @@ from typing import Final
 MASK: Final = "***"
 
 #: Names of librdkafka's and the registry client's properties whose values are secret, or may hold one:
-#: a proxy's address is also taken as ``user:password@host``.
-_SECRET_NAME: Final = re.compile(
-    r"passw|secret|credential|private|user\.?info|assertion|oauthbearer\.config|proxy|(?:token|\.key|\.pem)$"
+#: a proxy's address is also taken as ``user:password@host``, and Java's way to log in is pasted here by
+#: mistake. The chart refuses the same names.
+SECRET_NAME: Final = re.compile(
+    r"(?i)passw|secret|credential|private|user\.?info|assertion|oauthbearer\.config|jaas|proxy"
+    r"|(?:token|\.key|\.pem)$"
 )
 #: Shorter secrets are not searched for in a text: they would be found in any word.
 _SHORTEST_SECRET: Final = 4
@@ -20,7 +22,7 @@ _USER_INFO: Final = re.compile(r"://.*@", re.DOTALL)
 
 def is_secret(name: str, value: str) -> bool:
     """Tell whether ``name: value`` must not be shown: for its name, or for a user in an address."""
-    return _SECRET_NAME.search(name) is not None or _USER_INFO.search(value) is not None
+    return SECRET_NAME.search(name) is not None or _USER_INFO.search(value) is not None
 
 
 def discreet(text: str, properties: Mapping[str, str]) -> str:

@@ -42,16 +42,50 @@ The configuration of the service with what the chart adds to it, as JSON. Mistak
     {{- $_ := set $added $secret.section $properties -}}
   {{- end -}}
 {{- end -}}
-{{- if get $added.kafka "sasl.password" -}}
-  {{- $_ := set $added.kafka "security.protocol" "SASL_SSL" -}}
-{{- else if or (get $added.kafka "ssl.ca.location") (get $added.kafka "ssl.certificate.location") -}}
-  {{- $_ := set $added.kafka "security.protocol" "SSL" -}}
+{{- with include "linkrunner-consumer.impliedProtocol" (list $ "kafka") -}}
+  {{- $_ := set $added.kafka "security.protocol" . -}}
+{{- end -}}
+{{- /* The producer inherits what is written for the consumer, so it is told only what differs from that. */ -}}
+{{- $letters := include "linkrunner-consumer.impliedProtocol" (list $ "dead_letters") -}}
+{{- if and $added.dead_letters (ne $letters (get $added.kafka "security.protocol")) -}}
+  {{- if not (include "linkrunner-consumer.written" (list $ "kafka" "security.protocol")) -}}
+    {{- $_ := set $added.dead_letters "security.protocol" $letters -}}
+  {{- end -}}
 {{- end -}}
 {{- range $section, $properties := $added -}}
   {{- $own := get $config $section | default dict -}}
   {{- $_ := set $config $section (merge (dict "properties" (merge (dict) ($own.properties | default dict) $properties)) $own) -}}
 {{- end -}}
 {{- toJson $config -}}
+{{- end }}
+
+{{/*
+A property of the configuration as it is written, as JSON, or empty: takes (list CONTEXT SECTION NAMES...). The section
+dead_letters inherits from kafka how brokers are reached, as the service does it.
+*/}}
+{{- define "linkrunner-consumer.written" -}}
+{{- $config := (index . 0).Values.config | default dict -}}
+{{- $found := "" -}}
+{{- range $section := list "kafka" (index . 1) -}}
+  {{- range $name := slice $ 2 -}}
+    {{- $value := get (dig $section "properties" (dict) $config | default dict) $name -}}
+    {{- if not (or (kindIs "invalid" $value) (eq (toString $value) "")) -}}
+      {{- $found = toJson $value -}}
+    {{- end -}}
+  {{- end -}}
+{{- end -}}
+{{- $found -}}
+{{- end }}
+
+{{/* The protocol that the Secrets in use ask for, or empty: takes (list CONTEXT SECTION), with the same inheritance. */}}
+{{- define "linkrunner-consumer.impliedProtocol" -}}
+{{- $blocks := list -}}
+{{- range include "linkrunner-consumer.secrets" (index . 0) | fromJsonArray -}}
+  {{- if has .section (list "kafka" (index $ 1)) -}}
+    {{- $blocks = append $blocks (splitList "." .block | last) -}}
+  {{- end -}}
+{{- end -}}
+{{- if has "sasl" $blocks -}}SASL_SSL{{- else if or (has "ca" $blocks) (has "tls" $blocks) -}}SSL{{- end -}}
 {{- end }}
 
 {{/*

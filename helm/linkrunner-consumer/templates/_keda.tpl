@@ -27,14 +27,16 @@ linkrunner-consumer.secrets by the last part of their block).
     {{- $_ := set $secrets (.block | trimPrefix "kafka.") . -}}
   {{- end -}}
 {{- end -}}
-{{- $implied := ternary "SSL" "PLAINTEXT" (or (hasKey $secrets "ca") (hasKey $secrets "tls")) -}}
-{{- $implied = ternary "SASL_SSL" $implied (hasKey $secrets "sasl") -}}
+{{- $implied := include "linkrunner-consumer.impliedProtocol" (list . "kafka") | default "PLAINTEXT" -}}
 {{- $protocol := get $properties "security.protocol" | default $implied | toString | upper -}}
-{{- $mechanism := get $properties "sasl.mechanism" | default (get $properties "sasl.mechanisms") | toString | upper -}}
+{{- $mechanism := get $properties "sasl.mechanism" | default (get $properties "sasl.mechanisms") -}}
+{{- $mechanism = kindIs "map" $mechanism | ternary "" (toString $mechanism | upper) -}}
+{{- /* As JSON where it is a number, because a template would write a long one as 1.2e+06. */ -}}
+{{- $username := get $properties "sasl.username" | default "" -}}
 {{- dict
   "sasl" (ternary $mechanism "" (hasPrefix "SASL_" $protocol))
   "tls" (hasSuffix "SSL" $protocol)
-  "username" (get $properties "sasl.username")
+  "username" (kindIs "string" $username | ternary $username (toJson $username))
   "secrets" $secrets
   | toJson -}}
 {{- end }}
@@ -63,8 +65,10 @@ linkrunner-consumer.secrets by the last part of their block).
   {{- if and $access.sasl (not (hasKey $access.secrets "sasl")) -}}
     {{- $mistakes = append $mistakes "keda.enabled needs the password of the brokers as a Secret: name it in kafka.sasl.existingSecret." -}}
   {{- end -}}
-  {{- if kindIs "map" $access.username -}}
-    {{- $mistakes = append $mistakes "keda.enabled cannot read the file of sasl.username: write the name itself in config.kafka.properties, or name its key in kafka.sasl.usernameKey." -}}
+  {{- range $name := list "sasl.username" "security.protocol" "sasl.mechanism" "sasl.mechanisms" -}}
+    {{- if kindIs "map" (get $properties $name) -}}
+      {{- $mistakes = append $mistakes (printf "keda.enabled cannot read the file of %s: write it itself in config.kafka.properties%s." $name (eq $name "sasl.username" | ternary ", or name its key in kafka.sasl.usernameKey" "")) -}}
+    {{- end -}}
   {{- end -}}
   {{- range $name := list "ssl.ca.location" "ssl.ca.pem" "ssl.certificate.location" "ssl.key.location" "ssl.keystore.location" -}}
     {{- if hasKey $properties $name -}}

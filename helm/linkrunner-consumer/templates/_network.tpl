@@ -17,10 +17,8 @@ is written, http has 80 and all else DEFAULT.
 {{- define "linkrunner-consumer.mistakes.network" -}}
 {{- $mistakes := list -}}
 {{- if and .Values.networkPolicy.enabled .Values.existingConfigMap -}}
-  {{- range $name := list "kafka" "schemaRegistry" -}}
-    {{- if not (get $.Values.networkPolicy $name).ports -}}
-      {{- $mistakes = append $mistakes (printf "networkPolicy.%s.ports is empty, and existingConfigMap hides the addresses that it is taken from: write the ports." $name) -}}
-    {{- end -}}
+  {{- if not .Values.networkPolicy.kafka.ports -}}
+    {{- $mistakes = append $mistakes "networkPolicy.kafka.ports is empty, and existingConfigMap hides the addresses that it is taken from: write the ports." -}}
   {{- end -}}
 {{- end -}}
 {{- toJson $mistakes -}}

@@ -4,12 +4,13 @@
 {{- $pods := include "linkrunner-consumer.maxReplicas" . | int -}}
 {{- $perSecond := include "linkrunner-consumer.requestsPerSecond" . | float64 -}}
 {{- if not (or .Values.image.registry .Values.global.imageRegistry (contains "/" .Values.image.repository)) -}}
-  {{- $warnings = append $warnings (printf "image.registry is empty: nodes that do not have %s yet pull it from their default registry, usually docker.io/library, where it is not." .Values.image.repository) -}}
+  {{- $warnings = append $warnings (printf "image.registry is empty: nodes that do not have %s yet pull it from the node's default registry, where it hardly is." .Values.image.repository) -}}
 {{- end -}}
 {{- if and .Values.partitions (gt $pods (int .Values.partitions)) -}}
   {{- $warnings = append $warnings (printf "%d pods and %d partitions: the pods above that number stay idle." $pods (int .Values.partitions)) -}}
 {{- end -}}
-{{- if gt (mulf $perSecond $pods) 30.0 -}}
+{{- /* With existingConfigMap the rate is nobody's guess. */ -}}
+{{- if and (not .Values.existingConfigMap) (gt (mulf $perSecond $pods) 30.0) -}}
   {{- $warnings = append $warnings (printf "%d pods with up to %v calls a second each: the API's documented limit is 30 a second for one source address. If the pods share one, set config.linkrunner.requests_per_second to %v or less." $pods $perSecond (divf (divf 300.0 $pods | floor) 10)) -}}
 {{- end -}}
 {{- if not (and (dig "requests" "memory" "" (.Values.resources | default dict)) (dig "limits" "memory" "" (.Values.resources | default dict))) -}}
@@ -26,8 +27,27 @@
     {{- $warnings = append $warnings (printf "extraEnv has %s as a plain value, which everyone sees who may read the Deployment: use valueFrom.secretKeyRef." $variable.name) -}}
   {{- end -}}
 {{- end -}}
-{{- if hasPrefix "http://" (dig "linkrunner" "base_url" "" (.Values.config | default dict)) -}}
+{{- $config := include "linkrunner-consumer.config" . | fromJson -}}
+{{- if hasPrefix "http:" (dig "linkrunner" "base_url" "" $config) -}}
   {{- $warnings = append $warnings "config.linkrunner.base_url is plain http: the server key travels in clear." -}}
+{{- end -}}
+{{- $timeout := dig "linkrunner" "timeout_seconds" 10.0 $config -}}
+{{- $drain := include "linkrunner-consumer.drainSeconds" . -}}
+{{- if and (not .Values.existingConfigMap) (gt (float64 $timeout) (float64 $drain)) -}}
+  {{- $warnings = append $warnings (printf "config.linkrunner.timeout_seconds, %v, is longer than config.shutdown.drain_seconds, %s: a stop can cut off a slow call, which is then repeated." $timeout $drain) -}}
+{{- end -}}
+{{- if and (dig "schema_registry" "properties" dict $config) (regexMatch "(?i)(^|,)\\s*http:" (dig "schema_registry" "url" "" $config | default "")) -}}
+  {{- $warnings = append $warnings "config.schema_registry.url is plain http: credentials for the registry travel in clear." -}}
+{{- end -}}
+{{- range $section := list "kafka" "dead_letters" -}}
+  {{- if eq (dig $section "properties" "security.protocol" "" $config | toString | lower) "sasl_plaintext" -}}
+    {{- $warnings = append $warnings (printf "security.protocol in config.%s.properties is sasl_plaintext: all travels in clear." $section) -}}
+  {{- end -}}
+{{- end -}}
+{{- with .Values.networkPolicy -}}
+  {{- if and .enabled $.Values.existingConfigMap (not .schemaRegistry.ports) -}}
+    {{- $warnings = append $warnings "networkPolicy.schemaRegistry.ports is empty, and existingConfigMap hides whether there is a registry: nothing is let out to one." -}}
+  {{- end -}}
 {{- end -}}
 {{- if and .Values.networkPolicy.enabled (or .Values.podMonitor.enabled .Values.serviceMonitor.enabled) (not .Values.networkPolicy.metricsFrom) -}}
   {{- $warnings = append $warnings "networkPolicy.metricsFrom is empty: Prometheus is not let in, and scrapes fail." -}}

@@ -36,6 +36,10 @@ volumes:
       {{- /* 0440, here and below: the group is the pod's own, and nobody else may read. */}}
       defaultMode: 288
       sources:
+        {{- /* Of two sources with a file of the same name the later one counts, which has to be the chart's. */}}
+        {{- with .Values.filesFrom }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
         {{- if or .Values.files (not .Values.existingConfigMap) }}
         - configMap:
             name: {{ include "linkrunner-consumer.fullname" . | quote }}
@@ -43,9 +47,6 @@ volumes:
         {{- with .Values.existingConfigMap }}
         - configMap:
             name: {{ . | quote }}
-        {{- end }}
-        {{- with .Values.filesFrom }}
-        {{- toYaml . | nindent 8 }}
         {{- end }}
         - downwardAPI:
             items:

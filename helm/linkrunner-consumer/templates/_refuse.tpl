@@ -1,8 +1,15 @@
 {{/*
-What is wrong with the values and a schema can't tell, all at once, each with what to write. It is asked before
-anything is made of the configuration.
+What is wrong with the values and a schema can't tell, all at once, each with what to write. Every template asks before
+it makes anything, because none is always the first; the values keep in mind that they were found good.
 */}}
 {{- define "linkrunner-consumer.refuse" -}}
+{{- if not (hasKey .Values "foundGood") -}}
+{{- include "linkrunner-consumer.judge" . -}}
+{{- $_ := set .Values "foundGood" true -}}
+{{- end -}}
+{{- end }}
+
+{{- define "linkrunner-consumer.judge" -}}
 {{- /* All else looks into these maps. */ -}}
 {{- with include "linkrunner-consumer.mistakes.empty" . | fromJsonArray -}}
   {{- fail (printf "\n\n%s\n" (join "\n\n" .)) -}}
@@ -11,6 +18,8 @@ anything is made of the configuration.
   (include "linkrunner-consumer.mistakes.required" . | fromJsonArray)
   (include "linkrunner-consumer.mistakes.secrets" . | fromJsonArray)
   (include "linkrunner-consumer.mistakes.pod" . | fromJsonArray)
+  (include "linkrunner-consumer.mistakes.variables" . | fromJsonArray)
+  (include "linkrunner-consumer.mistakes.additions" . | fromJsonArray)
   (include "linkrunner-consumer.mistakes.monitoring" . | fromJsonArray)
   (include "linkrunner-consumer.mistakes.keda" . | fromJsonArray)
   (include "linkrunner-consumer.mistakes.network" . | fromJsonArray)
@@ -102,6 +111,11 @@ anything is made of the configuration.
 {{- toJson $mistakes -}}
 {{- end }}
 
+{{/* Names whose values are secret: the expression of the service itself. */}}
+{{- define "linkrunner-consumer.secretName" -}}
+(?i)passw|secret|credential|private|user\.?info|assertion|oauthbearer\.config|jaas|proxy|(?:token|\.key|\.pem)$
+{{- end }}
+
 {{/* Secrets that would be in the open, and those that are named twice. */}}
 {{- define "linkrunner-consumer.mistakes.secrets" -}}
 {{- $config := .Values.config | default dict -}}
@@ -109,7 +123,9 @@ anything is made of the configuration.
 {{- range $section := list "kafka" "dead_letters" "schema_registry" -}}
   {{- range $name, $value := dig $section "properties" (dict) $config -}}
     {{- $public := regexMatch "^ssl\\.(ca|certificate)\\.pem$|\\.credentials\\.source$" $name -}}
-    {{- $secret := regexMatch "passw|secret|credential|private|user\\.?info|assertion|oauthbearer\\.config|(?:token|\\.key|\\.pem)$" $name -}}
+    {{- /* The address of a proxy is secret only with a user in it. */ -}}
+    {{- $public = or $public (and (regexMatch "^([a-z]+\\.)*proxy$" $name) (not (contains "@" (toString $value)))) -}}
+    {{- $secret := regexMatch (include "linkrunner-consumer.secretName" $) $name -}}
     {{- $named := and $secret (not $public) -}}
     {{- if and (not (kindIs "map" $value)) (or $named (regexMatch "(?s)://.*@" (toString $value))) -}}
       {{- $mistakes = append $mistakes (printf "config.%s.properties has %s as a plain value, which would be readable in a ConfigMap: put it into a Secret, and name that in its own option of this chart, or mount it with extraVolumes and write {file: PATH}." $section $name) -}}
@@ -124,6 +140,9 @@ anything is made of the configuration.
 {{- range $variable := .Values.extraEnv -}}
   {{- if and (eq $variable.name "LINKRUNNER_SERVER_KEY") $variable.value -}}
     {{- $mistakes = append $mistakes "extraEnv has LINKRUNNER_SERVER_KEY as a plain value: put the key into a Secret and name it in linkrunner.existingSecret." -}}
+  {{- end -}}
+  {{- if and (hasPrefix "LINKRUNNER_CONSUMER__" $variable.name) (regexMatch "(?s)://.*@" (toString $variable.value)) -}}
+    {{- $mistakes = append $mistakes (printf "extraEnv has %s with a user in the address as a plain value: put it into a Secret, and take it from there with valueFrom.secretKeyRef." $variable.name) -}}
   {{- end -}}
 {{- end -}}
 {{- range $secret := include "linkrunner-consumer.secrets" . | fromJsonArray -}}
@@ -151,16 +170,33 @@ anything is made of the configuration.
   {{- $mistakes = append $mistakes "schemaRegistry.basicAuth and schemaRegistry.bearer are both set, and the registry takes one: keep one of the two." -}}
 {{- end -}}
 {{- if not .Values.existingConfigMap -}}
-  {{- $properties := dig "kafka" "properties" (dict) $config -}}
-  {{- $protocol := get $properties "security.protocol" | toString | upper -}}
-  {{- if and (has "kafka.sasl" $blocks) (not (or (hasKey $properties "sasl.mechanism") (hasKey $properties "sasl.mechanisms"))) -}}
-    {{- $mistakes = append $mistakes "kafka.sasl needs to know the mechanism of the brokers: write it in config.kafka.properties, such as sasl.mechanism: SCRAM-SHA-512." -}}
+  {{- range $option, $section := dict "kafka" "kafka" "deadLetters" "dead_letters" -}}
+    {{- $place := hasKey (dig $section "properties" (dict) $config) "security.protocol" | ternary $section "kafka" -}}
+    {{- $protocol := include "linkrunner-consumer.written" (list $ $section "security.protocol") | trimAll "\"" | upper -}}
+    {{- if has (printf "%s.sasl" $option) $blocks -}}
+      {{- if not (include "linkrunner-consumer.written" (list $ $section "sasl.mechanism" "sasl.mechanisms")) -}}
+        {{- $mistakes = append $mistakes (printf "%s.sasl needs to know the mechanism of the brokers: write it in config.%s.properties, such as sasl.mechanism: SCRAM-SHA-512." $option $section) -}}
+      {{- end -}}
+      {{- $named := get (include "linkrunner-consumer.block" (list $ (printf "%s.sasl" $option)) | fromJson) "usernameKey" -}}
+      {{- $named = or $named (include "linkrunner-consumer.written" (list $ $section "sasl.username")) -}}
+      {{- $named = or $named (and (has "kafka.sasl" $blocks) $.Values.kafka.sasl.usernameKey) -}}
+      {{- if not $named -}}
+        {{- $mistakes = append $mistakes (printf "%s.sasl has a password without a user: name the user's key in %s.sasl.usernameKey, or write sasl.username in config.%s.properties." $option $option $section) -}}
+      {{- end -}}
+      {{- if has $protocol (list "PLAINTEXT" "SSL") -}}
+        {{- $mistakes = append $mistakes (printf "%s.sasl would not be used, because security.protocol in config.%s.properties is %s: remove that, or write SASL_SSL in config.%s.properties." $option $place $protocol $section) -}}
+      {{- end -}}
+    {{- end -}}
+    {{- $tls := list -}}
+    {{- range $block := list (printf "%s.ca" $option) (printf "%s.tls" $option) -}}
+      {{- $tls = has $block $blocks | ternary (append $tls $block) $tls -}}
+    {{- end -}}
+    {{- if and $tls (has $protocol (list "PLAINTEXT" "SASL_PLAINTEXT")) -}}
+      {{- $mistakes = append $mistakes (printf "%s would not be used, because security.protocol in config.%s.properties is %s: remove that, or write SSL or SASL_SSL in config.%s.properties." (join " and " $tls) $place $protocol $section) -}}
+    {{- end -}}
   {{- end -}}
-  {{- if and (has "kafka.sasl" $blocks) (has $protocol (list "PLAINTEXT" "SSL")) -}}
-    {{- $mistakes = append $mistakes (printf "kafka.sasl would not be used, because security.protocol in config.kafka.properties is %s: remove that, or write SASL_SSL." $protocol) -}}
-  {{- end -}}
-  {{- if and (or (has "kafka.ca" $blocks) (has "kafka.tls" $blocks)) (has $protocol (list "PLAINTEXT" "SASL_PLAINTEXT")) -}}
-    {{- $mistakes = append $mistakes (printf "kafka.ca and kafka.tls would not be used, because security.protocol in config.kafka.properties is %s: remove that, or write SSL or SASL_SSL." $protocol) -}}
+  {{- if and (has "schemaRegistry.bearer" $blocks) (not (dig "schema_registry" "properties" "bearer.auth.logical.cluster" "" $config)) -}}
+    {{- $mistakes = append $mistakes "schemaRegistry.bearer needs to know the cluster that its token is for: write it in config.schema_registry.properties, such as bearer.auth.logical.cluster: lsrc-1." -}}
   {{- end -}}
 {{- end -}}
 {{- if and (or .Values.linkrunner.existingSecret .Values.linkrunner.remoteKey) (dig "linkrunner" "server_key_file" "" $config) -}}
@@ -183,10 +219,9 @@ anything is made of the configuration.
 {{- if regexMatch "^(127\\.|localhost$|\\[?::1\\]?$)" (dig "http" "host" "" (.Values.config | default dict) | toString) -}}
   {{- $mistakes = append $mistakes "config.http.host is an address that only the pod itself reaches, and probes come from outside: remove it." -}}
 {{- end -}}
-{{- range $variable := .Values.extraEnv -}}
-  {{- if regexMatch "^LINKRUNNER_CONSUMER__(HTTP|SHUTDOWN)__" $variable.name -}}
-    {{- $mistakes = append $mistakes (printf "extraEnv sets %s, and the chart has to know what it says for probes and the grace period: write it in config." $variable.name) -}}
-  {{- end -}}
+{{- $deadline := .Values.progressDeadlineSeconds | default 600 | int -}}
+{{- if le $deadline (int .Values.minReadySeconds) -}}
+  {{- $mistakes = append $mistakes (printf "progressDeadlineSeconds is %d, and Kubernetes wants it above minReadySeconds, %d: raise it." $deadline (int .Values.minReadySeconds)) -}}
 {{- end -}}
 {{- if and (has (toString .Values.strategy.maxSurge) (list "0" "0%")) (has (toString .Values.strategy.maxUnavailable) (list "0" "0%")) -}}
   {{- $mistakes = append $mistakes "strategy.maxSurge and strategy.maxUnavailable are both 0, and no pod could ever be replaced: raise one of them." -}}
@@ -194,16 +229,14 @@ anything is made of the configuration.
 {{- if regexMatch ":[^/]*$|@" .Values.image.repository -}}
   {{- $mistakes = append $mistakes "image.repository has a tag or a digest in it: write that in image.tag or image.digest." -}}
 {{- end -}}
-{{- $taken := list "config" "tmp" -}}
-{{- range include "linkrunner-consumer.secrets" . | fromJsonArray -}}
-  {{- $taken = append $taken .volume -}}
-{{- end -}}
-{{- range $volume := .Values.extraVolumes -}}
-  {{- if has $volume.name $taken -}}
-    {{- $mistakes = append $mistakes (printf "extraVolumes has a volume %s, and the chart makes one of that name: give it another." $volume.name) -}}
-  {{- end -}}
-{{- end -}}
-{{- $read := dict -}}
+{{- toJson $mistakes -}}
+{{- end }}
+
+{{/* Variables that would not be what they seem, to the chart or to the service. */}}
+{{- define "linkrunner-consumer.mistakes.variables" -}}
+{{- $mistakes := list -}}
+{{- $names := list -}}
+{{- $read := dict "HTTP__HOST" "the chart" "HTTP__PORT" "the chart" "SHUTDOWN__DRAIN_SECONDS" "the chart" -}}
 {{- if .Values.keda.enabled -}}
   {{- range $name := list "KAFKA__BOOTSTRAP_SERVERS" "KAFKA__GROUP_ID" "KAFKA__TOPICS" "KAFKA__START_FROM" "KAFKA__PROPERTIES" "LINKRUNNER__REQUESTS_PER_SECOND" -}}
     {{- $_ := set $read $name "keda" -}}
@@ -215,6 +248,13 @@ anything is made of the configuration.
   {{- end -}}
 {{- end -}}
 {{- range $variable := .Values.extraEnv -}}
+  {{- if has $variable.name $names -}}
+    {{- $mistakes = append $mistakes (printf "extraEnv has %s twice: keep one of the two." $variable.name) -}}
+  {{- end -}}
+  {{- $names = append $names $variable.name -}}
+  {{- if and (hasPrefix "LINKRUNNER_CONSUMER__" $variable.name) (not (regexMatch (include "linkrunner-consumer.variable" $) $variable.name)) -}}
+    {{- $mistakes = append $mistakes (printf "extraEnv has %s, and the service knows no such name, nor one for a section as a whole: write LINKRUNNER_CONSUMER__SECTION__KEY for each key, in capitals, with _FILE behind it for the path of a file, or write it in config." $variable.name) -}}
+  {{- end -}}
   {{- $key := $variable.name | trimPrefix "LINKRUNNER_CONSUMER__" | trimSuffix "_FILE" -}}
   {{- if and (hasPrefix "LINKRUNNER_CONSUMER__" $variable.name) (hasKey $read $key) -}}
     {{- $mistakes = append $mistakes (printf "extraEnv sets %s, and %s has to know what it says: write it in config." $variable.name (get $read $key)) -}}
@@ -223,9 +263,60 @@ anything is made of the configuration.
     {{- $mistakes = append $mistakes (printf "extraEnv has %s as a plain value, and properties may be secret: write them in config, or take them from a Secret with valueFrom." $variable.name) -}}
   {{- end -}}
 {{- end -}}
+{{- toJson $mistakes -}}
+{{- end }}
+
+{{/* The names of the service's variables; ORDERING is the one key that is in no section. */}}
+{{- define "linkrunner-consumer.variable" -}}
+^LINKRUNNER_CONSUMER__(ORDERING|[A-Z]+(_[A-Z]+)*__[A-Z]+(_[A-Z]+)*)(_FILE)?$
+{{- end }}
+
+{{/* Additions to the pod that meet what the chart makes, or one another. */}}
+{{- define "linkrunner-consumer.mistakes.additions" -}}
+{{- $mistakes := list -}}
+{{- $volumes := list "config" "tmp" -}}
+{{- $paths := list (include "linkrunner-consumer.directory" .) "/tmp" -}}
+{{- range include "linkrunner-consumer.secrets" . | fromJsonArray -}}
+  {{- $volumes = append $volumes .volume -}}
+  {{- $paths = append $paths .mount -}}
+{{- end -}}
+{{- range $volume := .Values.extraVolumes -}}
+  {{- if has $volume.name $volumes -}}
+    {{- $mistakes = append $mistakes (printf "extraVolumes has a volume %s, and there is one of that name already: give it another." $volume.name) -}}
+  {{- end -}}
+  {{- $volumes = append $volumes $volume.name -}}
+{{- end -}}
+{{- range $mount := .Values.extraVolumeMounts -}}
+  {{- if not (has $mount.name $volumes) -}}
+    {{- $mistakes = append $mistakes (printf "extraVolumeMounts mounts a volume %s that there is not: add it to extraVolumes." $mount.name) -}}
+  {{- end -}}
+  {{- if has (trimSuffix "/" $mount.mountPath) $paths -}}
+    {{- $mistakes = append $mistakes (printf "extraVolumeMounts mounts %s at %s, where something is mounted already: choose another path." $mount.name $mount.mountPath) -}}
+  {{- end -}}
+  {{- $paths = append $paths (trimSuffix "/" $mount.mountPath) -}}
+{{- end -}}
+{{- $containers := list "consumer" -}}
+{{- range $option := list "initContainers" "extraContainers" -}}
+  {{- range $container := get $.Values $option | default list -}}
+    {{- if has $container.name $containers -}}
+      {{- $mistakes = append $mistakes (printf "%s has a container %s, and there is one of that name already: give it another." $option $container.name) -}}
+    {{- end -}}
+    {{- $containers = append $containers $container.name -}}
+  {{- end -}}
+{{- end -}}
 {{- range $name := list "config.yaml" "pod-name" "sasl-username" -}}
   {{- if hasKey ($.Values.files | default dict) $name -}}
     {{- $mistakes = append $mistakes (printf "files has %s, which the chart writes itself: give it another name." $name) -}}
+  {{- end -}}
+{{- end -}}
+{{- range $source := .Values.filesFrom -}}
+  {{- range $kind, $from := $source -}}
+    {{- $from = kindIs "map" $from | ternary $from dict -}}
+    {{- range $file := append (get $from "items" | default list) $from -}}
+      {{- if has $file.path (list "config.yaml" "pod-name") -}}
+        {{- $mistakes = append $mistakes (printf "filesFrom makes a file %s, which the chart writes itself: give it another path." $file.path) -}}
+      {{- end -}}
+    {{- end -}}
   {{- end -}}
 {{- end -}}
 {{- toJson $mistakes -}}

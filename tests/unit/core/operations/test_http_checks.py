@@ -54,7 +54,9 @@ def test_the_api(answer: Answer, result: Result, words: str, credentials: bool) 
         (Response(402), WARNING, "is taken, and the account is suspended (402)", False),
         (Response(200, html=True), OK, "can't be judged (200)", False),
         (Response(403), OK, "can't be judged (403)", False),
-        (Response(404), OK, "can't be judged (404)", False),
+        (Response(404), WARNING, "the API has no such page there (404)", False),
+        (Response(404, html=True), WARNING, "the API has no such page there (404)", False),
+        (Response(405), WARNING, "the API has no such page there (405)", False),
         (Response(429), OK, "can't be judged (429)", False),
         (Response(500), OK, "can't be judged (500)", False),
         (Fault(FaultKind.TIMEOUT), OK, "can't be judged (does not answer in time)", False),
@@ -65,9 +67,18 @@ def test_the_key(answer: Answer, result: Result, words: str, credentials: bool) 
     check = of_key(URL, answer)
     said, _, when = check.answer.partition(": ")
     assert (check.result, said, check.credentials) == (result, words, credentials)
-    assert bool(when) == ("judged" in words)
+    assert bool(when) == ("judged" in words or "no such page" in words)
+    assert bool(check.cure) == (result is not OK)
     if when:
         assert when == "the key is tried with the first payment"
+
+
+@pytest.mark.parametrize("status", [404, 405])
+def test_an_address_without_the_path_of_the_api_is_told(status: int) -> None:
+    """Every payment would be answered like this too, so the page that is missing says what to look at."""
+    check = of_key("https://api.example", Response(status))
+    assert "linkrunner.base_url ends in the API's path" in check.cure
+    assert "/api/v1" in check.cure
 
 
 @pytest.mark.parametrize(

@@ -20,10 +20,12 @@ from consumer.core.settings.properties import MASK, Properties, as_text, is_secr
         "bearer.auth.token",
         "bearer.auth.client.secret",
         "proxy",
+        "sasl.jaas.config",
+        "SASL.PASSWORD",
     ],
 )
 def test_secrets_are_known_by_name(name: str) -> None:
-    """All that librdkafka and the registry client have for secrets."""
+    """All that librdkafka and the registry client have for secrets, and what is taken for one of theirs."""
     assert is_secret(name, "canary")
     assert Properties({name: "canary"}).shown() == {name: MASK}
 
