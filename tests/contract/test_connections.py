@@ -85,7 +85,7 @@ def test_all_is_well(kafka: Kafka, topics: Topics, api: Api, tmp_path: Path) -> 
 def test_the_erasure_topic_is_asked_about_while_it_is_enabled(
     kafka: Kafka, topics: Topics, api: Api, tmp_path: Path
 ) -> None:
-    """It is read like the others: its absence and that of its dead letters fail, and nothing while it is off."""
+    """It is read like the others: without it or its dead letters it fails. While it is off nobody asks."""
     topic, missing = topics.create(topics.name("there")), topics.name("erasures")
     topics.create(f"{topic}.dlq")
     over = {
