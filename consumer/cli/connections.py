@@ -41,8 +41,10 @@ def ask_kafka(settings: Settings) -> list[Check]:
     if isinstance(contact, Failure):
         return [first]
     group = kafka_checks.of_group(kafka.group_id, survey.group(kafka.group_id))
-    sources = survey.topics(kafka.topics)
-    checks = [check for topic in kafka.topics for check in kafka_checks.of_topic(topic, sources[topic])]
+    sources = survey.topics(settings.subscription)
+    checks = [
+        check for topic in settings.subscription for check in kafka_checks.of_topic(topic, sources[topic])
+    ]
     return [first, *checks, group, *_dead_letters(settings, survey, sources)]
 
 
@@ -61,7 +63,7 @@ def _dead_letters(
         checks.append(first)
         if isinstance(found, Failure):
             return checks
-    targets = survey.topics(letters.topic_for(topic) for topic in kafka.topics)
+    targets = survey.topics(letters.topic_for(topic) for topic in settings.subscription)
     for target, state in targets.items():
         missing = isinstance(state, Failure) and state.trouble is Trouble.MISSING
         creation = survey.creation(target) if missing and letters.create else None

@@ -19,6 +19,10 @@ def simulator(
     faults_spec: Annotated[
         str, typer.Option("--faults", metavar="SPEC", help="What goes wrong, for example '503 share=5%'.")
     ] = "",
+    erasures: Annotated[
+        bool,
+        typer.Option("--erasures", help="Let a removal name a user, and delete all of that user's payments."),
+    ] = False,
 ) -> None:
     """Serve the Linkrunner API as documented, with a ledger and scripted faults, until Ctrl-C."""
     try:
@@ -26,7 +30,7 @@ def simulator(
     except fault_grammar.FaultScriptError as error:
         raise typer.BadParameter(str(error), param_hint="--faults") from None
     try:
-        asyncio.run(_serve(Simulator(key, rate, script), host, port))
+        asyncio.run(_serve(Simulator(key, rate, script, erasures=erasures), host, port))
     except OSError as error:
         raise DependencyError(f"the simulator can't listen on {host}:{port}: {error.strerror}") from None
 

@@ -20,7 +20,16 @@ from typing import Final, Literal, Self, TypeAlias, Unpack
 
 import structlog
 
-from consumer.core.operations.logbook import ADDED_FIELDS, DISTINCT_BY, FIELDS, Event, Fields, Level, Repeats
+from consumer.core.operations.logbook import (
+    ADDED_FIELDS,
+    DISTINCT_BY,
+    EACH_WRITTEN,
+    FIELDS,
+    Event,
+    Fields,
+    Level,
+    Repeats,
+)
 from consumer.core.operations.traces import trace_of
 
 #: Longer texts are cut: nothing that we say on purpose is that long.
@@ -116,6 +125,8 @@ class Logs:
     def _suppressed(self, level: Level, event: Event, fields: Fields) -> int | None:
         if level is Level.DEBUG:
             return 0  # who asks for debug wants all of it
+        if event in EACH_WRITTEN:
+            return 0
         key = (event, *(str(fields.get(name, "")) for name in DISTINCT_BY))
         return self._repeats.admit(key, self._monotonic())
 

@@ -28,7 +28,7 @@ from consumer.core.meaning.ecommerce import Rule
 from consumer.core.meaning.intents import Action
 from consumer.core.operations.catalogue import CATALOGUE, MetricSpec, MetricType
 from consumer.core.operations.negotiation import preferred
-from consumer.core.outcomes import CommitResult, RebalanceEvent, Settled
+from consumer.core.outcomes import CommitResult, Outcome, RebalanceEvent, Settled
 from consumer.core.records import Partition
 
 _PLAIN: Final = "text/plain"
@@ -139,6 +139,10 @@ class Metrics:
     def throttled(self, seconds: float) -> None:
         """Add the time that one call waited for the rate limit."""
         self._counters["throttled_seconds_total"].inc(max(seconds, 0))
+
+    def erased(self, outcome: Outcome) -> None:
+        """Count one request to erase a user that was settled."""
+        self._counters["erasures_total"].labels(outcome).inc()
 
     def rule_broken(self, rule: Rule) -> None:
         """Count one payment whose ecommerce data breaks ``rule``."""

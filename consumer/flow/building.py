@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from consumer import __version__
 from consumer.core.api.calls import PlanRules
+from consumer.core.api.pacing import Turns
 from consumer.core.letters import Sender
 from consumer.core.meaning.lifecycle import LifecyclePolicy, Status
 from consumer.core.partitions.starts import StartFrom
@@ -34,7 +35,7 @@ def kafka_parts(settings: Settings, logger: logging.Logger) -> KafkaParts:
     config = consumer_config(kafka.bootstrap_servers, kafka.group_id, kafka.properties)
     source = Source(
         config,
-        kafka.topics,
+        settings.subscription,
         start_from=StartFrom(kafka.start_from),
         restart_at_beginning=kafka.on_out_of_range == "earliest",
         drain_seconds=settings.shutdown.drain_seconds,
@@ -56,6 +57,12 @@ def delivery_rules(settings: Settings) -> Rules:
         retry_after_cap=settings.linkrunner.retry_after_cap_seconds,
         sender=Sender(settings.kafka.group_id, __version__),
     )
+
+
+def turns(settings: Settings) -> Turns:
+    """Return the rates of topics that have one of their own."""
+    topic = settings.erasure_topic
+    return Turns({} if topic is None else {topic: settings.erasure.requests_per_second})
 
 
 def lifecycle_policy(settings: Settings) -> LifecyclePolicy:

@@ -49,7 +49,7 @@ class SchemaFiles:
 
 
 class Decoder:
-    """Decodes canonical records. ``registry`` None: none is configured."""
+    """Decodes the records that ``codec`` is for. ``registry`` None: none is configured."""
 
     def __init__(
         self, wire_format: WireFormat, codec: Codec, files: SchemaFiles, registry: Schemas | None
@@ -71,6 +71,15 @@ class Decoder:
         files = read_schema_files(settings.decoding, codec)
         registry = Registry.from_settings(settings.schema_registry, time.monotonic)
         return cls(WireFormat(settings.decoding.wire_format), codec, files, registry)
+
+    def of_erasures(self) -> "Decoder":
+        """Return a decoder of ``UserErasure`` and nothing else: same framing, same registry, own codec.
+
+        Raw records are of the bundled schema. Whoever closes this decoder closes the registry of both.
+        """
+        schema = schemas.user_erasure()
+        files = SchemaFiles(WriterSchema(schema), ())
+        return Decoder(self._wire_format, Codec(schema), files, self._registry)
 
     async def decode(self, record: Record) -> Mapping[str, object] | None:
         """Return the event in ``record``: fields of the canonical schema to values, to be read only.

@@ -7,6 +7,7 @@ letter, its tries) stays with it, so that every try sends the same bytes.
 
 import random
 import time
+from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ from consumer.core.api.verdicts import (
 from consumer.core.errors import Unavailable, Unreadable, Unwritable
 from consumer.core.letters import Letter, Sender, Stage
 from consumer.core.meaning.ecommerce import Rule
-from consumer.core.meaning.intents import DeadLetterReason, Intent, Reject, Skip
+from consumer.core.meaning.intents import Action, DeadLetterReason, Intent, Reject, Skip
 from consumer.core.operations.logbook import Event, Log
 from consumer.core.outcomes import Outcome, Settled
 from consumer.core.records import Header, Record
@@ -64,12 +65,28 @@ class DeadLetterBox(Protocol):
         """Return once the copy is safe. Raises Unavailable."""
 
 
+class Sendable(Protocol):
+    """A call that is ready to be sent."""
+
+    @property
+    def action(self) -> Action:
+        """What it does; what an answer means depends on it."""
+
+    @property
+    def path(self) -> str:
+        """Its path under the API's base URL."""
+
+    @property
+    def body(self) -> bytes:
+        """Its body, the same at every try."""
+
+
 @dataclass(slots=True)
 class Story:
     """What is known of a record on its way. ``on_wire`` while something was sent and not answered."""
 
     record: Record
-    planned: Planned | None = None
+    planned: Sendable | None = None
     letter: Letter | None = None
     tries: int = 0
     failures: int = 0
@@ -105,35 +122,49 @@ class Traffic(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class CallRules:
+    """What the operator decided about every call, and who signs the dead letters."""
+
+    retry_after_cap: float
+    sender: Sender
+
+
+@dataclass(frozen=True, slots=True)
 class Rules:
-    """What the operator decided about calls."""
+    """What the operator decided about payments."""
 
     plan: PlanRules
     retry_after_cap: float
     sender: Sender
 
+    @property
+    def calls(self) -> CallRules:
+        """The part of it that concerns every call."""
+        return CallRules(self.retry_after_cap, self.sender)
 
-class Delivery:
-    """Tells records' stories. Owns no queue and no task: the pipeline says when a step is due."""
+
+class Storyteller(ABC):
+    """Tells records' stories. Owns no queue and no task: the pipeline says when a step is due.
+
+    What a record means is left to those who tell of payments, and to those who tell of something else.
+    """
 
     def __init__(
         self,
         *,
-        reader: Reader,
         api: Api,
         box: DeadLetterBox,
         traffic: Traffic,
-        rules: Rules,
+        rules: CallRules,
         metrics: Metrics,
         log: Log,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Take what a story needs; ``clock`` is the steady clock that ``traffic`` measures by."""
-        self._reader: Final = reader
         self._api: Final = api
         self._box: Final = box
         self._traffic: Final = traffic
-        self._rules: Final = rules
+        self._call_rules: Final = rules
         self._metrics: Final = metrics
         self._log: Final = log
         self._clock: Final = clock
@@ -157,44 +188,24 @@ class Delivery:
         assert story.planned is not None  # noqa: S101  (_understand leaves a call, a letter or an end)
         return await self._send(story, story.planned, permit)
 
+    @abstractmethod
     async def _understand(self, story: Story) -> Step | None:
-        try:
-            intent = await self._reader.read(story.record)
-        except Unreadable as error:
-            story.letter = Letter(error.reason, error.detail, Stage.DECODE)
-            return None
-        except Unavailable as error:
-            return self._wait_for_registry(story, str(error))
-        plan = calls.plan(intent, self._rules.plan)
-        match plan:
-            case Skip():
-                return Settled(plan.action, Outcome.SKIPPED, plan.reason.value)
-            case Reject():
-                self._note_broken(story.record, plan.rules)
-                story.letter = Letter(plan.reason, plan.detail, Stage.MEANING, plan.action)
-            case Planned():
-                self._note_broken(story.record, [rule.value for rule in plan.broken])
-                if plan.dropped_attributes:
-                    self._metrics.attributes_dropped(plan.dropped_attributes)
-                story.planned = plan
-            case _:
-                assert_never(plan)
-        return None
+        """Give the story its call or its letter, or return how it ends without either."""
 
-    async def _send(self, story: Story, planned: Planned, permit: Permit) -> Step:
+    async def _send(self, story: Story, planned: Sendable, permit: Permit) -> Step:
         if not await permit():
             return Stopped()
         story.tries += 1
-        action = calls.action(planned.call)
+        action = planned.action
         began = self._clock()
         story.on_wire = True
         try:
-            answer = await self._api.send(calls.path(planned.call), planned.body)
+            answer = await self._api.send(planned.path, planned.body)
         finally:
             story.on_wire = False
         self._metrics.call_ended(action, _status(answer), self._clock() - began)
         verdict = verdicts.judge(
-            action, answer, now=datetime.now(UTC), retry_after_cap=self._rules.retry_after_cap
+            action, answer, now=datetime.now(UTC), retry_after_cap=self._call_rules.retry_after_cap
         )
         stopped = self._traffic.heard(verdict, began)
         match verdict:
@@ -215,7 +226,7 @@ class Delivery:
 
     async def _give_up(self, story: Story, letter: Letter) -> Step:
         headers = letters.headers(
-            story.record, letter, self._rules.sender, attempts=story.tries, failed_at=datetime.now(UTC)
+            story.record, letter, self._call_rules.sender, attempts=story.tries, failed_at=datetime.now(UTC)
         )
         gate = self._box_gates[story.record.partition.topic]
         began = self._clock()
@@ -269,6 +280,53 @@ class Delivery:
         story.setbacks += 1
         self._log(Event.REGISTRY_UNAVAILABLE, **where(story.record), error=why)
         return Wait(min(_backoff(story.setbacks), _REGISTRY_WAIT), HoldCause.REGISTRY)
+
+
+class Delivery(Storyteller):
+    """Tells the stories of payments."""
+
+    def __init__(
+        self,
+        *,
+        reader: Reader,
+        api: Api,
+        box: DeadLetterBox,
+        traffic: Traffic,
+        rules: Rules,
+        metrics: Metrics,
+        log: Log,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Take what a story needs; ``clock`` is the steady clock that ``traffic`` measures by."""
+        super().__init__(
+            api=api, box=box, traffic=traffic, rules=rules.calls, metrics=metrics, log=log, clock=clock
+        )
+        self._reader: Final = reader
+        self._rules: Final = rules
+
+    async def _understand(self, story: Story) -> Step | None:
+        try:
+            intent = await self._reader.read(story.record)
+        except Unreadable as error:
+            story.letter = Letter(error.reason, error.detail, Stage.DECODE)
+            return None
+        except Unavailable as error:
+            return self._wait_for_registry(story, str(error))
+        plan = calls.plan(intent, self._rules.plan)
+        match plan:
+            case Skip():
+                return Settled(plan.action, Outcome.SKIPPED, plan.reason.value)
+            case Reject():
+                self._note_broken(story.record, plan.rules)
+                story.letter = Letter(plan.reason, plan.detail, Stage.MEANING, plan.action)
+            case Planned():
+                self._note_broken(story.record, [rule.value for rule in plan.broken])
+                if plan.dropped_attributes:
+                    self._metrics.attributes_dropped(plan.dropped_attributes)
+                story.planned = plan
+            case _:
+                assert_never(plan)
+        return None
 
     def _note_broken(self, record: Record, rules: Sequence[str]) -> None:
         for rule in rules:

@@ -22,7 +22,7 @@ from consumer.core.partitions.lanes import Lanes, Ordering, Ticket
 from consumer.core.partitions.offsets import Assigned, Offsets, Positions
 from consumer.core.records import Partition, Record
 from consumer.edges.metrics import Metrics
-from consumer.flow.delivery import Delivery, Step, Stopped, Story, Wait, where
+from consumer.flow.delivery import Permit, Step, Stopped, Story, Wait, where
 from consumer.flow.flights import Flights
 from consumer.flow.holdings import Holdings
 from consumer.flow.traffic import Traffic
@@ -75,6 +75,13 @@ class Source(Protocol):
         """Fetch from partitions again."""
 
 
+class Teller(Protocol):
+    """Tells records' stories."""
+
+    async def advance(self, story: Story, permit: Permit) -> Step:
+        """Tell the next part of a story; ``permit`` is asked right before a call is sent."""
+
+
 class Pipeline:
     """Moves records. Also the source's Listener: the group's decisions arrive here, on the event loop."""
 
@@ -82,7 +89,7 @@ class Pipeline:
         self,
         *,
         source: Source,
-        delivery: Delivery,
+        delivery: Teller,
         traffic: Traffic,
         metrics: Metrics,
         log: Log,
@@ -326,7 +333,7 @@ class Pipeline:
         gate = self._traffic.gate
         due = gate.next_probe()
         if not gate.shut or (due is not None and due <= now):
-            due = self.lanes.next_wake()
+            due = _sooner(self.lanes.next_wake(), self._traffic.turns.next_turn(now))
         return _IDLE if due is None else min(_IDLE, max(0.0, due - now))
 
     def _start_one(self, group: asyncio.TaskGroup) -> bool:
@@ -334,9 +341,10 @@ class Pipeline:
         gate = self._traffic.gate
         if gate.shut and ((due := gate.next_probe()) is None or due > now):
             return False
-        ticket = self.lanes.take(now, probe=gate.shut)
+        ticket = self.lanes.take(now, probe=gate.shut, resting=self._traffic.turns.resting(now))
         if ticket is None:
             return False
+        self._traffic.turns.started(ticket.record.partition.topic, now)
         probe = gate.ask(now) is Pass.PROBE
         if probe:
             self._tries_before_probe = ticket.story.tries
@@ -398,3 +406,7 @@ class Pipeline:
         self.confirmed(confirmed)
         complete = len(confirmed) == len(sent)
         self._metrics.committed(CommitResult.OK if complete else CommitResult.REFUSED)
+
+
+def _sooner(one: float | None, other: float | None) -> float | None:
+    return min((moment for moment in (one, other) if moment is not None), default=None)

@@ -35,10 +35,11 @@ from consumer.edges.logs import Logs
 from consumer.edges.metrics import Metrics
 from consumer.edges.probes import Probes
 from consumer.edges.server_key import ServerKey
-from consumer.flow.building import delivery_rules, kafka_parts, lifecycle_policy
+from consumer.flow.building import delivery_rules, kafka_parts, lifecycle_policy, turns
 from consumer.flow.decoding import Decoder
 from consumer.flow.delivery import Delivery
-from consumer.flow.pipeline import LAST_COMMIT_SECONDS, Pipeline
+from consumer.flow.erasing import ByTopic, ErasureDelivery
+from consumer.flow.pipeline import LAST_COMMIT_SECONDS, Pipeline, Teller
 from consumer.flow.reading import CanonicalReader
 from consumer.flow.report import ErrorBook, Facts, Report
 from consumer.flow.rotation import Rotation
@@ -91,6 +92,7 @@ class Service:
             self._log,
             self._wake,
             address=settings.linkrunner.base_url,
+            turns=turns(settings),
         )
         rotation = Rotation(key, self._log)
         self._api: Final = Linkrunner(
@@ -106,15 +108,7 @@ class Service:
         self._decoder: Final = Decoder.from_settings(settings)
         self._pipeline: Final = Pipeline(
             source=self._source,
-            delivery=Delivery(
-                reader=CanonicalReader(self._decoder, lifecycle_policy(settings)),
-                api=self._api,
-                box=self._box,
-                traffic=self._traffic,
-                rules=delivery_rules(settings),
-                metrics=self._metrics,
-                log=self._log,
-            ),
+            delivery=self._teller(settings),
             traffic=self._traffic,
             metrics=self._metrics,
             log=self._log,
@@ -124,7 +118,7 @@ class Service:
         )
         self._watch: Final = Watch(
             kafka.questions,
-            settings.kafka.topics,
+            settings.subscription,
             held=self._pipeline.offsets.next_offsets,
             aside=asyncio.to_thread,
             clock=self._traffic.clock,
@@ -140,14 +134,39 @@ class Service:
             errors=self._log,
             facts=Facts(
                 settings.kafka.group_id,
-                settings.kafka.topics,
+                settings.subscription,
                 settings.linkrunner.max_in_flight,
                 effective(settings),
             ),
         )
         self._watchdog: threading.Timer | None = None
         self._metrics.observe(self._report.gauges)
-        self._metrics.watch_topics(settings.kafka.topics)
+        self._metrics.watch_topics(settings.subscription)
+
+    def _teller(self, settings: Settings) -> Teller:
+        """Return who tells the records' stories; only where erasure is enabled does anybody tell of that."""
+        rules = delivery_rules(settings)
+        payments = Delivery(
+            reader=CanonicalReader(self._decoder, lifecycle_policy(settings)),
+            api=self._api,
+            box=self._box,
+            traffic=self._traffic,
+            rules=rules,
+            metrics=self._metrics,
+            log=self._log,
+        )
+        if (topic := settings.erasure_topic) is None:
+            return payments
+        erasures = ErasureDelivery(
+            decoder=self._decoder.of_erasures(),
+            api=self._api,
+            box=self._box,
+            traffic=self._traffic,
+            rules=rules.calls,
+            metrics=self._metrics,
+            log=self._log,
+        )
+        return ByTopic(payments, {topic: erasures})
 
     async def run(self) -> int:
         """Open everything, work until a signal, close everything; return the exit code."""
@@ -155,6 +174,8 @@ class Service:
         self._log(Event.STARTING, version=__version__, group=self._settings.kafka.group_id)
         for sentence in warnings(self._settings):
             self._log(Event.CONFIGURATION_DOUBTFUL, detail=sentence)
+        if (topic := self._settings.erasure_topic) is not None:
+            self._log(Event.ERASURE_ENABLED, topic=topic)
         with _signals(stop, self._log):
             async with AsyncExitStack() as closing:
                 await self._open(closing)
@@ -204,7 +225,7 @@ class Service:
     async def _ask_for_dead_letter_topics(self) -> None:
         while True:
             try:
-                missing = await self._box.prepare(self._settings.kafka.topics)
+                missing = await self._box.prepare(self._settings.subscription)
             except Unavailable:
                 self._log(Event.WAITING, target="kafka", address=self._settings.kafka.bootstrap_servers)
             else:

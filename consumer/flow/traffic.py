@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Final, assert_never
 
 from consumer.core.api.gates import Doubt, Gate
-from consumer.core.api.pacing import Pacer
+from consumer.core.api.pacing import Pacer, Turns
 from consumer.core.api.verdicts import Again, Delivered, Hold, HoldCause, NothingToRemove, Refused, Verdict
 from consumer.core.operations.logbook import Event, Log
 from consumer.edges.metrics import Metrics
@@ -30,14 +30,17 @@ class Traffic:
         clock: Callable[[], float] = time.monotonic,
         *,
         address: str = "",
+        turns: Turns | None = None,
     ) -> None:
         """``on_open`` is called when the gate opens, so that waiting work starts at once.
 
         ``address`` names the API where it is told that nothing gets through. ``clock`` gives the seconds of a
-        steady clock: the one by which gate, pace and pipeline measure.
+        steady clock: the one by which gate, pace and pipeline measure. ``turns`` knows the topics whose
+        records start at a rate of their own.
         """
         self.gate: Final = Gate()
         self.pacer: Final = pacer
+        self.turns: Final = turns or Turns({})
         self.clock: Final = clock
         #: Whether the last thing that the API said about our key was not a no.
         self.auth_ok = True

@@ -62,6 +62,13 @@ class RemoveRequest:
     payment_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class EraseRequest:
+    """A user, all of whose payments are to be forgotten."""
+
+    user_id: str
+
+
 def parse_json(raw: bytes) -> object:
     """Return the JSON document, numbers with a point as exact Decimals. Raises :class:`Malformed`.
 
@@ -106,12 +113,20 @@ def remove(document: object) -> RemoveRequest:
     """Read the body of ``/remove-payment``: a payment_id and nothing else. Raises :class:`Malformed`.
 
     The API takes a user_id here too and then deletes everything of that user. No payment event may ever ask
-    for that, so the simulator refuses it.
+    for that, so the simulator refuses it unless it is told to expect erasures.
     """
     fields = _object(document, "the body")
     if set(fields) != {"payment_id"}:
         raise Malformed("a removal names a payment_id and nothing else")
     return RemoveRequest(_id("payment_id", fields["payment_id"]))
+
+
+def erase(document: object) -> EraseRequest:
+    """Read the body of ``/remove-payment`` that names a user, and nothing else. Raises :class:`Malformed`."""
+    fields = _object(document, "the body")
+    if set(fields) != {"user_id"}:
+        raise Malformed("an erasure names a user_id and nothing else")
+    return EraseRequest(_id("user_id", fields["user_id"]))
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -11,7 +11,7 @@ from decimal import Context, Decimal, Inexact
 from enum import StrEnum
 from typing import Final
 
-from consumer.lab.bodies import CaptureRequest, RemoveRequest
+from consumer.lab.bodies import CaptureRequest, EraseRequest, RemoveRequest
 
 #: Enough digits for any sum here; one that would have to be rounded raises instead.
 EXACT: Final = Context(prec=100, traps=[Inexact])
@@ -23,6 +23,7 @@ class Outcome(StrEnum):
     APPLIED = "applied"
     DUPLICATE = "duplicate"
     REMOVED = "removed"
+    ERASED = "erased"
     NOTHING = "nothing"
     MALFORMED = "malformed"
     UNAUTHORIZED = "unauthorized"
@@ -111,6 +112,17 @@ class Ledger:
             return Outcome.NOTHING
         self._removed.extend(gone.values())
         return Outcome.REMOVED
+
+    def erase(self, request: EraseRequest) -> Outcome:
+        """Delete every payment of the user."""
+        gone = [payment for payment in self.payments() if payment.user_id == request.user_id]
+        if not gone:
+            return Outcome.NOTHING
+        for payment in gone:
+            del self._payments[payment.payment_id][payment.type]
+        self._payments = {name: kept for name, kept in self._payments.items() if kept}
+        self._removed.extend(gone)
+        return Outcome.ERASED
 
     def payments(self) -> Iterator[Payment]:
         """Yield what is recorded now."""

@@ -42,6 +42,8 @@ class Reply:
 class Simulator:
     """The API's state and its answers. ``rate`` is calls per second; None: unlimited.
 
+    Only with ``erasures`` may a removal name a user: else it is a mistake of ours, and it shall be seen.
+
     ``clock`` gives monotonic seconds; on Linux they are the same for every process of the machine, so times
     of the request log can be compared with times noted elsewhere.
     """
@@ -52,6 +54,7 @@ class Simulator:
     clock: Callable[[], float] = time.monotonic
     ledger: Ledger = field(default_factory=Ledger)
     journal: Journal = field(default_factory=Journal)
+    erasures: bool = False
     _counts: tuple[int, ...] = ()
     _began: float = 0.0
     _bucket: Bucket | None = None
@@ -94,6 +97,8 @@ class Simulator:
                 raise document
             if action == "capture":
                 outcome = self.ledger.capture(bodies.capture(document), seq)
+            elif self.erasures and isinstance(document, dict) and "user_id" in document:
+                outcome = self.ledger.erase(bodies.erase(document))
             else:
                 outcome = self.ledger.remove(bodies.remove(document))
         except bodies.Malformed as error:

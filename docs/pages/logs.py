@@ -1,6 +1,13 @@
 """``docs/logs.md``, from the list of events."""
 
-from consumer.core.operations.logbook import ADDED_FIELDS, DISTINCT_BY, FIELDS, MAX_REPEATS, Event
+from consumer.core.operations.logbook import (
+    ADDED_FIELDS,
+    DISTINCT_BY,
+    EACH_WRITTEN,
+    FIELDS,
+    MAX_REPEATS,
+    Event,
+)
 from docs.pages.markdown import code, table
 
 _HEAD = f"""# Logs
@@ -15,7 +22,8 @@ a terminal (`log.format`). `log.level` sets the least level that is written.
 - Control characters are escaped and long texts cut, so that a line is one line.
 - The same event is written at most {MAX_REPEATS} times a minute for each combination of
   {", ".join(map(code, DISTINCT_BY))};
-  the next line says in `suppressed` how many were left out. Level `debug` is not limited.
+  the next line says in `suppressed` how many were left out. Level `debug` is not limited, nor is
+  {", ".join(map(code, sorted(EACH_WRITTEN)))}.
 - A reader that is slow or gone never stops the service: up to 1 MiB waits for it, what is more is lost and
   counted in `log_lines_dropped`.
 - A `trace` has types of errors and lines of code, but no values, and texts only of the service's own errors.

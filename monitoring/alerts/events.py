@@ -13,6 +13,8 @@ _UNREADABLE: Final = "undecodable|unknown_schema"
 _WANTED: Final = "partial_refund"
 
 _UNWANTED: Final = f'outcome="dead_lettered", reason!="{_WANTED}"'
+#: Erasures of users that find nothing have no action: they are no refunds.
+_NOTHING: Final = 'action="remove", outcome="nothing_to_remove"'
 _UNKNOWN_KIND: Final = 'outcome="skipped", reason="kind"'
 
 #: Rules that cost a payment its catalogue fields. Prices that do not add up are legal: discounts, shipping.
@@ -111,14 +113,25 @@ ALERTS: Final = (
         name="RemovalsFindNothing",
         group="events",
         severity=Severity.WARNING,
-        expr=f'sum {BY} (increase({_SETTLED}{{$selector, outcome="nothing_to_remove"}}[6h]))'
+        expr=f"sum {BY} (increase({_SETTLED}{{$selector, {_NOTHING}}}[6h]))"
         f' / sum {BY} (increase({_SETTLED}{{$selector, action="remove",'
         ' outcome=~"delivered|nothing_to_remove"}[6h])) > $threshold'
-        f' and sum {BY} (increase({_SETTLED}{{$selector, outcome="nothing_to_remove"}}[6h])) > {_BURST}',
+        f" and sum {BY} (increase({_SETTLED}{{$selector, {_NOTHING}}}[6h])) > {_BURST}",
         threshold=Threshold(0.5, "share of all removals"),
         lasts="30m",
         summary="Most refunds find no payment to remove: revenue may be counted too high",
         description="{{ $value | humanizePercentage }} of the removals of six hours found nothing.",
+    ),
+    Alert(
+        name="UserErasureBurst",
+        group="events",
+        severity=Severity.CRITICAL,
+        expr=f"sum {BY} (increase(linkrunner_consumer_erasures_total"
+        '{$selector, outcome="delivered"}[1h])) > $threshold',
+        threshold=Threshold(50, "users in an hour"),
+        lasts="0m",
+        summary="Many users are erased, and all their payments deleted for good",
+        description="{{ $value | humanize }} users were erased within an hour. Nothing brings them back.",
     ),
     Alert(
         name="EventDataInvalid",

@@ -84,8 +84,9 @@ ALERTS: Final = (
         name="NothingDelivered",
         group="progress",
         severity=Severity.WARNING,
+        # A delivered erasure has no action: it proves nothing about payments.
         expr=f'sum {BY} (increase({_SETTLED}{{$selector, outcome!="delivered"}}[1h])) > $threshold'
-        f' and sum {BY} (increase({_SETTLED}{{$selector, outcome="delivered"}}[1h])) == 0',
+        f' and sum {BY} (increase({_SETTLED}{{$selector, action!="none", outcome="delivered"}}[1h])) == 0',
         threshold=Threshold(100, "records in an hour"),
         lasts="30m",
         summary="Records come in and not one of them is delivered",

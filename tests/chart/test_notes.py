@@ -220,3 +220,10 @@ def test_what_is_tested_is_what_is_shown() -> None:
     """NOTES.txt is this text and nothing else."""
     shown = (CHART / "templates" / "NOTES.txt").read_text("utf-8")
     assert shown == '{{ include "linkrunner-consumer.notes" . }}\n'
+
+
+def test_that_users_are_erased_is_said() -> None:
+    """Whoever installs it sees which topic deletes payments for good; while it is off nothing is said."""
+    assert "users.erasures.v1" in notes(load("erasure"))
+    assert "Erasure" not in notes(load("minimal"))
+    assert "Erasure" not in notes(merged(load("erasure"), change("config.erasure.enabled", False)))

@@ -51,6 +51,20 @@ def test_each_topic_has_a_trigger() -> None:
     assert known[2].at("desiredReplicas").value == "4"
 
 
+def test_a_request_to_erase_wakes_a_pod_and_adds_none() -> None:
+    """Without a trigger it would wait while no pod runs; with a usual one a flood would be done faster."""
+    known = {one.at("topic").value: one for one in triggers("erasure")}
+    assert known.keys() == {"payments.events.v1", "users.erasures.v1"}
+    erasures = known["users.erasures.v1"]
+    assert (
+        erasures.at("activationLagThreshold").value
+        == known["payments.events.v1"].at("activationLagThreshold").value
+    )
+    assert int(str(erasures.at("lagThreshold").value)) >= 10**9
+    off = triggers("erasure", nested(("config", "erasure", "enabled"), False))
+    assert [one.at("topic").value for one in off] == ["payments.events.v1"]
+
+
 @pytest.mark.parametrize(
     ("start", "policy"), [("earliest", "earliest"), ("latest", "latest"), ("refuse", "earliest")]
 )

@@ -82,6 +82,26 @@ def test_all_is_well(kafka: Kafka, topics: Topics, api: Api, tmp_path: Path) -> 
 
 
 @pytest.mark.kafka
+def test_the_erasure_topic_is_asked_about_while_it_is_enabled(
+    kafka: Kafka, topics: Topics, api: Api, tmp_path: Path
+) -> None:
+    """It is read like the others: without it or its dead letters it fails. While it is off nobody asks."""
+    topic, missing = topics.create(topics.name("there")), topics.name("erasures")
+    topics.create(f"{topic}.dlq")
+    over = {
+        "kafka": {"bootstrap_servers": kafka.bootstrap_servers, "topics": [topic]},
+        "linkrunner": {"base_url": api.base_url},
+        "erasure": {"enabled": True, "topic": missing},
+    }
+    told = json.loads(checked(tmp_path, over, "--output", "json").stdout)
+    failures = {check["subject"] for check in told["checks"] if check["result"] == "failed"}
+    assert failures == {f"topic {missing}", f"dead letters {missing}.dlq"}
+    off = checked(tmp_path, over | {"erasure": {"topic": missing}})
+    assert off.exit_code == 0
+    assert missing not in off.stdout
+
+
+@pytest.mark.kafka
 def test_what_is_missing_is_named_with_its_cure(
     kafka: Kafka, topics: Topics, api: Api, tmp_path: Path
 ) -> None:

@@ -9,7 +9,8 @@ from consumer.core.api.verdicts import HoldCause
 from consumer.core.partitions.lanes import Lanes, Ticket
 from consumer.core.records import Partition, Record
 
-PARTITIONS = [Partition("payments", number) for number in range(3)]
+PARTITIONS = [*(Partition("payments", number) for number in range(3)), Partition("erasures", 0)]
+RESTING = [(), ("erasures",), ("payments",), ("payments", "erasures")]
 KEYS = [b"a", b"b", None]
 
 Lane = tuple[Partition, bytes | None]
@@ -39,13 +40,17 @@ class LanesMachine(RuleBasedStateMachine):
         self.queues[partition, key].append(self.next_offset)
         self.next_offset += 1
 
-    @rule()
-    def take(self) -> None:
-        """The next flight starts: it must be the head of a lane that is neither flying nor parked."""
+    @rule(resting=strategies.sampled_from(RESTING))
+    def take(self, resting: tuple[str, ...]) -> None:
+        """The next flight starts: it must be the head of a lane that is not flying, parked or resting."""
         self.parked = {lane: until for lane, until in self.parked.items() if until > self.now}
         blocked = {*self.flying, *self.parked}
-        movable = {lane for lane, queue in self.queues.items() if queue and lane not in blocked}
-        ticket = self.lanes.take(self.now)
+        movable = {
+            lane
+            for lane, queue in self.queues.items()
+            if queue and lane not in blocked and lane[0].topic not in resting
+        }
+        ticket = self.lanes.take(self.now, resting=resting)
         if ticket is None:
             assert not movable
             return

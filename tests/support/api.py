@@ -55,10 +55,11 @@ class ApiView:
 class Api(ApiView):
     """``linkrunner-consumer simulator`` as a process, on a port that is known before it starts."""
 
-    def __init__(self, directory: Path, key: str) -> None:
+    def __init__(self, directory: Path, key: str, *options: str) -> None:
+        """Take more ``options`` of the command."""
         self.port: Final = free_port()
         super().__init__(httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=30))
-        arguments = ["simulator", "--port", str(self.port), "--key", key]
+        arguments = ["simulator", "--port", str(self.port), "--key", key, *options]
         self._command = Command(arguments, directory / "simulator.log")
 
     @property

@@ -62,8 +62,9 @@ class Sent:
 
     @property
     def payment_id(self) -> str:
-        """The payment that the call is about."""
-        return str(json.loads(self.body)["payment_id"])
+        """The payment that the call is about; the user where it is about none."""
+        document = json.loads(self.body)
+        return str(document["payment_id"] if "payment_id" in document else document["user_id"])
 
 
 class FakeApi:

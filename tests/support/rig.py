@@ -9,17 +9,24 @@ from typing import Final
 from prometheus_client import CollectorRegistry
 
 from consumer.core.api.calls import PlanRules
-from consumer.core.api.pacing import Pacer
+from consumer.core.api.pacing import Pacer, Turns
+from consumer.core.avro import schemas
+from consumer.core.avro.codec import Codec
+from consumer.core.avro.framing import WireFormat
 from consumer.core.letters import Sender
 from consumer.core.meaning.lifecycle import LifecyclePolicy
 from consumer.core.operations.catalogue import PREFIX
 from consumer.core.partitions.lanes import Ordering
 from consumer.core.records import Partition
 from consumer.edges.metrics import Metrics
+from consumer.flow.decoding import Decoder, SchemaFiles
 from consumer.flow.delivery import Delivery, Rules
+from consumer.flow.erasing import ByTopic, ErasureDelivery
 from consumer.flow.pipeline import Pipeline
 from consumer.flow.reading import CanonicalReader
 from consumer.flow.traffic import Traffic
+from consumer.lab.samples import Encoder
+from consumer.lab.story import BEGINNING
 from tests.support.fakes import FakeApi, FakeBox, FakeDecoder, FakeLog, FakeSource
 
 RULES: Final = Rules(
@@ -27,6 +34,9 @@ RULES: Final = Rules(
     retry_after_cap=300.0,
     sender=Sender("the-group", "1.2.3"),
 )
+
+#: The topic whose records erase users, where a rig does that.
+ERASURES: Final = "erasures"
 
 #: Seconds between probes on the bench: a cure is found quickly.
 PROBE_PACE: Final = 0.05
@@ -50,7 +60,9 @@ class Rig:
         rate: float = 100_000.0,
         commit_seconds: float = 0.01,
         ordering: Ordering = Ordering.KEY,
+        erasures_per_second: float | None = None,
     ) -> None:
+        """``erasures_per_second`` None: users are not erased, whatever is in the topic :data:`ERASURES`."""
         self.registry = CollectorRegistry()
         self.log = FakeLog()
         self.decoder = FakeDecoder()
@@ -59,7 +71,8 @@ class Rig:
         self.source = FakeSource()
         self.looks_at_clock = 0
         self.metrics = metrics = Metrics(self.registry)
-        self.traffic = Traffic(Pacer(rate), metrics, self.log, self._wake, self._clock)
+        turns = Turns({} if erasures_per_second is None else {ERASURES: erasures_per_second})
+        self.traffic = Traffic(Pacer(rate), metrics, self.log, self._wake, self._clock, turns=turns)
         self.traffic.gate.pace = PROBE_PACE
         delivery = Delivery(
             reader=CanonicalReader(self.decoder, LifecyclePolicy()),
@@ -71,9 +84,19 @@ class Rig:
             log=self.log,
             clock=self._clock,
         )
+        erasures = ErasureDelivery(
+            decoder=erasure_decoder(),
+            api=self.api,
+            box=self.box,
+            traffic=self.traffic,
+            rules=RULES.calls,
+            metrics=metrics,
+            log=self.log,
+            clock=self._clock,
+        )
         self.pipeline = Pipeline(
             source=self.source,
-            delivery=delivery,
+            delivery=delivery if erasures_per_second is None else ByTopic(delivery, {ERASURES: erasures}),
             traffic=self.traffic,
             metrics=metrics,
             log=self.log,
@@ -126,6 +149,17 @@ class Rig:
             if consumed != self.settled(topic) + released + open_now:
                 return False
         return True
+
+
+def erasure_decoder() -> Decoder:
+    """Return a decoder of erasures that knows the bundled schemas and no registry."""
+    payments_too = Decoder(WireFormat.AUTO, Codec(schemas.payment_event()), SchemaFiles(None, ()), None)
+    return payments_too.of_erasures()
+
+
+def erasure(user: str) -> bytes:
+    """Return the record that asks to erase a user."""
+    return Encoder().erasure({"event_id": f"erase-{user}", "user_id": user, "requested_at": BEGINNING})
 
 
 def payments(count: int, name: str = "pay") -> list[str]:

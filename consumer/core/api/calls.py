@@ -70,6 +70,16 @@ class Planned:
     broken: tuple[Rule, ...] = ()
     dropped_attributes: int = 0
 
+    @property
+    def action(self) -> Action:
+        """What the call does."""
+        return action(self.call)
+
+    @property
+    def path(self) -> str:
+        """The path of the call under the API's base URL."""
+        return path(self.call)
+
 
 Plan: TypeAlias = Planned | Skip | Reject
 

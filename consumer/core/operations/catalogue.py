@@ -106,7 +106,7 @@ _DEAD_LETTERS: Final = {
     DeadLetterReason.UNDECODABLE: (Action.NONE,),
     DeadLetterReason.UNKNOWN_SCHEMA: (Action.NONE,),
     DeadLetterReason.INVALID_EVENT: (Action.NONE, Action.CAPTURE, Action.REMOVE),
-    DeadLetterReason.REFUSED: (Action.CAPTURE, Action.REMOVE),
+    DeadLetterReason.REFUSED: (Action.NONE, Action.CAPTURE, Action.REMOVE),
     DeadLetterReason.CURRENCY_NOT_ACCEPTED: (Action.CAPTURE,),
     DeadLetterReason.PARTIAL_REFUND: (Action.NONE,),
 }
@@ -123,6 +123,9 @@ def _settled() -> tuple[tuple[str, ...], ...]:
         (Action.CAPTURE, Outcome.DELIVERED, NO_REASON),
         (Action.REMOVE, Outcome.DELIVERED, NO_REASON),
         (Action.REMOVE, Outcome.NOTHING_TO_REMOVE, NO_REASON),
+        # Erasures of users, which are neither payments nor refunds.
+        (Action.NONE, Outcome.DELIVERED, NO_REASON),
+        (Action.NONE, Outcome.NOTHING_TO_REMOVE, NO_REASON),
         *skips,
         *letters,
     )
@@ -173,10 +176,19 @@ CATALOGUE: Final = (
         (TOPIC,),
     ),
     MetricSpec(
+        "erasures_total",
+        _COUNTER,
+        "records",
+        "Records of the erasure topic that were settled, by how: each delivered one has deleted all payments "
+        "of a user. They are in records_settled_total too, with the action none.",
+        (_OUTCOME,),
+    ),
+    MetricSpec(
         "calls_total",
         _COUNTER,
         "calls",
-        "Calls sent to the Linkrunner API, every try, by the status of the answer or how it failed.",
+        "Calls sent to the Linkrunner API, every try, by the status of the answer or how it failed. "
+        "An erasure is a remove here: the action names the call.",
         (_SENT, _STATUS),
     ),
     MetricSpec(

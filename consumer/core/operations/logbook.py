@@ -57,6 +57,16 @@ class Event(StrEnum):
         Level.WARNING,
         "The record is in the dead-letter topic and will not be sent.",
     )
+    ERASURE_ENABLED = (
+        "erasure_enabled",
+        Level.INFO,
+        "Users are erased: each record of this topic deletes all payments of one.",
+    )
+    USER_ERASED = (
+        "user_erased",
+        Level.INFO,
+        "All payments of a user were removed, as the record asked, or the API had none.",
+    )
     EVENT_DATA_INVALID = (
         "event_data_invalid",
         Level.WARNING,
@@ -158,6 +168,9 @@ class Fields(TypedDict, total=False):
     message: str
     trace: str
 
+
+#: Events that no other line stands for: each is written, however often. What makes them is rare or paced.
+EACH_WRITTEN: Final = frozenset({Event.USER_ERASED})
 
 #: Events that differ in one of these are not repeats of each other. All of them have few values.
 DISTINCT_BY: Final = ("topic", "cause", "reason", "rule", "target", "logger")

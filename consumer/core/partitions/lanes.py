@@ -120,16 +120,19 @@ class Lanes(Generic[S]):
         if lane.state is _State.IDLE:
             self._make_ready(shard, lane)
 
-    def take(self, now: float, *, probe: bool = False) -> Ticket[S] | None:
-        """Return the next record that may start, or None.
+    def take(self, now: float, *, probe: bool = False, resting: Collection[str] = ()) -> Ticket[S] | None:
+        """Return the next record that may start, or None; topics that are ``resting`` are passed over.
 
         For a ``probe`` it comes from a lane that has been probed least, so that one record that fails for a
         reason of its own does not stand for all. Whoever takes it must end with one of :meth:`finish`,
         :meth:`park` or :meth:`put_back`.
         """
         self._wake_sleepers(now)
-        while self._turns:
+        for _ in range(len(self._turns)):
             partition = self._turns.popleft()
+            if partition.topic in resting:
+                self._turns.append(partition)
+                continue
             shard = self._shards.get(partition)
             if shard is None or not shard.ready:
                 continue

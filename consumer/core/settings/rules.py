@@ -18,6 +18,7 @@ DOCUMENTED_REQUESTS_PER_SECOND: Final = 30
 
 _PROPERTIES: Final = ("kafka", "properties")
 _TOPIC: Final = ("dead_letters", "topic")
+_ERASURE: Final = ("erasure", "topic")
 
 
 class Broken(NamedTuple):
@@ -98,6 +99,34 @@ def _registry_properties_are_used(settings: Settings) -> Iterator[Broken]:
         yield Broken(("schema_registry", "properties"), what, "set schema_registry.url, or remove them")
 
 
+def _erasure_has_topic(settings: Settings) -> Iterator[Broken]:
+    if settings.erasure.enabled and settings.erasure.topic is None:
+        what = "is not set, and erasure.enabled is true"
+        yield Broken(_ERASURE, what, "name the topic with UserErasure records, or set enabled: false")
+
+
+def _erasures_are_apart(settings: Settings) -> Iterator[Broken]:
+    """Yield where an erasure could be mistaken for something else; also asked while it is off."""
+    topic = settings.erasure.topic
+    if topic is None or _has_other_placeholder(settings):
+        return
+    cure = "give erasures a topic of their own, such as users.erasures.v1"
+    letters = {settings.dead_letters.topic_for(source): source for source in (*settings.kafka.topics, topic)}
+    if topic in settings.kafka.topics:
+        yield Broken(_ERASURE, "is one of kafka.topics, whose records are payments", cure)
+    elif topic in letters:
+        yield Broken(_ERASURE, f"is where the dead letters of {letters[topic]} go", cure)
+    target = settings.dead_letters.topic_for(topic)
+    if not is_topic(target):
+        what = f"gives no topic name that Kafka takes for {topic}"
+        yield Broken(
+            _TOPIC, what, "use letters, digits, '.', '_' and '-', at most 249 with the source's name"
+        )
+    elif target in settings.kafka.topics:
+        what = f"sends the dead letters of {topic} to {target}, which is read as a source"
+        yield Broken(_TOPIC, what, "give dead letters a topic of their own, such as {topic}.dlq")
+
+
 RULES: Final = (
     CrossRule((_PROPERTIES, ("shutdown", "drain_seconds")), _drain_fits_poll_interval),
     CrossRule((_TOPIC,), _dead_letter_topic_is_template),
@@ -105,6 +134,8 @@ RULES: Final = (
     CrossRule((("decoding", "wire_format"), ("decoding", "schema")), _raw_has_schema),
     CrossRule((("decoding", "wire_format"), ("schema_registry", "url")), _confluent_has_registry),
     CrossRule((("schema_registry", "properties"), ("schema_registry", "url")), _registry_properties_are_used),
+    CrossRule((("erasure", "enabled"), _ERASURE), _erasure_has_topic),
+    CrossRule((_ERASURE, _TOPIC, ("kafka", "topics")), _erasures_are_apart),
 )
 
 
@@ -138,3 +169,5 @@ def _warnings(settings: Settings) -> Iterator[str]:
     kafka = settings.kafka.properties
     if kafka.get("security.protocol", "").lower() == "sasl_plaintext":
         yield "security.protocol in kafka.properties is sasl_plaintext: all travels in clear."
+    if settings.erasure.topic is not None and not settings.erasure.enabled:
+        yield "erasure.topic is set and erasure.enabled is not: the topic is not read, and nobody is erased."

@@ -27,6 +27,7 @@ from consumer.core.settings.types import (
     PropertyMap,
     RegistryUrls,
     Text,
+    Topic,
     Topics,
 )
 
@@ -160,6 +161,19 @@ class EventDataSettings(Section):
     payment, or `dead_letter` it."""
 
 
+class ErasureSettings(Section):
+    """Erasing users who asked for it. One record of this topic deletes all payments of a user, for good."""
+
+    enabled: Flag = False
+    """Whether the erasure topic is read and its users are erased: `POST /remove-payment` with a `user_id`.
+    No payment event ever does that, whatever this says."""
+    topic: Topic | None = None
+    """Topic with `UserErasure` records, and nothing else; not one of `kafka.topics`."""
+    requests_per_second: Number = Field(default=1.0, gt=0, le=10_000)
+    """Most erasures started in a second by one pod. They are slow on purpose, so that a flood of them is
+    seen while it can be stopped. Each also counts against `linkrunner.requests_per_second`."""
+
+
 class ShutdownSettings(Section):
     """How the service ends."""
 
@@ -207,7 +221,18 @@ class Settings(Section):
     dead_letters: DeadLetterSettings = Field(default_factory=DeadLetterSettings)
     currency: CurrencySettings
     event_data: EventDataSettings = Field(default_factory=EventDataSettings)
+    erasure: ErasureSettings = Field(default_factory=ErasureSettings)
     shutdown: ShutdownSettings = Field(default_factory=ShutdownSettings)
     commit: CommitSettings = Field(default_factory=CommitSettings)
     http: HttpSettings = Field(default_factory=HttpSettings)
     log: LogSettings = Field(default_factory=LogSettings)
+
+    @property
+    def erasure_topic(self) -> str | None:
+        """The topic whose records erase users; None while nobody is erased."""
+        return self.erasure.topic if self.erasure.enabled else None
+
+    @property
+    def subscription(self) -> tuple[str, ...]:
+        """Every topic that is read: those with payments, and the erasure topic while it is enabled."""
+        return (*self.kafka.topics, *filter(None, [self.erasure_topic]))

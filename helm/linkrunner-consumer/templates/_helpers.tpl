@@ -61,3 +61,9 @@ annotations:
 {{- .Values.serviceAccount.name | default "default" -}}
 {{- end -}}
 {{- end }}
+
+{{/* The topic whose records erase users; empty while nobody is erased. */}}
+{{- define "linkrunner-consumer.erasureTopic" -}}
+{{- $erasure := (.Values.config | default dict).erasure | default dict -}}
+{{- if $erasure.enabled -}}{{ $erasure.topic }}{{- end -}}
+{{- end }}

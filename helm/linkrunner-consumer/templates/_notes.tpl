@@ -80,6 +80,9 @@ See what it does, in its log and at http://localhost:{{ $port }}/statusz:
   kubectl -n {{ $namespace }} port-forward {{ $deployment }} {{ $port }}
 
 Before going live, send one payment and compare its amount in Linkrunner's dashboard.
+{{- with include "linkrunner-consumer.erasureTopic" . }}
+Erasure is on: each record of {{ . }} deletes all payments of a user, for good. Whoever may write to it may do that.
+{{- end }}
 {{- $off := list }}
 {{- range $option := list "prometheusRule" "dashboard" }}
 {{- if not (get $.Values $option).enabled }}

@@ -121,6 +121,22 @@ ROW: Final = Row(
             alerts=("RemovalsFindNothing",),
         ),
         Panel(
+            title="Erasures of users",
+            description="Records of the erasure topic, by how they ended: each delivered one has deleted all "
+            "payments of a user. Nothing moves here unless erasure.enabled is set.",
+            kind=Kind.STACK,
+            unit="cps",
+            queries=(
+                Query(
+                    "sum by (outcome) (rate(linkrunner_consumer_erasures_total{$selector}"
+                    "[$__rate_interval]))",
+                    "{{outcome}}",
+                ),
+            ),
+            colours=OUTCOME_COLOURS,
+            alerts=("UserErasureBurst",),
+        ),
+        Panel(
             title="Payments that break a rule of Meta's catalogue",
             description="By default they are sent without their catalogue fields: the revenue is right, the "
             "campaign is not.",

@@ -68,6 +68,10 @@ def _removals(found: str, nothing: str) -> list[Series]:
     ]
 
 
+def _erasures(samples: str, outcome: str = "delivered") -> list[Series]:
+    return [series("erasures_total", samples, outcome=outcome, instance="a")]
+
+
 def _broken(payments: str, rule: str) -> list[Series]:
     return [
         _settled(payments, "delivered"),
@@ -215,6 +219,21 @@ CASES: Final = (
         _removals("0+1x29 0+1x60", "0+2x29 0+2x60"),
         {"80m": "66.67%"},
     ),
+    Case(
+        "RemovalsFindNothing",
+        "quiet_where_erasures_find_nothing",
+        [*_removals("0+2x400", "0x400"), _settled("0+9x400", "nothing_to_remove", action="none")],
+        {"60m": None, "400m": None},
+    ),
+    Case("UserErasureBurst", "fires", _erasures("0x9 0+2x200"), {"30m": None, "40m": "60", "150m": "120"}),
+    Case(
+        "UserErasureBurst",
+        "quiet",
+        [*_erasures("0x29 20x29 40x100"), *_erasures("0+9x200", "nothing_to_remove")],
+        {"60m": None, "120m": None},
+    ),
+    Case("UserErasureBurst", "resolves", _erasures("0x9 0+9x9 81x200"), {"20m": "81", "100m": None}),
+    Case("UserErasureBurst", "reset", _erasures("0+3x29 0+3x30"), {"29m": "87", "50m": "147"}),
     Case("EventDataInvalid", "fires", _broken("0+100x120", "0+6x120"), {"20m": None, "60m": "6%"}),
     Case("EventDataInvalid", "quiet", _broken("0+100x120", "0+4x120"), {"60m": None, "120m": None}),
     Case(

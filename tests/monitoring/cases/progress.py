@@ -192,6 +192,15 @@ CASES: Final = (
         {"10m": "2h 46m 40s", "20m": "2h 46m 40s"},
     ),
     Case("NothingDelivered", "fires", _ended("7x120", "0+5x120"), {"40m": None, "90m": "300"}),
+    Case(
+        "NothingDelivered",
+        "fires_though_users_are_erased",
+        (
+            *_ended("7x120", "0+5x120"),
+            series("records_settled_total", "0+1x120", action="none", outcome="delivered", reason="none"),
+        ),
+        {"40m": None, "90m": "300"},
+    ),
     Case("NothingDelivered", "quiet", _ended("0+1x120", "0+50x120"), {"90m": None}),
     Case("NothingDelivered", "quiet_with_few_records", _ended("7x120", "0+1x120"), {"90m": None}),
     Case(

@@ -162,6 +162,13 @@ def test_repeats_are_left_out_until_the_minute_is_over(book: Book) -> None:
     assert book.lines[-1]["suppressed"] == 100 - MAX_REPEATS
 
 
+def test_no_other_line_stands_for_an_erasure(book: Book) -> None:
+    """What can't be undone is written each time: who asks which records erased a user finds all of them."""
+    for offset in range(MAX_REPEATS + 5):
+        book.log(Event.USER_ERASED, topic="erasures", partition=0, offset=offset, outcome="delivered")
+    assert [line["offset"] for line in book.lines] == list(range(MAX_REPEATS + 5))
+
+
 def test_debug_is_not_limited(tmp_path: Path) -> None:
     """Who asks for debug wants all of it."""
     book = Book(tmp_path / "log", "debug")

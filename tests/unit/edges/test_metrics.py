@@ -99,6 +99,7 @@ TOLD: list[tuple[Callable[[Metrics], None], str, dict[str, str], float]] = [
     (lambda m: m.retried("502"), "retries_total", {"reason": "502"}, 1),
     (lambda m: m.retried("html"), "retries_total", {"reason": "html"}, 1),
     (lambda m: m.throttled(1.5), "throttled_seconds_total", {}, 1.5),
+    (lambda m: m.erased(Outcome.DELIVERED), "erasures_total", {"outcome": "delivered"}, 1),
     (lambda m: m.rule_broken(Rule.R3), "event_data_invalid_total", {"rule": "R3"}, 1),
     (lambda m: m.attributes_dropped(2), "attributes_dropped_total", {}, 2),
     (lambda m: m.dead_letter_failed(), "dead_letter_failures_total", {}, 1),

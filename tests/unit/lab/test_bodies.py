@@ -4,7 +4,16 @@ from decimal import Decimal
 
 import pytest
 
-from consumer.lab.bodies import CaptureRequest, Malformed, RemoveRequest, capture, parse_json, remove
+from consumer.lab.bodies import (
+    CaptureRequest,
+    EraseRequest,
+    Malformed,
+    RemoveRequest,
+    capture,
+    erase,
+    parse_json,
+    remove,
+)
 
 
 def with_field(name: str, text: str) -> bytes:
@@ -120,3 +129,18 @@ def test_a_removal_of_anything_but_a_payment_is_malformed(document: object) -> N
     """Above all a removal by user, which would delete everything of that user, is refused."""
     with pytest.raises(Malformed):
         remove(document)
+
+
+def test_an_erasure_is_a_user_id() -> None:
+    """A user_id alone is an erasure, for whoever expects one."""
+    assert erase(parse_json(b'{"user_id": "u"}')) == EraseRequest("u")
+
+
+@pytest.mark.parametrize(
+    "document",
+    [None, {}, {"payment_id": "p"}, {"user_id": "u", "payment_id": "p"}, {"user_id": " "}, {"user_id": 5}],
+)
+def test_an_erasure_of_anything_but_a_user_is_malformed(document: object) -> None:
+    """Both ids at once above all: the documents disagree about what the API would do."""
+    with pytest.raises(Malformed):
+        erase(document)

@@ -1,12 +1,13 @@
 """What the simulated API keeps, and how its limit and its log count."""
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer.lab.bodies import CaptureRequest, RemoveRequest
+from consumer.lab.bodies import CaptureRequest, EraseRequest, RemoveRequest
 from consumer.lab.ledger import Bucket, Journal, Ledger, Outcome
 
 
@@ -42,6 +43,19 @@ def test_a_removal_takes_every_type_and_frees_the_id() -> None:
     assert ledger.remove(RemoveRequest("p")) is Outcome.NOTHING
     assert [gone.type for gone in ledger.removed] == ["DEFAULT", "RECURRING"]
     assert ledger.capture(payment(), 3) is Outcome.APPLIED
+
+
+def test_an_erasure_takes_all_of_a_user_and_nothing_else() -> None:
+    """Every payment of the user is gone, said once; those of others stay, also under the same id."""
+    ledger = Ledger()
+    for seq, name in enumerate(("p", "q")):
+        ledger.capture(payment(name), seq)
+    ledger.capture(replace(payment("p", kind="RECURRING"), user_id="other"), 2)
+    assert ledger.erase(EraseRequest("u")) is Outcome.ERASED
+    assert ledger.erase(EraseRequest("u")) is Outcome.NOTHING
+    assert [(kept.payment_id, kept.user_id) for kept in ledger.payments()] == [("p", "other")]
+    assert [gone.payment_id for gone in ledger.removed] == ["p", "q"]
+    assert ledger.remove(RemoveRequest("q")) is Outcome.NOTHING
 
 
 def test_totals_are_by_currency_type_and_status() -> None:

@@ -71,11 +71,17 @@ class Lab:
         return [(line["outcome"], line["status"]) for line in await self.log()]
 
 
-def in_lab(story: Callable[[Lab], Awaitable[None]], faults: str = "", rate: float | None = None) -> None:
+def in_lab(
+    story: Callable[[Lab], Awaitable[None]],
+    faults: str = "",
+    rate: float | None = None,
+    *,
+    erasures: bool = False,
+) -> None:
     """Play ``story`` against a simulator of its own."""
 
     async def played() -> None:
-        api = Simulator(KEY, rate, parse(faults))
+        api = Simulator(KEY, rate, parse(faults), erasures=erasures)
         async with serving(api) as origin, httpx.AsyncClient(base_url=origin, timeout=WITHIN) as http:
             await story(Lab(api, origin, http))
 
@@ -93,6 +99,26 @@ def test_captures_are_recorded_once() -> None:
         assert await lab.outcomes() == [("applied", 201), ("duplicate", 201)]
 
     in_lab(story)
+
+
+def test_a_removal_by_user_is_a_mistake_unless_erasures_are_expected() -> None:
+    """By default it is refused and seen; with the option it deletes the user's payments, each of them."""
+
+    async def story(lab: Lab) -> None:
+        await lab.capture()
+        await lab.capture(body("q"))
+        answers = [
+            await lab.http.post(REMOVE, json={"user_id": user}, headers={"linkrunner-key": KEY})
+            for user in ("another", "u", "u")
+        ]
+        expected = lab.api.erasures
+        assert [answer.status_code for answer in answers] == ([400, 200, 400] if expected else [400] * 3)
+        said = ["nothing", "erased", "nothing"] if expected else ["malformed"] * 3
+        assert [outcome for outcome, _ in (await lab.outcomes())[2:]] == said
+        assert len(list(lab.api.ledger.payments())) == (0 if expected else 2)
+
+    in_lab(story)
+    in_lab(story, erasures=True)
 
 
 def test_removals_say_whether_there_was_something() -> None:

@@ -5,7 +5,7 @@ from itertools import accumulate, pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer.core.api.pacing import Pacer
+from consumer.core.api.pacing import Pacer, Turns
 
 RATES = st.floats(0.1, 1000.0)
 PAUSES = st.lists(
@@ -83,3 +83,38 @@ def test_a_longer_silence_wins() -> None:
 
     assert pacer.silence(59.0) == 1.0
     assert pacer.silence(60.0) == 0
+
+
+def test_asking_when_it_is_due_takes_nothing() -> None:
+    """Who only looks changes nothing for the others."""
+    pacer = Pacer(2.0)
+    assert pacer.due(1000.0) == 0
+    pacer.reserve(1000.0)
+
+    assert [round(pacer.due(1000.0 + wait), 6) for wait in (0.0, 0.3, 0.4, 9.0)] == [0.4, 0.1, 0.0, 0.0]
+
+
+@given(pauses=PAUSES, rate=RATES)
+def test_a_topic_starts_no_more_than_its_rate(rate: float, pauses: list[float]) -> None:
+    """Whenever somebody looks whether it rests, and takes a turn where it does not."""
+    turns = Turns({"erasures": rate})
+    started = []
+    for now in accumulate(pauses):
+        if "erasures" not in turns.resting(now):
+            turns.started("erasures", now)
+            started.append(now)
+
+    assert started
+    assert busiest_second(started) <= most_in_a_second(rate)
+
+
+def test_only_topics_with_a_rate_rest() -> None:
+    """Payments are started as they come, and the next turn is told so that nobody sleeps through it."""
+    turns = Turns({"erasures": 1.0})
+    assert turns.next_turn(1000.0) is None
+    for topic in ("erasures", "payments"):
+        turns.started(topic, 1000.0)
+
+    assert turns.resting(1000.5) == {"erasures"}
+    assert turns.next_turn(1000.5) == 1000.9
+    assert turns.resting(1001.0) == set()

@@ -292,6 +292,52 @@ BROKEN: Final = {
         "max.poll.interval.ms",
         "30000 or more",
     ),
+    "erasure without a topic": Broken(
+        f"{LEAST}erasure: {{enabled: true}}",
+        "erasure.topic (c.yaml:3)",
+        "is not set",
+        "UserErasure",
+    ),
+    "erasure from a topic of payments": Broken(
+        f"{LEAST}erasure: {{enabled: true, topic: payments}}",
+        "erasure.topic (c.yaml:3)",
+        "one of kafka.topics",
+        "topic of their own",
+    ),
+    "erasure from dead letters": Broken(
+        f"{LEAST}erasure: {{enabled: true, topic: payments.dlq}}",
+        "erasure.topic (c.yaml:3)",
+        "dead letters of payments",
+        "topic of their own",
+    ),
+    "erasure from all dead letters": Broken(
+        f"{LEAST}erasure: {{topic: dead}}\ndead_letters: {{topic: dead}}",
+        "erasure.topic (c.yaml:3)",
+        "dead letters of",
+        "topic of their own",
+    ),
+    "dead letters of erasures in a topic of payments": Broken(
+        f"{CURRENCY}kafka: {{bootstrap_servers: 'a:9092', topics: [e.dlq]}}\n"
+        "erasure: {enabled: true, topic: e}",
+        "dead_letters.topic (c.yaml)",
+        "dead letters of e to e.dlq",
+        "topic of their own",
+    ),
+    "erasure topic with too long a name for dead letters": Broken(
+        f"{LEAST}erasure: {{topic: {'e' * 248}}}",
+        "dead_letters.topic (c.yaml)",
+        "no topic name",
+        "at most 249",
+    ),
+    "erasure from a pattern": Broken(
+        f"{LEAST}erasure: {{topic: '^erase'}}", "erasure.topic (c.yaml:3)", "is a pattern", "by name"
+    ),
+    "no pace for erasures": Broken(
+        f"{LEAST}erasure: {{requests_per_second: 0}}",
+        "erasure.requests_per_second (c.yaml:3)",
+        "too small",
+        "more than 0",
+    ),
     "raw without schema": Broken(
         f"{LEAST}decoding: {{wire_format: raw}}",
         "decoding.wire_format (c.yaml:3)",
@@ -418,6 +464,9 @@ def test_defaults_are_the_documented_ones() -> None:
         "dead_letters.properties": "{}",
         "currency.accept": '["INR"]',
         "event_data.on_invalid": "omit",
+        "erasure.enabled": "false",
+        "erasure.topic": "null",
+        "erasure.requests_per_second": "1.0",
         "shutdown.drain_seconds": "20.0",
         "commit.interval_seconds": "1.0",
         "http.host": "0.0.0.0",
@@ -460,6 +509,14 @@ def test_values_arrive_as_written() -> None:
     assert given_.schema_registry.url == "https://a,http://b:8081/x"
 
 
+def test_the_erasure_topic_is_read_only_where_it_is_enabled() -> None:
+    """The switch decides, not the topic: without it the topic is not subscribed."""
+    off = settings(f"{LEAST}erasure: {{topic: erasures}}")
+    on = settings(f"{LEAST}erasure: {{enabled: true, topic: erasures}}")
+    assert (off.erasure_topic, off.subscription) == (None, ("payments",))
+    assert (on.erasure_topic, on.subscription) == ("erasures", ("payments", "erasures"))
+
+
 def test_the_source_of_a_value_is_known() -> None:
     """``config show --sources`` tells where a value was set; a default was set nowhere."""
     reading = read(f"{LEAST}http: {{port: 1}}")
@@ -481,6 +538,7 @@ def test_properties_are_known_beside_other_mistakes() -> None:
         ("linkrunner: {base_url: 'HTTP://a'}", "the server key travels in clear"),
         ("linkrunner: {requests_per_second: 31}", "documented limit"),
         ("linkrunner: {timeout_seconds: 21}", "shutdown.drain_seconds"),
+        ("erasure: {topic: erasures}", "nobody is erased"),
         (
             "schema_registry: {url: 'https://a,http://b', properties: {basic.auth.user.info: 'a:b'}}",
             "in clear",
