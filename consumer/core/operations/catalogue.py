@@ -84,7 +84,12 @@ class MetricSpec:
 
     @property
     def start(self) -> tuple[tuple[str, ...], ...]:
-        """The values of all labels but ``topic``, one tuple for each series that starts at 0."""
+        """The values of all labels but ``topic``, one tuple for each series that starts at 0.
+
+        A gauge of a topic does not: it is there once its value is known.
+        """
+        if self.type is MetricType.GAUGE and self.starts_with_topic:
+            return ()
         closed = (label.values for label in self.labels if label is not TOPIC)
         return self.possible or tuple(product(*closed))
 
@@ -206,8 +211,9 @@ CATALOGUE: Final = (
         "freshness_seconds",
         _GAUGE,
         "seconds",
-        "Age of the oldest record that is received and not settled, at the time of the scrape; "
-        "0 when there is none.",
+        "Age of the oldest record of the held partitions that is not settled, at the time of the scrape; 0 "
+        "when there is none. By its own timestamp where it is received; of one that is there and does not "
+        "come, the least age: since records were seen behind the last one that came.",
     ),
     MetricSpec(
         "lag_records",
@@ -225,13 +231,21 @@ CATALOGUE: Final = (
         (TOPIC, _PARTITION),
     ),
     MetricSpec(
+        "retention_seconds",
+        _GAUGE,
+        "seconds",
+        "For how long Kafka keeps a record of a topic of which partitions are held: its retention.ms. Absent "
+        "while not known, or where records are kept for ever.",
+        (TOPIC,),
+    ),
+    MetricSpec(
         "retention_headroom_seconds",
         _GAUGE,
         "seconds",
-        "Time until Kafka may delete the oldest record of the partition that is not settled: retention.ms of "
-        "the topic less the record's age by its own timestamp, at least 0; all of retention.ms where nothing "
-        "waits. Absent while not known: records are kept for ever, the topic's configuration may not be "
-        "read, or what waits is not received yet. Deletion by size (retention.bytes) is not foreseen.",
+        "Time until Kafka may delete the oldest record of the partition that is not settled: "
+        "retention_seconds less the record's age as in freshness_seconds, at least 0; all of it where "
+        "nothing waits. For a record that does not come it is at most this. Absent while retention_seconds "
+        "is, or where the partition ends is not known. Deletion by size (retention.bytes) is not foreseen.",
         (TOPIC, _PARTITION),
     ),
     MetricSpec("in_flight", _GAUGE, "calls", "Calls on the wire now."),

@@ -169,6 +169,7 @@ def test_the_series_stay_within_the_budget(partitions: int) -> None:
         lambda: Gauges(
             lag=dict.fromkeys(held, 1),
             uncommitted_age=dict.fromkeys(held, 1.0),
+            retention={"payments": 1.0, "refunds": 1.0},
             retention_headroom=dict.fromkeys(held, 1.0),
         )
     )
@@ -186,17 +187,20 @@ def test_gauges_are_read_at_the_scrape_and_vanish_with_their_partition() -> None
     state = Gauges(
         lag={one: 5, two: 6},
         uncommitted_age={one: 0.5, two: 0.0},
+        retention={"t": 3600.0},
         retention_headroom={one: 60.0},
         assigned_partitions=2,
     )
     scraper.metrics.observe(lambda: state)
     assert scraper.value("lag_records", topic="t", partition="1") == 5
     assert scraper.value("uncommitted_age_seconds", topic="t", partition="1") == 0.5
+    assert scraper.value("retention_seconds", topic="t") == 3600
     assert scraper.value("retention_headroom_seconds", topic="t", partition="1") == 60
     assert scraper.value("retention_headroom_seconds", topic="t", partition="2") is None
     state = Gauges(lag={two: 9}, uncommitted_age={two: 0.0}, assigned_partitions=1)
     assert scraper.value("lag_records", topic="t", partition="1") is None
     assert scraper.value("uncommitted_age_seconds", topic="t", partition="1") is None
+    assert scraper.value("retention_seconds", topic="t") is None
     assert scraper.value("retention_headroom_seconds", topic="t", partition="1") is None
     assert scraper.value("lag_records", topic="t", partition="2") == 9
     assert scraper.value("assigned_partitions") == 1
