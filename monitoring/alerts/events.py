@@ -26,28 +26,6 @@ _MOST, _FEW = 0.5, 5
 _EACH: Final = "by (namespace, job, topic)"
 
 
-def _burst(reason: str) -> str:
-    """Return where dead letters of ``reason`` (a condition) are a large share of a topic's records.
-
-    Of each topic, as a large one would hide that all of a small one is lost. Skipped records are left out:
-    they are not meant to be sent, and may be most of a topic.
-    """
-    letters = f'{_SETTLED}{{$selector, outcome="dead_lettered", {reason}}}'
-    meant = f'{_SETTLED}{{$selector, outcome!="skipped"}}'
-
-    def count(series: str, window: str) -> str:
-        return f"sum {_EACH} (increase({series}[{window}]))"
-
-    many = (
-        f"{count(letters, '10m')} / {count(meant, '10m')} > $threshold and {count(letters, '10m')} > {_BURST}"
-    )
-    most = (
-        f"{count(letters, '1h')} / {count(meant, '1h')} > {_MOST} and {count(letters, '1h')} >= {_FEW}"
-        f" and {count(letters, '30m')} > 0"
-    )
-    return f"max {BY} ({many} or {most})"
-
-
 def counted(conditions: str, window: str) -> str:
     """Return how many records with these conditions were settled in ``window``, each series by itself.
 
@@ -59,6 +37,25 @@ def counted(conditions: str, window: str) -> str:
         f"(max_over_time({series}[{window}]) unless last_over_time({series}[1h] offset {window})) > 0"
         f" or increase({series}[{window}])"
     )
+
+
+def _burst(reason: str) -> str:
+    """Return where dead letters of ``reason`` (a condition) are a large share of a topic's records.
+
+    Of each topic, as a large one would hide that all of a small one is lost; it stays in the result. Skipped
+    records are left out: they are not meant to be sent, and may be most of a topic.
+    """
+    lost, all_of_them = f'outcome="dead_lettered", {reason}', 'outcome!="skipped"'
+
+    def letters(window: str) -> str:
+        return f"sum {_EACH} ({counted(lost, window)})"
+
+    def share(window: str) -> str:
+        return f"{letters(window)} / sum {_EACH} ({counted(all_of_them, window)})"
+
+    many = f"{share('10m')} > $threshold and {letters('10m')} > {_BURST}"
+    most = f"{share('1h')} > {_MOST} and {letters('1h')} >= {_FEW} and {letters('30m')} > 0"
+    return f"{many} or {most}"
 
 
 _SHARE: Final = Threshold(0.05, "share of a topic's records, skipped ones left out")
@@ -84,7 +81,8 @@ ALERTS: Final = (
         lasts="5m",
         keeps="5m",
         summary="Many payments are read but refused, and end in the dead-letter topic",
-        description="{{ $value | humanizePercentage }} of a topic's records are invalid or refused.",
+        description="{{ $value | humanizePercentage }} of the records of {{ $labels.topic }} are invalid or "
+        "refused.",
     ),
     Alert(
         name="DecodeFailuresBurst",
@@ -95,7 +93,8 @@ ALERTS: Final = (
         lasts="5m",
         keeps="5m",
         summary="Many records can't be read, and end in the dead-letter topic",
-        description="{{ $value | humanizePercentage }} of a topic's records can't be decoded.",
+        description="{{ $value | humanizePercentage }} of the records of {{ $labels.topic }} can't be "
+        "decoded.",
     ),
     Alert(
         name="UnknownEventKinds",

@@ -11,6 +11,7 @@ import yaml
 from monitoring.alerts import ALERTS, RECORDINGS, chart_values, inhibit_rules, rules
 from monitoring.alerts.inhibition import INHIBITIONS
 from monitoring.alerts.model import Severity
+from monitoring.alerts.progress import STOPPED
 from monitoring.promql import seconds, selectors
 from tests.support.tools import tool
 
@@ -81,7 +82,8 @@ def test_alert_is_complete(alert: Any) -> None:
     assert not alert.summary.endswith(".")
     assert alert.description.endswith(".")
     assert ("$threshold" in alert.expr) == (alert.threshold is not None)
-    assert "$" not in re.sub(r"\{\{ \$value[^}]*\}\}", "", alert.summary + alert.description)
+    filled = re.sub(r"\{\{ (?:\$value[^}]*|\$labels\.topic )\}\}", "", alert.summary + alert.description)
+    assert "$" not in filled
 
 
 def test_names_are_told_apart() -> None:
@@ -125,6 +127,16 @@ def test_a_stop_of_one_pod_hides_nothing_of_the_others(cause: str) -> None:
     """One new pod with a wrong key fires for the release; what other pods suffer from still rings."""
     silenced = {name for rule in INHIBITIONS if cause in rule.sources for name in rule.targets}
     assert not silenced & {"Stalled", "FreshnessHigh", "PartitionsUnowned", "PartitionsSilent", "VersionSkew"}
+
+
+@pytest.mark.parametrize(("name", "place"), [("AuthRejected", 0), ("HoldingAddress", 1)])
+def test_who_is_left_out_has_a_page(name: str, place: int) -> None:
+    """Age and stall leave out instances that another page tells of: it fires on all that leaves them out."""
+    page = next(alert for alert in ALERTS if alert.name == name)
+    assert re.fullmatch(rf"count by \(namespace, job\) \([^()]+ or {re.escape(STOPPED[place])}\)", page.expr)
+    for left_out in ("Stalled", "FreshnessHigh"):
+        (expr,) = [alert.expr for alert in ALERTS if alert.name == left_out]
+        assert f"unless on (namespace, job, instance) ({' or '.join(STOPPED)})" in expr
 
 
 def test_losses_are_never_silenced() -> None:

@@ -5,7 +5,7 @@ from typing import Final
 from consumer.core.api.verdicts import HoldCause
 from monitoring.alerts.events import counted
 from monitoring.alerts.objectives import DELIVERED, FAILED
-from monitoring.alerts.progress import OPEN_PARTITIONS
+from monitoring.alerts.progress import AT_RISK, CRITICAL, TIME_LEFT
 from monitoring.dashboard.panels import BLUE, GREEN, RED, YELLOW, Kind, Panel, Query, Row
 
 _SETTLED: Final = "linkrunner_consumer_records_settled_total"
@@ -42,22 +42,18 @@ ROW: Final = Row(
             alerts=("FreshnessHigh", "FreshnessBudgetBurnFast", "Stalled"),
         ),
         Panel(
-            title="Lost: time until deletion",
-            description="Least time, over all partitions with open records, until Kafka may delete the "
-            "oldest of them. No data where nothing waits, Kafka keeps records for ever, or the topic's "
-            "configuration may not be read.",
+            title="Lost: time left in Kafka",
+            description="How much is left of the time that Kafka keeps the oldest payment that is not "
+            "delivered, in the partition that is worst off: 100 % where nothing waits. No data where Kafka "
+            "keeps records for ever, or the topic's configuration may not be read.",
             kind=Kind.STAT,
-            unit="s",
-            queries=(
-                Query(
-                    f"min(linkrunner_consumer_retention_headroom_seconds{{$selector}} and {OPEN_PARTITIONS})",
-                    "least",
-                ),
-            ),
+            unit="percentunit",
+            queries=(Query(f"min({TIME_LEFT})", "least"),),
             width=4,
             height=5,
+            decimals=0,
             base=RED,
-            steps=((4 * 3600, YELLOW), (24 * 3600, GREEN)),
+            steps=((CRITICAL, YELLOW), (AT_RISK, GREEN)),
             alerts=("RetentionAtRisk", "RetentionCritical", "HoldingOutOfRange"),
         ),
         Panel(
