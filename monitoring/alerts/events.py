@@ -19,7 +19,7 @@ _UNKNOWN_KIND: Final = 'outcome="skipped", reason="kind"'
 _COSTLY: Final = "|".join(rule for rule in ecommerce.Rule if rule.severity is ecommerce.Severity.ERROR)
 
 #: Fewer records than this are no burst, whatever their share.
-_BURST: Final = 20
+BURST: Final = 20
 #: Where this share of an hour is lost, so few records are enough: a quiet topic never has a burst.
 _MOST, _FEW = 0.5, 5
 
@@ -53,12 +53,12 @@ def _burst(reason: str) -> str:
     def share(window: str) -> str:
         return f"{letters(window)} / sum {_EACH} ({counted(all_of_them, window)})"
 
-    many = f"{share('10m')} > $threshold and {letters('10m')} > {_BURST}"
+    many = f"{share('10m')} > $threshold and {letters('10m')} > {BURST}"
     most = f"{share('1h')} > {_MOST} and {letters('1h')} >= {_FEW} and {letters('30m')} > 0"
     return f"{many} or {most}"
 
 
-_SHARE: Final = Threshold(0.05, "share of a topic's records, skipped ones left out")
+SHARE: Final = Threshold(0.05, "share of a topic's records, skipped ones left out")
 
 ALERTS: Final = (
     Alert(
@@ -77,7 +77,7 @@ ALERTS: Final = (
         group="events",
         severity=Severity.CRITICAL,
         expr=_burst(f'reason!~"{_UNREADABLE}|{_WANTED}"'),
-        threshold=_SHARE,
+        threshold=SHARE,
         lasts="5m",
         keeps="5m",
         summary="Many payments are read but refused, and end in the dead-letter topic",
@@ -89,7 +89,7 @@ ALERTS: Final = (
         group="events",
         severity=Severity.CRITICAL,
         expr=_burst(f'reason=~"{_UNREADABLE}"'),
-        threshold=_SHARE,
+        threshold=SHARE,
         lasts="5m",
         keeps="5m",
         summary="Many records can't be read, and end in the dead-letter topic",
@@ -113,7 +113,7 @@ ALERTS: Final = (
         expr=f'sum {BY} (increase({_SETTLED}{{$selector, outcome="nothing_to_remove"}}[6h]))'
         f' / sum {BY} (increase({_SETTLED}{{$selector, action="remove",'
         ' outcome=~"delivered|nothing_to_remove"}[6h])) > $threshold'
-        f' and sum {BY} (increase({_SETTLED}{{$selector, outcome="nothing_to_remove"}}[6h])) > {_BURST}',
+        f' and sum {BY} (increase({_SETTLED}{{$selector, outcome="nothing_to_remove"}}[6h])) > {BURST}',
         threshold=Threshold(0.5, "share of all removals"),
         lasts="30m",
         summary="Most refunds find no payment to remove: revenue may be counted too high",

@@ -20,8 +20,8 @@ from consumer.core.outcomes import NO_REASON, CommitResult, Outcome, RebalanceEv
 #: In front of every name.
 PREFIX: Final = "linkrunner_consumer_"
 
-#: Answers that the API documents, and 429, 500 and 503, which it gives without documenting them.
-KNOWN_STATUSES: Final = ("200", "201", "400", "401", "429", "500", "503")
+#: Answers that the API documents, and those that an API, or a proxy before it, gives without a document.
+KNOWN_STATUSES: Final = ("200", "201", "400", "401", "403", "404", "422", "429", "500", "502", "503", "504")
 
 #: Upper bounds in seconds: an API call takes tens of milliseconds; the default deadline is 10 s.
 CALL_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -144,7 +144,9 @@ _OUTCOME: Final = Label("outcome", _values(Outcome))
 _REASON: Final = Label("reason", (NO_REASON, *dict.fromkeys(_values(SkipReason, DeadLetterReason))))
 _STATUS: Final = Label("status", (*KNOWN_STATUSES, *_values(FaultKind)), "any other HTTP status, 100 to 599")
 _RETRY: Final = Label(
-    "reason", ("429", "500", "503", *_values(FaultKind), "html"), "any other HTTP status, 100 to 599"
+    "reason",
+    ("429", "500", "502", "503", "504", *_values(FaultKind), "html"),
+    "any other HTTP status, 100 to 599",
 )
 _CAUSE: Final = Label("cause", _values(HoldCause))
 _RULE: Final = Label("rule", _values(Rule), "; ".join(f"{rule}: {rule.meaning}" for rule in Rule))
