@@ -13,6 +13,7 @@ from monitoring.alerts.inhibition import INHIBITIONS
 from monitoring.alerts.model import Severity
 from monitoring.alerts.progress import STOPPED
 from monitoring.promql import seconds, selectors
+from monitoring.rules import main
 from tests.support.tools import tool
 
 _NAMES: Final = [alert.name for alert in ALERTS]
@@ -84,6 +85,24 @@ def test_alert_is_complete(alert: Any) -> None:
     assert ("$threshold" in alert.expr) == (alert.threshold is not None)
     filled = re.sub(r"\{\{ (?:\$value[^}]*|\$labels\.topic )\}\}", "", alert.summary + alert.description)
     assert "$" not in filled
+
+
+def test_a_prometheus_without_the_operator_gets_a_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command writes all rules, of the release that is asked for, with runbooks; promtool takes it."""
+    selector = 'namespace="shop", job="consumer"'
+    assert main(["--selector", selector, "--runbooks", "https://wiki.example.com/runbooks/"]) == 0
+    file = tmp_path / "rules.yaml"
+    file.write_text(capsys.readouterr().out, encoding="utf-8")
+    done = subprocess.run(
+        [str(tool("promtool")), "check", "rules", str(file)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    written = [rule for group in yaml.safe_load(file.read_text("utf-8"))["groups"] for rule in group["rules"]]
+    assert all(f"{{{selector}" in rule["expr"] for rule in written)
+    links = [rule["annotations"]["runbook_url"] for rule in written if "alert" in rule]
+    assert links == [f"https://wiki.example.com/runbooks/LinkrunnerConsumer{name}.md" for name in _NAMES]
 
 
 def test_names_are_told_apart() -> None:

@@ -23,8 +23,8 @@ ROW: Final = Row(
     (
         Panel(
             title="Instances",
-            description="Every instance that is scraped, with what it does and needs: the one with the oldest "
-            "open record is the first.",
+            description="Every instance that is scraped, with what it does and needs: the one with the "
+            "oldest open record is the first.",
             kind=Kind.TABLE,
             unit="short",
             queries=(
