@@ -5,13 +5,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from docs.pages import configuration, logs, metrics
+from docs.pages import configuration, incidents, logs, metrics
 
 #: Each page by its file name in this folder.
 PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "configuration.md": configuration.page,
     "metrics.md": metrics.page,
     "logs.md": logs.page,
+    # Made of a record that a run on a real Prometheus writes; without one there is no page.
+    **({"incidents.md": incidents.page} if incidents.RECORD.exists() else {}),
 }
 
 

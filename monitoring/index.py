@@ -17,10 +17,10 @@ the pages.
 ## Before anything else
 
 **Payments wait in Kafka and are not lost while it keeps them.** Most holds end by themselves once their cause
-is gone. Nothing on these pages resets offsets, and neither should you.
+is gone. Nothing on these pages sets offsets by hand, and neither should you.
 
 ```
-kubectl -n NAMESPACE get pods -l app.kubernetes.io/name=linkrunner-consumer
+kubectl -n NAMESPACE get pods -o wide -l app.kubernetes.io/name=linkrunner-consumer
 kubectl -n NAMESPACE logs -l app.kubernetes.io/name=linkrunner-consumer --prefix --tail=-1 --since=30m \\
   | grep -E '"event": "(EVENT|EVENT)"'    # the events that the page names; some have level info
 kubectl -n NAMESPACE port-forward POD 8080    # then open /statusz and /readyz on localhost:8080
@@ -28,6 +28,8 @@ kubectl -n NAMESPACE exec POD -- linkrunner-consumer \\
   check --connect --config /etc/linkrunner-consumer/config.yaml
 ```
 
+- Tables of the dashboard and results of queries name `pod`; where they have `instance` alone, its address is
+  in the column `IP` of `get pods -o wide`.
 - `/statusz` shows what one instance does: holds with their cures, partitions and why they are paused, the
   last errors, the configuration in force.
 - `check --connect` asks brokers, registry and API with our rights, and says what to mend. It writes nothing.

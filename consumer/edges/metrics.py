@@ -39,15 +39,16 @@ _OPENMETRICS: Final = "application/openmetrics-text"
 class Gauges:
     """The state of the service at one moment. The defaults are a service that has not begun.
 
-    ``freshness_seconds`` is the age of the oldest received and unsettled record, 0 without one. ``lag``,
-    ``uncommitted_age`` and ``retention_headroom`` (seconds) have held partitions and no other, and of those
-    only what is known. ``topic_partitions`` counts those of
-    all subscribed topics, held or not.
+    ``freshness_seconds`` is the age of the oldest unsettled record of the held partitions, 0 without one.
+    ``lag``, ``uncommitted_age`` and ``retention_headroom`` (seconds) have held partitions and no other, and
+    of those only what is known; ``retention`` (seconds) has their topics, as far as it is known.
+    ``topic_partitions`` counts those of all subscribed topics, held or not.
     """
 
     freshness_seconds: float = 0.0
     lag: Mapping[Partition, int] = field(default_factory=dict)
     uncommitted_age: Mapping[Partition, float] = field(default_factory=dict)
+    retention: Mapping[str, float] = field(default_factory=dict)
     retention_headroom: Mapping[Partition, float] = field(default_factory=dict)
     in_flight: int = 0
     queued: int = 0
@@ -218,6 +219,7 @@ _READERS: Final[Mapping[str, Callable[[Gauges], _Samples]]] = {
     "freshness_seconds": lambda now: _one(now.freshness_seconds),
     "lag_records": lambda now: _by_partition(now.lag),
     "uncommitted_age_seconds": lambda now: _by_partition(now.uncommitted_age),
+    "retention_seconds": lambda now: [((topic,), seconds) for topic, seconds in now.retention.items()],
     "retention_headroom_seconds": lambda now: _by_partition(now.retention_headroom),
     "in_flight": lambda now: _one(now.in_flight),
     "queued": lambda now: _one(now.queued),

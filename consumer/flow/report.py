@@ -1,10 +1,10 @@
 """What others see of the running service: gauges, health and status, read from where the facts are."""
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final, Protocol, TypeVar, Unpack
+from typing import Final, NamedTuple, Protocol, TypeVar, Unpack
 
 from consumer import __version__
 from consumer.core.api.verdicts import HoldCause
@@ -18,7 +18,7 @@ from consumer.core.operations.status import (
     RegistryHealth,
     Status,
 )
-from consumer.core.partitions.distances import Standing, headroom
+from consumer.core.partitions.distances import Standing, Unread, age, headroom
 from consumer.core.records import Partition
 from consumer.edges.kafka.statistics import Ends
 from consumer.edges.metrics import Gauges
@@ -62,6 +62,14 @@ class Facts:
     config: Mapping[str, str]
 
 
+class _Look(NamedTuple):
+    """Where a partition stands, how old its oldest unsettled record is, and how long Kafka keeps that."""
+
+    standing: Standing
+    age: float | None
+    headroom: float | None
+
+
 class ErrorBook:
     """A log that also remembers the latest warning or error of each kind."""
 
@@ -84,7 +92,7 @@ class ErrorBook:
 
 
 class Report:
-    """Answers the probes and the scrape. Reads only; cheap enough for every request."""
+    """Answers the probes and the scrape. Changes nothing that it reads; cheap enough for every request."""
 
     def __init__(
         self,
@@ -108,6 +116,7 @@ class Report:
         self._errors: Final = errors
         self._facts: Final = facts
         self._started_at: Final = datetime.now(UTC)
+        self._unread: Final = Unread()
         self._stuck = False
         self.draining = False
 
@@ -115,11 +124,13 @@ class Report:
         """Return the gauges of this moment."""
         lanes, offsets = self._pipeline.lanes, self._pipeline.offsets
         counts = [self._topics.partitions(topic) for topic in self._facts.topics]
-        now, held = self._traffic.clock(), offsets.next_offsets()
+        now, looks = self._traffic.clock(), self._looks()
+        kept = {topic: self._topics.kept(topic) for topic in {partition.topic for partition in looks}}
         return Gauges(
-            freshness_seconds=self._freshness(),
-            lag=_known(held, lambda partition: self._standing(partition).lag),
-            retention_headroom=_known(held, self._headroom),
+            freshness_seconds=max((look.age or 0.0 for look in looks.values()), default=0.0),
+            lag=_known(looks, lambda look: look.standing.lag),
+            retention={topic: seconds for topic, seconds in kept.items() if seconds is not None},
+            retention_headroom=_known(looks, lambda look: look.headroom),
             uncommitted_age={
                 partition: 0.0 if since is None else now - since
                 for partition, since in offsets.uncommitted_since().items()
@@ -131,7 +142,7 @@ class Report:
             holding=self._pipeline.holding(),
             auth_ok=self._traffic.auth_ok,
             key_file_ok=self._key_file_ok(),
-            assigned_partitions=len(held),
+            assigned_partitions=len(looks),
             topic_partitions=sum(filter(None, counts)),
             missing_topics=counts.count(0),
         )
@@ -178,9 +189,21 @@ class Report:
     def _blocking(self) -> list[HoldCause]:
         return sorted(self._pipeline.holding() & NOT_READY)
 
-    def _freshness(self) -> float:
-        oldest = self._pipeline.offsets.oldest_unsettled_ms()
-        return 0.0 if oldest is None else max(0.0, time.time() - oldest / 1000)
+    def _looks(self) -> dict[Partition, _Look]:
+        """Look at all held partitions, in order."""
+        offsets, now = self._pipeline.offsets, time.time()
+        standings = {partition: self._standing(partition) for partition in sorted(offsets.next_offsets())}
+        unread = self._unread.look(standings, self._traffic.clock())
+        looks = {}
+        for partition, standing in standings.items():
+            stamp = offsets.oldest_ms(partition)
+            oldest = age(
+                oldest=None if stamp is None else stamp / 1000, unread=unread.get(partition), now=now
+            )
+            waits = offsets.unsettled(partition) > 0 or not standing.all_received
+            left = headroom(self._topics.kept(partition.topic), waits=waits, age=oldest)
+            looks[partition] = _Look(standing, oldest, left)
+        return looks
 
     def _standing(self, partition: Partition) -> Standing:
         offsets, client = self._pipeline.offsets, self._group.ends
@@ -191,16 +214,6 @@ class Report:
             end=self._topics.end(partition, client.ends.get(partition)),
         )
 
-    def _headroom(self, partition: Partition) -> float | None:
-        oldest = self._pipeline.offsets.oldest_ms(partition)
-        return headroom(
-            self._topics.kept(partition.topic),
-            unsettled=self._pipeline.offsets.unsettled(partition),
-            oldest=None if oldest is None else oldest / 1000,
-            all_received=self._standing(partition).all_received,
-            now=time.time(),
-        )
-
     def _partitions(self) -> tuple[PartitionStatus, ...]:
         offsets, pauses = self._pipeline.offsets, self._pipeline.pauses()
         return tuple(
@@ -209,13 +222,13 @@ class Report:
                 partition=partition.number,
                 position=offsets.position(partition),
                 committed=offsets.confirmed_offset(partition),
-                lag=self._standing(partition).lag,
+                lag=look.standing.lag,
                 open=offsets.unsettled(partition),
                 queued=self._pipeline.queued(partition),
-                headroom_seconds=self._headroom(partition),
+                headroom_seconds=look.headroom,
                 paused=pauses.get(partition, ""),
             )
-            for partition in sorted(offsets.next_offsets())
+            for partition, look in self._looks().items()
         )
 
     def _hold_statuses(self) -> tuple[HoldStatus, ...]:
@@ -227,7 +240,7 @@ class Report:
         )
 
 
-def _known(partitions: Collection[Partition], read: Callable[[Partition], V | None]) -> dict[Partition, V]:
+def _known(looks: Mapping[Partition, _Look], read: Callable[[_Look], V | None]) -> dict[Partition, V]:
     """Return what ``read`` knows of each partition."""
-    found = ((partition, read(partition)) for partition in partitions)
+    found = ((partition, read(look)) for partition, look in looks.items())
     return {partition: value for partition, value in found if value is not None}

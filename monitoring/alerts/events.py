@@ -21,33 +21,11 @@ _UNKNOWN_KIND: Final = 'outcome="skipped", reason="kind"'
 _COSTLY: Final = "|".join(rule for rule in ecommerce.Rule if rule.severity is ecommerce.Severity.ERROR)
 
 #: Fewer records than this are no burst, whatever their share.
-_BURST: Final = 20
+BURST: Final = 20
 #: Where this share of an hour is lost, so few records are enough: a quiet topic never has a burst.
 _MOST, _FEW = 0.5, 5
 
 _EACH: Final = "by (namespace, job, topic)"
-
-
-def _burst(reason: str) -> str:
-    """Return where dead letters of ``reason`` (a condition) are a large share of a topic's records.
-
-    Of each topic, as a large one would hide that all of a small one is lost. Skipped records are left out:
-    they are not meant to be sent, and may be most of a topic.
-    """
-    letters = f'{_SETTLED}{{$selector, outcome="dead_lettered", {reason}}}'
-    meant = f'{_SETTLED}{{$selector, outcome!="skipped"}}'
-
-    def count(series: str, window: str) -> str:
-        return f"sum {_EACH} (increase({series}[{window}]))"
-
-    many = (
-        f"{count(letters, '10m')} / {count(meant, '10m')} > $threshold and {count(letters, '10m')} > {_BURST}"
-    )
-    most = (
-        f"{count(letters, '1h')} / {count(meant, '1h')} > {_MOST} and {count(letters, '1h')} >= {_FEW}"
-        f" and {count(letters, '30m')} > 0"
-    )
-    return f"max {BY} ({many} or {most})"
 
 
 def counted(conditions: str, window: str) -> str:
@@ -63,7 +41,26 @@ def counted(conditions: str, window: str) -> str:
     )
 
 
-_SHARE: Final = Threshold(0.05, "share of a topic's records, skipped ones left out")
+def _burst(reason: str) -> str:
+    """Return where dead letters of ``reason`` (a condition) are a large share of a topic's records.
+
+    Of each topic, as a large one would hide that all of a small one is lost; it stays in the result. Skipped
+    records are left out: they are not meant to be sent, and may be most of a topic.
+    """
+    lost, all_of_them = f'outcome="dead_lettered", {reason}', 'outcome!="skipped"'
+
+    def letters(window: str) -> str:
+        return f"sum {_EACH} ({counted(lost, window)})"
+
+    def share(window: str) -> str:
+        return f"{letters(window)} / sum {_EACH} ({counted(all_of_them, window)})"
+
+    many = f"{share('10m')} > $threshold and {letters('10m')} > {BURST}"
+    most = f"{share('1h')} > {_MOST} and {letters('1h')} >= {_FEW} and {letters('30m')} > 0"
+    return f"{many} or {most}"
+
+
+SHARE: Final = Threshold(0.05, "share of a topic's records, skipped ones left out")
 
 ALERTS: Final = (
     Alert(
@@ -82,22 +79,24 @@ ALERTS: Final = (
         group="events",
         severity=Severity.CRITICAL,
         expr=_burst(f'reason!~"{_UNREADABLE}|{_WANTED}"'),
-        threshold=_SHARE,
+        threshold=SHARE,
         lasts="5m",
         keeps="5m",
         summary="Many payments are read but refused, and end in the dead-letter topic",
-        description="{{ $value | humanizePercentage }} of a topic's records are invalid or refused.",
+        description="{{ $value | humanizePercentage }} of the records of {{ $labels.topic }} are invalid or "
+        "refused.",
     ),
     Alert(
         name="DecodeFailuresBurst",
         group="events",
         severity=Severity.CRITICAL,
         expr=_burst(f'reason=~"{_UNREADABLE}"'),
-        threshold=_SHARE,
+        threshold=SHARE,
         lasts="5m",
         keeps="5m",
         summary="Many records can't be read, and end in the dead-letter topic",
-        description="{{ $value | humanizePercentage }} of a topic's records can't be decoded.",
+        description="{{ $value | humanizePercentage }} of the records of {{ $labels.topic }} can't be "
+        "decoded.",
     ),
     Alert(
         name="UnknownEventKinds",
@@ -116,7 +115,7 @@ ALERTS: Final = (
         expr=f"sum {BY} (increase({_SETTLED}{{$selector, {_NOTHING}}}[6h]))"
         f' / sum {BY} (increase({_SETTLED}{{$selector, action="remove",'
         ' outcome=~"delivered|nothing_to_remove"}[6h])) > $threshold'
-        f" and sum {BY} (increase({_SETTLED}{{$selector, {_NOTHING}}}[6h])) > {_BURST}",
+        f" and sum {BY} (increase({_SETTLED}{{$selector, {_NOTHING}}}[6h])) > {BURST}",
         threshold=Threshold(0.5, "share of all removals"),
         lasts="30m",
         summary="Most refunds find no payment to remove: revenue may be counted too high",

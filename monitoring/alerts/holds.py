@@ -5,6 +5,14 @@ from typing import Final
 from consumer.core.api.verdicts import HoldCause
 from monitoring.alerts.model import BY, OUTLASTS, Alert, Severity
 
+#: Calls of these instances are stopped, most of ten minutes: ``progress`` leaves their lateness to the alerts
+#: here, so each of them fires on at least this. Most, so that neither a moment of it hides anything nor a
+#: moment without it; and that the instances have time to catch up behind it.
+KEY_REFUSED: Final = "avg_over_time(linkrunner_consumer_auth_ok{$selector}[10m]) < 0.5"
+ADDRESS_WRONG: Final = (
+    f'avg_over_time(linkrunner_consumer_holding{{$selector, cause="{HoldCause.ADDRESS}"}}[10m]) > 0.5'
+)
+
 
 def _holding(cause: HoldCause) -> str:
     return f'max {BY} (linkrunner_consumer_holding{{$selector, cause="{cause}"}}) == 1'
@@ -19,7 +27,7 @@ _AUTH_REJECTED: Final = Alert(
     name="AuthRejected",
     group="holds",
     severity=Severity.CRITICAL,
-    expr=f"count {BY} (linkrunner_consumer_auth_ok{{$selector}} == 0)",
+    expr=f"count {BY} (linkrunner_consumer_auth_ok{{$selector}} == 0 or {KEY_REFUSED})",
     lasts="1m",
     keeps=OUTLASTS,
     summary="Linkrunner refuses our server key: an instance with it delivers nothing",
@@ -31,7 +39,8 @@ _ADDRESS: Final = Alert(
     name="HoldingAddress",
     group="holds",
     severity=Severity.CRITICAL,
-    expr=f'count {BY} (linkrunner_consumer_holding{{$selector, cause="{HoldCause.ADDRESS}"}} == 1)',
+    expr=f'count {BY} (linkrunner_consumer_holding{{$selector, cause="{HoldCause.ADDRESS}"}} == 1'
+    f" or {ADDRESS_WRONG})",
     lasts="2m",
     keeps=OUTLASTS,
     summary="What answers at the API's address is not the API: nothing is delivered there",

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from consumer.core.api.verdicts import HoldCause
+from monitoring.alerts.holds import ADDRESS_WRONG, KEY_REFUSED
 from monitoring.alerts.model import BY, Alert, Severity, Threshold
 
 _OPEN: Final = (
@@ -14,23 +14,20 @@ _EACH: Final = "by (namespace, job, instance)"
 
 _ON_INSTANCE: Final = "on (namespace, job, instance)"
 
-#: Instances that stand still for a cause with a page of its own: most of ten minutes, so that a moment of it
-#: hides nothing, and that they have time to catch up behind it.
-_STOPPED: Final = (
-    "(avg_over_time(linkrunner_consumer_auth_ok{$selector}[10m]) < 0.5"
-    f' or avg_over_time(linkrunner_consumer_holding{{$selector, cause="{HoldCause.ADDRESS}"}}[10m]) > 0.5)'
-)
+#: Instances that stand still for a cause with a page of its own.
+STOPPED: Final = (KEY_REFUSED, ADDRESS_WRONG)
+_BUT_STOPPED: Final = f"unless {_ON_INSTANCE} ({' or '.join(STOPPED)})"
 
-#: Partitions with records that are not delivered.
-OPEN_PARTITIONS: Final = (
-    "on (namespace, job, instance, topic, partition) linkrunner_consumer_lag_records{$selector} > 0"
-)
+_TOPIC: Final = "by (namespace, job, topic)"
 
-#: Little time is left, and less than is gone: a topic that keeps an hour only is no risk while all is fresh.
-_NEAR_DELETION: Final = (
-    f"min {BY} (linkrunner_consumer_retention_headroom_seconds{{$selector}} < {_ON_INSTANCE} group_left ()"
-    f" linkrunner_consumer_freshness_seconds{{$selector}} and {OPEN_PARTITIONS}) < $threshold"
+#: What is left, until Kafka may delete the oldest record, of the time that the topic keeps one. As a share,
+#: so that a topic that keeps an hour is no risk while all is fresh, and a month is not measured in hours.
+TIME_LEFT: Final = (
+    f"min {_TOPIC} (linkrunner_consumer_retention_headroom_seconds{{$selector}})"
+    f" / (min {_TOPIC} (linkrunner_consumer_retention_seconds{{$selector}}) > 0)"
 )
+#: Below these somebody has to act, and somebody is woken.
+AT_RISK, CRITICAL = 0.25, 0.1
 
 ALERTS: Final = (
     Alert(
@@ -41,7 +38,7 @@ ALERTS: Final = (
         # be the end of a transaction that is not known as such yet.
         expr=f"count {BY} ((sum {_EACH} ({_OPEN}) > 0"
         f" or max {_EACH} (linkrunner_consumer_lag_records{{$selector}}) > $threshold)"
-        f" and sum {_EACH} (rate({_SETTLED}{{$selector}}[5m])) == 0 unless {_ON_INSTANCE} {_STOPPED})",
+        f" and sum {_EACH} (rate({_SETTLED}{{$selector}}[5m])) == 0 {_BUT_STOPPED})",
         threshold=Threshold(1, "records of lag in a partition, where none is open"),
         lasts="10m",
         keeps="5m",
@@ -52,8 +49,7 @@ ALERTS: Final = (
         name="FreshnessHigh",
         group="progress",
         severity=Severity.CRITICAL,
-        expr=f"max {BY} (linkrunner_consumer_freshness_seconds{{$selector}}"
-        f" unless {_ON_INSTANCE} {_STOPPED}) > $threshold",
+        expr=f"max {BY} (linkrunner_consumer_freshness_seconds{{$selector}} {_BUT_STOPPED}) > $threshold",
         threshold=Threshold(600, "seconds"),
         lasts="5m",
         keeps="5m",
@@ -64,21 +60,23 @@ ALERTS: Final = (
         name="RetentionAtRisk",
         group="progress",
         severity=Severity.WARNING,
-        expr=_NEAR_DELETION,
-        threshold=Threshold(24 * 3600, "seconds"),
+        expr=f"min {BY} ({TIME_LEFT}) < $threshold",
+        threshold=Threshold(AT_RISK, "share of retention.ms"),
         lasts="5m",
         summary="Kafka will soon delete payments that are not delivered",
-        description="The oldest open record has {{ $value | humanizeDuration }} left in Kafka.",
+        description="{{ $value | humanizePercentage }} is left of the time that Kafka keeps the oldest "
+        "record that is not delivered.",
     ),
     Alert(
         name="RetentionCritical",
         group="progress",
         severity=Severity.CRITICAL,
-        expr=_NEAR_DELETION,
-        threshold=Threshold(4 * 3600, "seconds"),
+        expr=f"min {BY} ({TIME_LEFT}) < $threshold",
+        threshold=Threshold(CRITICAL, "share of retention.ms"),
         lasts="5m",
         summary="Kafka is about to delete payments that are not delivered",
-        description="The oldest open record has {{ $value | humanizeDuration }} left in Kafka.",
+        description="{{ $value | humanizePercentage }} is left of the time that Kafka keeps the oldest "
+        "record that is not delivered.",
     ),
     Alert(
         name="NothingDelivered",

@@ -115,8 +115,8 @@ def _variables() -> Iterator[
             .refresh(models.VariableRefresh.ON_TIME_RANGE_CHANGED)
             .sort(models.VariableSort.ALPHABETICAL_ASC)
         )
-    # The chart fills the hole with prometheusRule.runbookBaseUrl; by hand it is typed in at the top.
-    yield dashboard.TextBoxVariable("runbooks").label("Runbooks at").default_value("$runbookBaseUrl")
+    # The chart puts prometheusRule.runbookBaseUrl in; who imports the file types it in at the top.
+    yield dashboard.TextBoxVariable("runbooks").label("Runbooks at").default_value("")
 
 
 def _annotations() -> Iterator[dashboard.AnnotationQuery]:

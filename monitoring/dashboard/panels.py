@@ -37,7 +37,10 @@ NO_DATA: Final = "no data"
 
 
 #: Where the labels stand that say what a row of a table is.
-_FIRST_COLUMNS: Final = {"topic": 0, "partition": 1, "instance": 0, "version": 1}
+_FIRST_COLUMNS: Final = {
+    name: place
+    for place, name in enumerate(("namespace", "job", "topic", "partition", "pod", "instance", "version"))
+}
 
 #: What Grafana calls the queries of a panel; none has more.
 _LETTERS: Final = "ABCDEFGHIJ"
@@ -56,7 +59,7 @@ class Kind(Enum):
     STATES = auto()
     """What was true when, one row for each series."""
     TABLE = auto()
-    """One row for each label of the first column; each query is a column."""
+    """One row for each combination of the labels that all queries have; each query is a column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +67,14 @@ class Query:
     """A question to Prometheus: PromQL with ``$selector`` in place of the conditions of all of them.
 
     ``$release`` is for what can be told of a whole release only, whichever of its instances are chosen.
-    ``legend`` names its series, in a table its column; ``unit`` is one of its own in a table.
+    ``legend`` names its series, in a table its column; ``unit`` and ``steps`` are its own, in a table or
+    where a panel has numbers of several kinds.
     """
 
     expr: str
     legend: str
     unit: str = ""
+    steps: tuple[tuple[float, str], ...] = ()
 
     @property
     def filled(self) -> str:
@@ -83,8 +88,8 @@ class Panel:
 
     ``steps`` are values with the colour from there on; below the first it is ``base``. ``words`` are texts in
     place of values, with their colours. ``names`` are texts in place of legends, ``colours`` are theirs.
-    ``alerts`` are those whose runbooks the panel links to, without prefix. ``by`` is the label by which a
-    table puts its queries together; empty: by all labels that they have in common.
+    ``alerts`` are those whose runbooks the panel links to, without prefix. The rows of a table are sorted by
+    its first query, the largest first.
     """
 
     title: str
@@ -101,7 +106,6 @@ class Panel:
     names: Mapping[str, str] = field(default_factory=dict)
     colours: Mapping[str, str] = field(default_factory=dict)
     alerts: tuple[str, ...] = ()
-    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +134,12 @@ def built(panel: Panel, number: int) -> _Builder:
     for legend, colour in panel.colours.items():
         fixed = {"mode": "fixed", "fixedColor": colour}
         builder.override_by_name(legend, [models.DynamicConfigValue("color", fixed)])
+    for query in panel.queries:
+        if query.unit:
+            builder.override_by_name(query.legend, [models.DynamicConfigValue("unit", query.unit)])
+        if query.steps:
+            steps = _absolute(panel.base, query.steps)
+            builder.override_by_name(query.legend, [models.DynamicConfigValue("thresholds", steps)])
     builder.links([_runbook(alert) for alert in panel.alerts])
     for letter, query in zip(_LETTERS, panel.queries, strict=False):
         builder.with_target(_target(panel, letter, query))
@@ -197,25 +207,15 @@ def _table(panel: Panel) -> tables.Panel:
     letters = _LETTERS[: len(panel.queries)]
     renamed = {f"Value #{letter}": query.legend for letter, query in zip(letters, panel.queries, strict=True)}
     hidden = {"Time": True} | {f"Time {number}": True for number in range(1, len(letters) + 1)}
-    together = (
-        models.DataTransformerConfig("joinByField", options={"byField": panel.by, "mode": "outer"})
-        if panel.by
-        else models.DataTransformerConfig("merge", options={})
-    )
     tidied = {"excludeByName": hidden, "indexByName": _FIRST_COLUMNS, "renameByName": renamed}
-    builder = (
+    worst_first = {"sort": [{"field": panel.queries[0].legend, "desc": True}]}
+    return (
         tables.Panel()
         .show_header(True)
-        .with_transformation(together)
+        .with_transformation(models.DataTransformerConfig("merge", options={}))
         .with_transformation(models.DataTransformerConfig("organize", options=tidied))
+        .with_transformation(models.DataTransformerConfig("sortBy", options=worst_first))
     )
-    if not panel.by:
-        worst_first = {"sort": [{"field": panel.queries[0].legend, "desc": True}]}
-        builder.with_transformation(models.DataTransformerConfig("sortBy", options=worst_first))
-    for query in panel.queries:
-        if query.unit:
-            builder.override_by_name(query.legend, [models.DynamicConfigValue("unit", query.unit)])
-    return builder
 
 
 _KINDS: Final[Mapping[Kind, Callable[[Panel], _Builder]]] = {
@@ -239,6 +239,12 @@ def _target(panel: Panel, letter: str, query: Query) -> prometheus.Dataquery:
             return target.range().format(PromQueryFormat.HEATMAP).legend_format("{{le}}")
         case Kind.LINES | Kind.STACK | Kind.STATES:
             return target.range().legend_format(query.legend)
+
+
+def _absolute(base: str, steps: tuple[tuple[float, str], ...]) -> dict[str, object]:
+    values: list[dict[str, object]] = [{"value": None, "color": base}]
+    values += [{"value": at, "color": colour} for at, colour in steps]
+    return {"mode": "absolute", "steps": values}
 
 
 def _thresholds(panel: Panel) -> dashboard.ThresholdsConfig:

@@ -99,10 +99,12 @@ def _renamed(row: Row, names: Mapping[str, str]) -> Row:
 
 
 def _merge(rows: Rows, _: Json) -> Rows:
-    """Put rows together whose labels are the same."""
-    together: dict[tuple[tuple[str, float | str], ...], Row] = {}
+    """Put rows together that agree in the labels which all of them have."""
+    labels = [{name for name in row if not name.startswith("Value")} for row in rows]
+    common = sorted(set.intersection(*labels)) if labels else []
+    together: dict[tuple[float | str, ...], Row] = {}
     for row in rows:
-        key = tuple(sorted((name, value) for name, value in row.items() if not name.startswith("Value")))
+        key = tuple(row[name] for name in common)
         together.setdefault(key, {}).update(row)
     return list(together.values())
 

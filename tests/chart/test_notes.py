@@ -100,6 +100,10 @@ WARNED: Final[dict[str, tuple[Values, str]]] = {
         {"networkPolicy": {"enabled": True}, "podMonitor": {"enabled": True}, "missingKinds": "always"},
         "networkPolicy.metricsFrom is empty: Prometheus is not let in",
     ),
+    "a dashboard without runbooks": (
+        {"dashboard": {"enabled": True}},
+        "prometheusRule.runbookBaseUrl is empty: the links of the dashboard's panels lead nowhere",
+    ),
     "a monitor left out": (
         {"podMonitor": {"enabled": True}, "missingKinds": "skip"},
         "podMonitor was left out: the cluster does not know monitoring.coreos.com/v1/PodMonitor",
@@ -109,7 +113,11 @@ WARNED: Final[dict[str, tuple[Values, str]]] = {
         "prometheusRule was left out: the cluster does not know monitoring.coreos.com/v1/PrometheusRule",
     ),
     "a dashboard left out": (
-        {"dashboard": {"enabled": True, "grafanaOperator": {"enabled": True}}, "missingKinds": "skip"},
+        {
+            "dashboard": {"enabled": True, "grafanaOperator": {"enabled": True}},
+            "prometheusRule": {"runbookBaseUrl": "https://wiki.example.com/runbooks"},
+            "missingKinds": "skip",
+        },
         "dashboard.grafanaOperator was left out: the cluster does not know grafana.integreatly.org",
     ),
 }

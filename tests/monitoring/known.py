@@ -13,8 +13,8 @@ from consumer.edges.metrics import Metrics
 from monitoring.alerts import RECORDINGS
 from monitoring.promql import Selector, grouping_labels, selectors
 
-#: Labels that Prometheus adds by where it scrapes.
-TARGET_LABELS: Final = frozenset({"namespace", "job", "instance"})
+#: Labels that Prometheus adds by where it scrapes; ``pod`` comes from a monitor of the Prometheus operator.
+TARGET_LABELS: Final = frozenset({"namespace", "job", "instance", "pod"})
 
 #: Labels whose values nobody knows beforehand.
 _OPEN: Final = frozenset({"topic", "partition", "version", "python", "confluent_kafka", *TARGET_LABELS})
@@ -24,9 +24,9 @@ _OPEN: Final = frozenset({"topic", "partition", "version", "python", "confluent_
 def exposed() -> Mapping[str, Mapping[str, frozenset[str]]]:
     """Return the labels of each metric, with their values.
 
-    From an exposition of the real exporter, so that ``le`` is written as it is there. Gauges of partitions
-    have no series without partitions: their labels are the catalogue's. Recorded series keep what they group
-    by.
+    From an exposition of the real exporter, so that ``le`` is written as it is there. Gauges of topics and
+    partitions have no series without partitions: their labels are the catalogue's. Recorded series keep what
+    they group by.
     """
     metrics = Metrics(CollectorRegistry())
     metrics.watch_topics(["payments"])
@@ -37,7 +37,7 @@ def exposed() -> Mapping[str, Mapping[str, frozenset[str]]]:
             for label, value in sample.labels.items():
                 labels.setdefault(label, set()).add(value)
     for spec in CATALOGUE:
-        if spec.full_name not in found and "partition" in spec.label_names:
+        if spec.full_name not in found and spec.starts_with_topic:
             found[spec.full_name] = {label: set() for label in spec.label_names}
     for recording in RECORDINGS:
         found[recording.record] = {}

@@ -27,7 +27,11 @@ _WITHIN_RATE: Final = frozenset({"rate", "irate", "increase"})
 _OF_NOW: Final = frozenset({"stat", "table"})
 _CHOSEN: Final = ("namespace", "job", "instance")
 #: What nobody owns can't be told of a part of the instances: the others would count as missing.
-_OF_THE_RELEASE: Final = frozenset({"Partitions without an owner", "Who holds how many partitions"})
+_OF_THE_RELEASE: Final = frozenset(
+    {"Partitions without an owner", "Who holds how many partitions", "Error budgets left"}
+)
+#: What adds up the time shown.
+_TOTALS: Final = frozenset({"increase", "changes", "last_over_time"})
 #: What counts a new series from 0, where ``increase`` would not see what came before its first scrape.
 _FROM_THE_START: Final = re.compile(
     r"\(max_over_time\((\w+\{[^}]*\})\[\$__range\]\) unless last_over_time\(\1\[1h\] offset \$__range\)\) > 0"
@@ -145,7 +149,7 @@ def ranges_fit_the_scrape(model: Json) -> Iterator[str]:
     """Rates take the interval that fits resolution and scrape; totals of now take the whole time shown."""
     for panel, target in targets(model):
         for selector in selectors(_rates_only(target["expr"])):
-            total = selector.function == "increase" and panel["type"] == "stat"
+            total = selector.function in _TOTALS and panel["type"] == "stat"
             if selector.window not in ({"$__range"} if total else {"", "$__rate_interval"}):
                 yield f"{panel['title']}: {selector.metric}[{selector.window}]"
 
@@ -153,7 +157,8 @@ def ranges_fit_the_scrape(model: Json) -> Iterator[str]:
 def stats_divide_by_something(model: Json) -> Iterator[str]:
     """Nothing by nothing is no share: a quiet time has no data, and is not red."""
     for panel, target in targets(model):
-        if panel["type"] == "stat" and "/" in target["expr"] and not target["expr"].endswith("> 0)"):
+        divided = re.search(r"/ (?P<by>.*)", target["expr"])
+        if panel["type"] == "stat" and divided and not re.search(r"\) > 0\)", divided["by"]):
             yield f"{panel['title']}: divides by what may be 0"
 
 

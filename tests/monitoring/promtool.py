@@ -6,7 +6,7 @@ https://prometheus.io/docs/prometheus/latest/configuration/unit_testing_rules/.
 
 import re
 import subprocess
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -25,6 +25,7 @@ SELECTOR: Final = f'namespace="{NAMESPACE}", job="{JOB}"'
 _IN_ORDER: Final = [group["name"] for group in rules()["groups"]]
 
 _VALUE: Final = re.compile(r"\{\{ \$value[^}]*\}\}")
+_TOPIC: Final = "{{ $labels.topic }}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,8 @@ class Case:
     """What an alert does with given series.
 
     ``expected`` has times (``12m``) with the value as the description shows it, or None where the alert does
-    not fire. ``step`` is the time between two samples, and between two evaluations of the rules.
+    not fire. ``step`` is the time between two samples, and between two evaluations of the rules. ``topic`` is
+    the one that the alert names, if it does.
     """
 
     alert: str
@@ -59,6 +61,7 @@ class Case:
     series: Sequence[Series]
     expected: Mapping[str, str | None]
     step: str = "1m"
+    topic: str = ""
 
     @property
     def id(self) -> str:
@@ -94,17 +97,20 @@ def run(promtool: Path, cases: Sequence[Case], folder: Path) -> dict[str, str]:
 
 
 def run_scene(
-    promtool: Path, scene: Sequence[Series], firing: Mapping[str, Collection[str]], folder: Path
+    promtool: Path, scene: Sequence[Series], firing: Mapping[str, Mapping[str, str]], folder: Path
 ) -> str:
-    """Run all rules over ``scene``; return what promtool says. Empty: at each time just these alerts fire."""
+    """Run all rules over ``scene``; return what promtool says. Empty: at each time just these alerts fire.
+
+    ``firing`` has the alerts of each time with the value that their text shows.
+    """
     _write(folder / "all.rules", rules(selector=SELECTOR))
     tests = [
         {
             "eval_time": time,
             "alertname": alert.full_name,
-            "exp_alerts": [_bare(alert)] if alert.name in names else [],
+            "exp_alerts": [_as_told(alert, values[alert.name])] if alert.name in values else [],
         }
-        for time, names in firing.items()
+        for time, values in firing.items()
         for alert in ALERTS
     ]
     inputs = [{"series": one.name, "values": one.samples} for one in scene]
@@ -116,11 +122,12 @@ def run_scene(
     return "" if done.returncode == 0 else done.stderr + done.stdout
 
 
-def _bare(alert: Alert) -> dict[str, object]:
-    """Return the alert as it fires where its text has no value."""
+def _as_told(alert: Alert, value: str, topic: str = "") -> dict[str, object]:
+    """Return the alert as it fires with this value and of this topic."""
     labels = {"severity": alert.severity.value, "namespace": NAMESPACE, "job": JOB}
-    texts = {"summary": alert.summary, "description": alert.description}
-    return {"exp_labels": labels, "exp_annotations": texts}
+    description = _VALUE.sub(value, alert.description).replace(_TOPIC, topic)
+    texts = {"summary": alert.summary, "description": description}
+    return {"exp_labels": labels | ({"topic": topic} if topic else {}), "exp_annotations": texts}
 
 
 def _write(file: Path, content: object) -> None:
@@ -166,8 +173,4 @@ def _test_file(case: Case) -> dict[str, object]:
 
 
 def _fired(case: Case, value: str) -> dict[str, object]:
-    alert = alert_named(case.alert)
-    return {
-        "exp_labels": {"severity": alert.severity.value, "namespace": NAMESPACE, "job": JOB},
-        "exp_annotations": {"summary": alert.summary, "description": _VALUE.sub(value, alert.description)},
-    }
+    return _as_told(alert_named(case.alert), value, case.topic)

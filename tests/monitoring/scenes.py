@@ -17,6 +17,7 @@ _AT_REST: Final = {
     "topic_partitions": 6,
     "rate_limit_per_second": 25,
     "build_info": 1,
+    "retention_seconds": 604_800,
     "retention_headroom_seconds": 604_800,
 }
 
@@ -39,17 +40,25 @@ _GROWTH: Final[tuple[tuple[str, Mapping[str, str], int], ...]] = (
 )
 
 
-def instance(name: str, life: str, *, busy: bool = False) -> Iterator[Series]:
+#: No series is unlike the others.
+_AS_LIFE_GOES: Final[Mapping[tuple[str, str], str]] = {}
+
+
+def instance(
+    name: str, life: str, *, busy: bool = False, instead: Mapping[tuple[str, str], str] = _AS_LIFE_GOES
+) -> Iterator[Series]:
     """Yield every series of one instance.
 
     ``life`` is promtool's notation with ``V`` for the value of a series and ``+G`` for its growth, such as
     ``V+Gx60``; both are filled in by what the series is. ``W`` is the value after five minutes of growth:
-    that of an instance which has worked before it is scraped for the first time.
+    that of an instance which has worked before it is scraped for the first time. ``instead`` has samples of
+    single series, by metric and topic (empty for one without).
     """
     for metric, labels, value in _all_series():
         growth = _growth(metric, labels) if busy else 0
         samples = life.replace("V", str(value)).replace("W", str(value + 5 * growth))
         samples = samples.replace("G", str(growth))
+        samples = instead.get((metric, labels.get("topic", "")), samples)
         yield series(metric, samples, instance=name, **labels)
 
 
@@ -75,6 +84,8 @@ def _all_series() -> Iterator[tuple[str, dict[str, str], int]]:
 def _label_sets(spec: MetricSpec) -> Iterator[dict[str, str]]:
     if "partition" in spec.label_names:
         yield from ({"topic": topic, "partition": partition} for topic, partition in _PARTITIONS)
+    elif spec.type is MetricType.GAUGE and spec.starts_with_topic:
+        yield from ({"topic": topic} for topic in _TOPICS)
     elif spec.name == "build_info":
         yield {"version": "1.0.0", "python": "3.13.0", "confluent_kafka": "2.16.1"}
     else:

@@ -185,8 +185,3 @@ def test_models_of_grafana_read_it_back() -> None:
     again = json.loads(json.dumps(Dashboard.from_json(copy.deepcopy(dashboard())), cls=JSONEncoder))
     texts = r"/annotations/list/\d/(?:titleFormat|textFormat|tagKeys|useValueForTime)"
     assert [path for path in _lost(dashboard(), again) if not re.fullmatch(texts, path)] == []
-
-
-def test_same_input_gives_the_same_bytes() -> None:
-    """A file that changes by itself would be stale at every look."""
-    assert text() == text()

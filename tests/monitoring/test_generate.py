@@ -1,6 +1,9 @@
 """What is shipped is what the modules say."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -35,6 +38,26 @@ def test_a_file_that_was_changed_by_hand_is_found(path: str, tmp_path: Path) -> 
     generate.write(tmp_path)
     (tmp_path / path).write_text("mine", encoding="utf-8")
     assert generate.stale(tmp_path) == [path]
+
+
+#: Prints all files.
+_PRINT: Final = "from monitoring.generate import TEXTS\nprint(*(text() for text in TEXTS.values()))"
+
+
+def test_same_input_gives_the_same_bytes() -> None:
+    """A file that changes by itself would be stale at every look: sets have another order in each process."""
+    texts = [
+        subprocess.run(
+            [sys.executable, "-c", _PRINT],
+            cwd=generate.ROOT,
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(generate.ROOT)},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    ]
+    assert texts[0] == texts[1]
+    assert b"Linkrunner consumer" in texts[0]
 
 
 def test_check_is_content_with_the_files() -> None:

@@ -11,7 +11,9 @@ import yaml
 from monitoring.alerts import ALERTS, RECORDINGS, chart_values, inhibit_rules, rules
 from monitoring.alerts.inhibition import INHIBITIONS
 from monitoring.alerts.model import Severity
+from monitoring.alerts.progress import STOPPED
 from monitoring.promql import seconds, selectors
+from monitoring.rules import main
 from tests.support.tools import tool
 
 _NAMES: Final = [alert.name for alert in ALERTS]
@@ -81,7 +83,26 @@ def test_alert_is_complete(alert: Any) -> None:
     assert not alert.summary.endswith(".")
     assert alert.description.endswith(".")
     assert ("$threshold" in alert.expr) == (alert.threshold is not None)
-    assert "$" not in re.sub(r"\{\{ \$value[^}]*\}\}", "", alert.summary + alert.description)
+    filled = re.sub(r"\{\{ (?:\$value[^}]*|\$labels\.topic )\}\}", "", alert.summary + alert.description)
+    assert "$" not in filled
+
+
+def test_a_prometheus_without_the_operator_gets_a_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command writes all rules, of the release that is asked for, with runbooks; promtool takes it."""
+    selector = 'namespace="shop", job="consumer"'
+    assert main(["--selector", selector, "--runbooks", "https://wiki.example.com/runbooks/"]) == 0
+    file = tmp_path / "rules.yaml"
+    file.write_text(capsys.readouterr().out, encoding="utf-8")
+    done = subprocess.run(
+        [str(tool("promtool")), "check", "rules", str(file)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    written = [rule for group in yaml.safe_load(file.read_text("utf-8"))["groups"] for rule in group["rules"]]
+    assert all(f"{{{selector}" in rule["expr"] for rule in written)
+    links = [rule["annotations"]["runbook_url"] for rule in written if "alert" in rule]
+    assert links == [f"https://wiki.example.com/runbooks/LinkrunnerConsumer{name}.md" for name in _NAMES]
 
 
 def test_names_are_told_apart() -> None:
@@ -125,6 +146,16 @@ def test_a_stop_of_one_pod_hides_nothing_of_the_others(cause: str) -> None:
     """One new pod with a wrong key fires for the release; what other pods suffer from still rings."""
     silenced = {name for rule in INHIBITIONS if cause in rule.sources for name in rule.targets}
     assert not silenced & {"Stalled", "FreshnessHigh", "PartitionsUnowned", "PartitionsSilent", "VersionSkew"}
+
+
+@pytest.mark.parametrize(("name", "place"), [("AuthRejected", 0), ("HoldingAddress", 1)])
+def test_who_is_left_out_has_a_page(name: str, place: int) -> None:
+    """Age and stall leave out instances that another page tells of: it fires on all that leaves them out."""
+    page = next(alert for alert in ALERTS if alert.name == name)
+    assert re.fullmatch(rf"count by \(namespace, job\) \([^()]+ or {re.escape(STOPPED[place])}\)", page.expr)
+    for left_out in ("Stalled", "FreshnessHigh"):
+        (expr,) = [alert.expr for alert in ALERTS if alert.name == left_out]
+        assert f"unless on (namespace, job, instance) ({' or '.join(STOPPED)})" in expr
 
 
 def test_losses_are_never_silenced() -> None:

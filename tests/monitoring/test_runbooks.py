@@ -104,6 +104,22 @@ def test_queries_ask_for_what_exists(name: str) -> None:
     assert [one for query in _queries(name) for one in unknown(query)] == []
 
 
+def test_the_page_of_silent_partitions_asks_what_the_alert_asks() -> None:
+    """Its query tells which instance: it is the part of the alert that is not added up yet."""
+    (alert,) = [alert for alert in ALERTS if alert.name == "PartitionsSilent"]
+    (query,) = _queries(alert.full_name)
+    assert f"({query})" in alert.expr.replace("{$selector}", "")
+
+
+@pytest.mark.parametrize("name", [*_PAGES, "README"])
+def test_no_page_sets_offsets_by_hand(name: str) -> None:
+    """The first page says so, and a tired reader relies on it."""
+    text = " ".join((_FOLDER / f"{name}.md").read_text("utf-8").split())
+    assert "--reset-offsets" not in text
+    told = re.findall(r"[^.:;]*(?:[Rr]eset|[Ss]et|[Mm]ov)\w* (?:new |the )?offsets[^.:;]*", text)
+    assert [one for one in told if not re.search(r"Don't|Nothing on|by moving offsets", one)] == []
+
+
 @pytest.mark.parametrize("name", _PAGES)
 def test_no_page_shortens_retention(name: str) -> None:
     """A number to copy may be less than what the topic keeps now, and then Kafka deletes payments at once."""

@@ -1,6 +1,6 @@
 """All alerts together over a whole release: what is well must be silent, what is gone must not be."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -10,10 +10,21 @@ from tests.monitoring.promtool import Series, run_scene
 from tests.monitoring.scenes import instance
 from tests.support.tools import tool
 
-_NOTHING: Final[Mapping[str, Collection[str]]] = {f"{minute}m": () for minute in (1, 5, 20, 45, 75, 105, 120)}
+_NOTHING: Final[Mapping[str, Mapping[str, str]]] = {
+    f"{minute}m": {} for minute in (1, 5, 20, 45, 75, 105, 120)
+}
 
-#: What is seen, and which alerts fire when. No other may.
-_SCENES: Final[Mapping[str, tuple[Sequence[Series], Mapping[str, Collection[str]]]]] = {
+#: A partition whose records do not come, from the sixth minute on: lag and age grow, and the end of the two
+#: hours that Kafka keeps a record gets nearer. All else of the instance goes on.
+_UNREAD: Final = {
+    ("lag_records", "invoices"): "0x5 0+10x120",
+    ("freshness_seconds", ""): "0x5 0+60x120",
+    ("retention_headroom_seconds", "invoices"): "7200x5 7200-60x120",
+    ("retention_seconds", "invoices"): "7200x120",
+}
+
+#: What is seen, and which alerts fire when, with which value. No other may.
+_SCENES: Final[Mapping[str, tuple[Sequence[Series], Mapping[str, Mapping[str, str]]]]] = {
     "no traffic": ([*instance("a", "Vx120"), *instance("b", "Vx120")], _NOTHING),
     "steady traffic": (
         [*instance("a", "V+Gx120", busy=True), *instance("b", "V+Gx120", busy=True)],
@@ -35,11 +46,24 @@ _SCENES: Final[Mapping[str, tuple[Sequence[Series], Mapping[str, Collection[str]
     "a pod has worked before it is scraped": (
         [*instance("a", "V+Gx120", busy=True), *instance("b", "_x30 W+Gx90", busy=True)],
         # Between, the partitions that it holds have no owner that is known, rightly.
-        {"9m": (), "32m": (), "45m": (), "75m": (), "120m": ()},
+        {"9m": {}, "32m": {}, "45m": {}, "75m": {}, "120m": {}},
     ),
     "nothing is scraped any more": (
         [*instance("a", "V+Gx40 stale", busy=True), *instance("b", "V+Gx40 stale", busy=True)],
-        {"40m": (), "45m": (), "47m": ("NoConsumers",), "120m": ("NoConsumers",)},
+        {"40m": {}, "45m": {}, "47m": {"NoConsumers": ""}, "120m": {"NoConsumers": ""}},
+    ),
+    "a partition is held and not read": (
+        [
+            *instance("a", "V+Gx120", busy=True, instead={("retention_seconds", "invoices"): "7200x120"}),
+            *instance("b", "V+Gx120", busy=True, instead=_UNREAD),
+        ],
+        {
+            "15m": {},
+            "30m": {"FreshnessHigh": "24m 0s"},
+            "95m": {"FreshnessHigh": "1h 29m 0s"},
+            "105m": {"FreshnessHigh": "1h 39m 0s", "RetentionAtRisk": "17.5%"},
+            "120m": {"FreshnessHigh": "1h 54m 0s", "RetentionAtRisk": "5%", "RetentionCritical": "5%"},
+        },
     ),
 }
 

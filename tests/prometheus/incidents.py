@@ -125,8 +125,9 @@ INCIDENTS: Final = (
         "it goes on",
         faults.broker_frozen,
         tells=("CommitFailing",),
-        # While the broker is silent, nobody knows where a partition ends.
-        may=("PartitionsSilent",),
+        # While the broker is silent, nobody knows where a partition ends; a record that was seen and had not
+        # come when it froze gets old.
+        may=("PartitionsSilent", "FreshnessHigh"),
         setting=Setting(over={"kafka": {"properties": {"session.timeout.ms": 45_000}}}),
         own_broker=True,
     ),
@@ -223,7 +224,8 @@ INCIDENTS: Final = (
         "the pods are rolled out with on_out_of_range: earliest",
         faults.records_deleted,
         tells=("HoldingOutOfRange",),
-        may=("Stalled", *_LATE_AFTERWARDS),
+        # What is left in the partitions that wait for a decision gets old.
+        may=(*_LATE, *_LATE_AFTERWARDS),
         setting=Setting(pods=2),
     ),
     Incident(

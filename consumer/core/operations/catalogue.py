@@ -20,8 +20,8 @@ from consumer.core.outcomes import NO_REASON, CommitResult, Outcome, RebalanceEv
 #: In front of every name.
 PREFIX: Final = "linkrunner_consumer_"
 
-#: Answers that the API documents, and 429, 500 and 503, which it gives without documenting them.
-KNOWN_STATUSES: Final = ("200", "201", "400", "401", "429", "500", "503")
+#: Answers that the API documents, and those that an API, or a proxy before it, gives without a document.
+KNOWN_STATUSES: Final = ("200", "201", "400", "401", "403", "404", "422", "429", "500", "502", "503", "504")
 
 #: Upper bounds in seconds: an API call takes tens of milliseconds; the default deadline is 10 s.
 CALL_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -84,7 +84,12 @@ class MetricSpec:
 
     @property
     def start(self) -> tuple[tuple[str, ...], ...]:
-        """The values of all labels but ``topic``, one tuple for each series that starts at 0."""
+        """The values of all labels but ``topic``, one tuple for each series that starts at 0.
+
+        A gauge of a topic does not: it is there once its value is known.
+        """
+        if self.type is MetricType.GAUGE and self.starts_with_topic:
+            return ()
         closed = (label.values for label in self.labels if label is not TOPIC)
         return self.possible or tuple(product(*closed))
 
@@ -142,7 +147,9 @@ _OUTCOME: Final = Label("outcome", _values(Outcome))
 _REASON: Final = Label("reason", (NO_REASON, *dict.fromkeys(_values(SkipReason, DeadLetterReason))))
 _STATUS: Final = Label("status", (*KNOWN_STATUSES, *_values(FaultKind)), "any other HTTP status, 100 to 599")
 _RETRY: Final = Label(
-    "reason", ("429", "500", "503", *_values(FaultKind), "html"), "any other HTTP status, 100 to 599"
+    "reason",
+    ("429", "500", "502", "503", "504", *_values(FaultKind), "html"),
+    "any other HTTP status, 100 to 599",
 )
 _CAUSE: Final = Label("cause", _values(HoldCause))
 _RULE: Final = Label("rule", _values(Rule), "; ".join(f"{rule}: {rule.meaning}" for rule in Rule))
@@ -218,8 +225,9 @@ CATALOGUE: Final = (
         "freshness_seconds",
         _GAUGE,
         "seconds",
-        "Age of the oldest record that is received and not settled, at the time of the scrape; "
-        "0 when there is none.",
+        "Age of the oldest record of the held partitions that is not settled, at the time of the scrape; 0 "
+        "when there is none. By its own timestamp where it is received; of one that is there and does not "
+        "come, the least age: since records were seen behind the last one that came.",
     ),
     MetricSpec(
         "lag_records",
@@ -237,13 +245,21 @@ CATALOGUE: Final = (
         (TOPIC, _PARTITION),
     ),
     MetricSpec(
+        "retention_seconds",
+        _GAUGE,
+        "seconds",
+        "For how long Kafka keeps a record of a topic of which partitions are held: its retention.ms. Absent "
+        "while not known, or where records are kept for ever.",
+        (TOPIC,),
+    ),
+    MetricSpec(
         "retention_headroom_seconds",
         _GAUGE,
         "seconds",
-        "Time until Kafka may delete the oldest record of the partition that is not settled: retention.ms of "
-        "the topic less the record's age by its own timestamp, at least 0; all of retention.ms where nothing "
-        "waits. Absent while not known: records are kept for ever, the topic's configuration may not be "
-        "read, or what waits is not received yet. Deletion by size (retention.bytes) is not foreseen.",
+        "Time until Kafka may delete the oldest record of the partition that is not settled: "
+        "retention_seconds less the record's age as in freshness_seconds, at least 0; all of it where "
+        "nothing waits. For a record that does not come it is at most this. Absent while retention_seconds "
+        "is, or where the partition ends is not known. Deletion by size (retention.bytes) is not foreseen.",
         (TOPIC, _PARTITION),
     ),
     MetricSpec("in_flight", _GAUGE, "calls", "Calls on the wire now."),

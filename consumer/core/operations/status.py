@@ -28,8 +28,8 @@ class PartitionStatus:
     ``position`` is the next offset to be received, ``committed`` the next to be read after a restart,
     ``lag`` the records from there to the end. ``open`` counts received and unsettled records, ``queued``
     those of them that no worker has taken. ``headroom_seconds`` is the time until Kafka may delete the
-    oldest of them (the metric ``retention_headroom_seconds``), None where it is not known. ``paused`` says
-    why it is not fetched, empty if it is.
+    oldest record that is not settled (the metric ``retention_headroom_seconds``), None where it is not
+    known. ``paused`` says why it is not fetched, empty if it is.
     """
 
     topic: str

@@ -5,6 +5,9 @@ Offsets are counted as Kafka does: an end, a position and a commit all name the 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
+
+from consumer.core.records import Partition
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +52,61 @@ def kept_seconds(config: Mapping[str, str]) -> float | None:
     return int(text) / 1000 if by_time and text.isdecimal() else None
 
 
-def headroom(
-    kept: float | None, *, unsettled: int, oldest: float | None, all_received: bool, now: float
-) -> float | None:
+class _Behind(NamedTuple):
+    position: int
+    since: float
+
+
+class Unread:
+    """Since when the held partitions have records that do not come, although they are there.
+
+    Such a partition shows in nothing that is received: nobody fetches it, or nothing is given.
+    The time begins when records are first seen behind the position, and again with each one that comes: it
+    is never more than the oldest of them has waited, and a busy partition has none, nor one that catches up.
+    """
+
+    def __init__(self) -> None:
+        self._behind: dict[Partition, _Behind] = {}
+
+    def look(self, standings: Mapping[Partition, Standing], now: float) -> dict[Partition, float]:
+        """Note where all held partitions stand; return how many seconds records of which have not come.
+
+        ``now`` are seconds of a steady clock. Partitions without such records are left out. Where an end is
+        not known any more, what was seen before it got lost still waits.
+        """
+        found = (
+            (partition, self._seen(partition, standing, now)) for partition, standing in standings.items()
+        )
+        self._behind = {partition: behind for partition, behind in found if behind is not None}
+        return {partition: now - behind.since for partition, behind in self._behind.items()}
+
+    def _seen(self, partition: Partition, standing: Standing, now: float) -> _Behind | None:
+        before = self._behind.get(partition)
+        if standing.position is None or standing.all_received:
+            return None
+        if before is not None and before.position == standing.position:
+            return before
+        return None if standing.end is None else _Behind(standing.position, now)
+
+
+def age(*, oldest: float | None, unread: float | None, now: float) -> float | None:
+    """Return the seconds that the oldest unsettled record of a partition has waited; None: not known or none.
+
+    ``oldest`` is when the oldest received one was written, by its own timestamp and the clock of ``now``;
+    ``unread`` how long records have not come (:class:`Unread`): of such only this least age is known.
+    """
+    written = None if oldest is None else max(0.0, now - oldest)
+    return max((known for known in (written, unread) if known is not None), default=None)
+
+
+def headroom(kept: float | None, *, waits: bool, age: float | None) -> float | None:
     """Return the seconds until a partition's oldest unsettled record may be deleted; None: not known.
 
-    ``kept`` are the seconds that the topic keeps a record, ``oldest`` is when the oldest of ``unsettled``
-    received records was written, by its own timestamp and the clock of ``now``. Without one, all that is kept
-    is ahead of us, if all was received; how old a record is that was not received is not known.
+    ``kept`` are the seconds that the topic keeps a record; ``waits`` says whether one may be unsettled,
+    received or not, ``age`` how old the oldest is. Where nothing waits, all that is kept is ahead of us.
 
     Kafka deletes whole segments, when the youngest record in them is too old: never sooner than said here.
     """
-    if kept is None:
-        return None
-    if unsettled:
-        return None if oldest is None else min(kept, max(0.0, kept - (now - oldest)))
-    return kept if all_received else None
+    if kept is None or not waits:
+        return kept
+    return None if age is None else max(0.0, kept - age)

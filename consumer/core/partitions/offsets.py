@@ -178,11 +178,6 @@ class Offsets:
         track = self._tracks.get(partition)
         return 0 if track is None else track.unsettled
 
-    def oldest_unsettled_ms(self) -> int | None:
-        """Return the timestamp of the oldest unsettled record (milliseconds), or None where none waits."""
-        heads = [t.open[0].timestamp_ms for t in self._tracks.values() if t.open]
-        return min((stamp for stamp in heads if stamp is not None), default=None)
-
     def oldest_ms(self, partition: Partition) -> int | None:
         """Return the timestamp of a partition's oldest unsettled record; None without one."""
         track = self._tracks.get(partition)

@@ -52,6 +52,9 @@
 {{- if and .Values.networkPolicy.enabled (or .Values.podMonitor.enabled .Values.serviceMonitor.enabled) (not .Values.networkPolicy.metricsFrom) -}}
   {{- $warnings = append $warnings "networkPolicy.metricsFrom is empty: Prometheus is not let in, and scrapes fail." -}}
 {{- end -}}
+{{- if and .Values.dashboard.enabled (not .Values.prometheusRule.runbookBaseUrl) -}}
+  {{- $warnings = append $warnings "prometheusRule.runbookBaseUrl is empty: the links of the dashboard's panels lead nowhere until somebody types an address into \"Runbooks at\". Set it to a copy of docs/runbooks." -}}
+{{- end -}}
 {{- range include "linkrunner-consumer.wantedKinds" . | fromJsonArray -}}
   {{- if not (include "linkrunner-consumer.known" (list $ .kind)) -}}
     {{- $warnings = append $warnings (printf "%s was left out: the cluster does not know %s (missingKinds: skip)." .option .kind) -}}

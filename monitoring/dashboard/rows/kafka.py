@@ -6,6 +6,10 @@ from monitoring.dashboard.panels import GREEN, RED, YELLOW, Kind, Panel, Query, 
 
 _ASSIGNED: Final = "linkrunner_consumer_assigned_partitions{$release}"
 
+#: What leads from a partition to the pod that holds it; ``pod`` is there where a monitor of the Prometheus
+#: operator scrapes.
+_PLACE: Final = "namespace, job, topic, partition, pod, instance"
+
 ROW: Final = Row(
     "Kafka",
     (
@@ -45,25 +49,23 @@ ROW: Final = Row(
         ),
         Panel(
             title="Partitions",
-            description="Every partition that an instance holds: the one furthest behind is the first.",
+            description="Every partition that is held, and by whom: the one furthest behind is the first.",
             kind=Kind.TABLE,
             unit="short",
             queries=(
+                Query(f"max by ({_PLACE}) (linkrunner_consumer_lag_records{{$selector}})", "lag", "short"),
                 Query(
-                    "max by (topic, partition) (linkrunner_consumer_lag_records{$selector})", "lag", "short"
-                ),
-                Query(
-                    "max by (topic, partition) (linkrunner_consumer_uncommitted_age_seconds{$selector})",
+                    f"max by ({_PLACE}) (linkrunner_consumer_uncommitted_age_seconds{{$selector}})",
                     "not committed for",
                     "s",
                 ),
                 Query(
-                    "min by (topic, partition) (linkrunner_consumer_retention_headroom_seconds{$selector})",
+                    f"min by ({_PLACE}) (linkrunner_consumer_retention_headroom_seconds{{$selector}})",
                     "deleted in",
                     "s",
                 ),
             ),
-            width=16,
+            width=24,
             alerts=("HoldingSpan", "HoldingOutOfRange", "PartitionsSilent"),
         ),
         Panel(

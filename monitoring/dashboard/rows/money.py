@@ -3,14 +3,21 @@
 from typing import Final
 
 from consumer.core.api.verdicts import HoldCause
-from monitoring.alerts.events import counted
-from monitoring.alerts.objectives import DELIVERED, FAILED
-from monitoring.alerts.progress import OPEN_PARTITIONS
+from monitoring.alerts.events import BURST, SHARE, counted
+from monitoring.alerts.objectives import DELIVERED, FAILED, OBJECTIVES
+from monitoring.alerts.progress import AT_RISK, CRITICAL, TIME_LEFT
 from monitoring.dashboard.panels import BLUE, GREEN, RED, YELLOW, Kind, Panel, Query, Row
 
 _SETTLED: Final = "linkrunner_consumer_records_settled_total"
 
 _SET_ASIDE: Final = 'outcome="dead_lettered"'
+_PAID: Final = 'action="capture", outcome="delivered"'
+
+_NOT_SKIPPED: Final = 'outcome!="skipped"'
+
+_OF_A_TOPIC: Final = "sum by (namespace, job, topic)"
+_LETTERS: Final = f"{_OF_A_TOPIC} ({counted(_SET_ASIDE, '$__range')})"
+_MEANT: Final = f"{_OF_A_TOPIC} ({counted(_NOT_SKIPPED, '$__range')})"
 
 #: What is stopped by each cause, in words.
 HELD: Final = {
@@ -30,40 +37,38 @@ ROW: Final = Row(
     (
         Panel(
             title="Late: oldest open payment",
-            description="Age of the oldest record that is received and not settled, over all instances. "
+            description="Age of the oldest record that is not settled, over all partitions that are held. "
             "The objective is 60 s for 99 % of the payments.",
             kind=Kind.STAT,
             unit="s",
             queries=(Query("max(linkrunner_consumer_freshness_seconds{$selector})", "oldest"),),
-            width=4,
+            width=3,
             height=5,
             decimals=0,
             steps=((60, YELLOW), (600, RED)),
             alerts=("FreshnessHigh", "FreshnessBudgetBurnFast", "Stalled"),
         ),
         Panel(
-            title="Lost: time until deletion",
-            description="Least time, over all partitions with open records, until Kafka may delete the "
-            "oldest of them. No data where nothing waits, Kafka keeps records for ever, or the topic's "
-            "configuration may not be read.",
+            title="Lost: time left in Kafka",
+            description="How much is left of the time that Kafka keeps the oldest payment that is not "
+            "delivered, in the partition that is worst off: 100 % where nothing waits. No data where Kafka "
+            "keeps records for ever, or the topic's configuration may not be read.",
             kind=Kind.STAT,
-            unit="s",
-            queries=(
-                Query(
-                    f"min(linkrunner_consumer_retention_headroom_seconds{{$selector}} and {OPEN_PARTITIONS})",
-                    "least",
-                ),
-            ),
-            width=4,
+            unit="percentunit",
+            queries=(Query(f"min({TIME_LEFT})", "least"),),
+            width=3,
             height=5,
+            decimals=0,
             base=RED,
-            steps=((4 * 3600, YELLOW), (24 * 3600, GREEN)),
+            steps=((CRITICAL, YELLOW), (AT_RISK, GREEN)),
             alerts=("RetentionAtRisk", "RetentionCritical", "HoldingOutOfRange"),
         ),
         Panel(
-            title="Doubled: lost hand-overs",
-            description="Partitions that changed hands without a last commit, in the time shown: the next "
-            "owner repeats up to a second of calls. The API counts each payment once all the same.",
+            title="Doubled: hand-overs without a commit",
+            description="In the time shown: partitions that changed hands without a last commit, and "
+            "processes that started anew in their place, as after SIGKILL or lack of memory. Either repeats "
+            "up to a second of calls and what was on the wire; the API counts each payment once all the "
+            "same. A pod that was killed and came back under another address is not seen here.",
             kind=Kind.STAT,
             unit="short",
             queries=(
@@ -71,12 +76,19 @@ ROW: Final = Row(
                     'sum(increase(linkrunner_consumer_rebalances_total{$selector, event="lost"}[$__range]))',
                     "lost",
                 ),
+                Query(
+                    "sum(changes(process_start_time_seconds{$selector}[$__range])"
+                    " and on (namespace, job, instance)"
+                    " last_over_time(linkrunner_consumer_build_info{$selector}[$__range]))",
+                    "starts",
+                ),
             ),
-            width=4,
+            width=3,
             height=5,
             decimals=0,
             steps=((0.5, YELLOW),),
-            alerts=("RebalanceStorm", "CommitFailing"),
+            names={"lost": "Lost", "starts": "Started anew"},
+            alerts=("RebalanceStorm", "CommitFailing", "Restarting"),
         ),
         Panel(
             title="Delivered of what could be",
@@ -92,7 +104,7 @@ ROW: Final = Row(
                     "delivered",
                 ),
             ),
-            width=4,
+            width=3,
             height=5,
             decimals=2,
             base=RED,
@@ -100,15 +112,57 @@ ROW: Final = Row(
             alerts=("DeliveryBudgetBurnFast",),
         ),
         Panel(
-            title="Dead letters",
-            description="Records that were set aside in the time shown, whoever has to mend them.",
+            title="Delivered payments",
+            description="How many payments were delivered in the time shown: their number, never their sum.",
             kind=Kind.STAT,
             unit="short",
-            queries=(Query(f"sum({counted(_SET_ASIDE, '$__range')})", "set aside"),),
-            width=4,
+            queries=(Query(f"sum({counted(_PAID, '$__range')})", "delivered"),),
+            width=3,
+            height=5,
+            decimals=0,
+            base=BLUE,
+            alerts=("NothingDelivered",),
+        ),
+        Panel(
+            title="Error budgets left",
+            description="What the last three days have left of what may fail: 0.1 % refused, 1 % later than "
+            "60 s. Below 0, more has failed than the objectives allow. Of the release, whichever of its "
+            "instances are chosen.",
+            kind=Kind.STAT,
+            unit="percentunit",
+            queries=tuple(
+                Query(f"min(1 - {one.record('3d')}{{$release}} * {1 / one.budget:g})", one.name)
+                for one in OBJECTIVES
+            ),
+            width=3,
+            height=5,
+            decimals=0,
+            base=RED,
+            steps=((0, YELLOW), (0.5, GREEN)),
+            names={one.name: one.name for one in OBJECTIVES},
+            alerts=("DeliveryBudgetBurnSlow", "FreshnessBudgetBurnSlow"),
+        ),
+        Panel(
+            title="Dead letters",
+            description="Records that were set aside in the time shown, whoever has to mend them, and their "
+            "share of all but the skipped ones in the topic that has most, where they are more than 20: red "
+            "where somebody is woken.",
+            kind=Kind.STAT,
+            unit="short",
+            queries=(
+                Query(f"sum({counted(_SET_ASIDE, '$__range')})", "all"),
+                Query(
+                    f"max({_LETTERS} / ({_MEANT} > 0) * ({_LETTERS} > bool {BURST}))",
+                    "most",
+                    "percentunit",
+                    ((0.0001, YELLOW), (SHARE.value, RED)),
+                ),
+            ),
+            width=3,
             height=5,
             decimals=0,
             steps=((0.5, YELLOW),),
+            names={"all": "All", "most": "Of a topic"},
             alerts=("DeadLettersFlowing", "DeadLetterBurst", "DecodeFailuresBurst"),
         ),
         Panel(
@@ -117,7 +171,7 @@ ROW: Final = Row(
             kind=Kind.STAT,
             unit="short",
             queries=(Query("sum(linkrunner_consumer_lag_records{$selector})", "records"),),
-            width=4,
+            width=3,
             height=5,
             decimals=0,
             base=BLUE,

@@ -12,6 +12,9 @@ def _ours(expr: str) -> str:
     return f"({expr} and on (namespace, job, instance) {_BUILD})"
 
 
+#: What leads to a pod; ``pod`` is there where a monitor of the Prometheus operator scrapes.
+_POD: Final = "namespace, job, pod, instance"
+
 _MEMORY: Final = _ours("process_resident_memory_bytes{$selector}")
 _CPU: Final = _ours("rate(process_cpu_seconds_total{$selector}[$__rate_interval])")
 
@@ -20,36 +23,38 @@ ROW: Final = Row(
     (
         Panel(
             title="Instances",
-            description="Every instance that is scraped, with what it does and needs.",
+            description="Every instance that is scraped, with what it does and needs: the one with the "
+            "oldest open record is the first.",
             kind=Kind.TABLE,
             unit="short",
             queries=(
-                Query(f"max by (instance, version) ({_BUILD})", "up", "bool_yes_no"),
                 Query(
-                    f"max by (instance) (time() - {_ours('process_start_time_seconds{$selector}')})",
+                    f"max by ({_POD}) (linkrunner_consumer_freshness_seconds{{$selector}})",
+                    "oldest open",
+                    "s",
+                ),
+                Query(f"max by ({_POD}, version) ({_BUILD})", "up", "bool_yes_no"),
+                Query(
+                    f"max by ({_POD}) (time() - {_ours('process_start_time_seconds{$selector}')})",
                     "running for",
                     "s",
                 ),
                 Query(
-                    "max by (instance) (linkrunner_consumer_assigned_partitions{$selector})",
+                    f"max by ({_POD}) (linkrunner_consumer_assigned_partitions{{$selector}})",
                     "partitions",
                     "none",
                 ),
                 Query(
-                    "max by (instance) (linkrunner_consumer_freshness_seconds{$selector})", "oldest open", "s"
-                ),
-                Query(
-                    "max by (instance) (linkrunner_consumer_queued{$selector}"
+                    f"max by ({_POD}) (linkrunner_consumer_queued{{$selector}}"
                     " + linkrunner_consumer_parked{$selector})",
                     "waiting records",
                     "short",
                 ),
-                Query("max by (instance) (linkrunner_consumer_in_flight{$selector})", "on the wire", "none"),
-                Query(f"max by (instance) ({_MEMORY})", "memory", "bytes"),
-                Query(f"max by (instance) ({_CPU})", "processor", "percentunit"),
+                Query(f"max by ({_POD}) (linkrunner_consumer_in_flight{{$selector}})", "on the wire", "none"),
+                Query(f"max by ({_POD}) ({_MEMORY})", "memory", "bytes"),
+                Query(f"max by ({_POD}) ({_CPU})", "processor", "percentunit"),
             ),
             width=24,
-            by="instance",
             alerts=("Restarting", "VersionSkew"),
         ),
         Panel(

@@ -36,12 +36,26 @@ def _bursts(alert: str, reason: str) -> Iterator[Case]:
     ):
         # All of one topic is lost, whatever else goes well, and however little comes in.
         lost = [busy, _settled("0x180", "delivered"), _settled(samples, "dead_lettered", reason)]
-        yield Case(alert, f"fires_at_{each_hour}_an_hour", lost, {first: "100%", "100m": "100%"})
+        yield Case(alert, f"fires_at_{each_hour}_an_hour", lost, {first: "100%", "100m": "100%"}, topic="t")
     yield Case(
         alert,
         "fires_among_skipped_records",
         [*_letters("0+6x60", reason, "0+4x60"), _settled("0+990x60", "skipped", "status", "none")],
         {"20m": "40%"},
+        topic="t",
+    )
+    # All that a pod has done when it is scraped for the first time, and then nothing more comes.
+    before = [
+        _settled("0+9x60", "delivered"),
+        _settled("_x10 30x50", "delivered", instance="b"),
+        _settled("_x10 70x50", "dead_lettered", reason, instance="b"),
+    ]
+    yield Case(
+        alert,
+        "fires_on_the_first_scrape",
+        before,
+        {"14m": None, "15m": "36.84%", "18m": "36.84%", "40m": None},
+        topic="t",
     )
     yield Case(
         alert, "quiet_with_a_few_of_few", _letters("0x60", reason, "0x9 1x9 2x9 3x9 4x60"), {"60m": None}
@@ -128,6 +142,7 @@ CASES: Final = (
         "fires",
         _letters("0+90x60", "invalid_event", "0+10x60"),
         {"5m": None, "20m": "10%"},
+        topic="t",
     ),
     Case("DeadLetterBurst", "quiet", _letters("0+96x60", "refused", "0+4x60"), {"20m": None}),
     Case(
@@ -153,18 +168,21 @@ CASES: Final = (
         "resolves",
         _letters("0+90x60", "currency_not_accepted", "0+10x20 200x40"),
         {"20m": "10%", "29m": "5.263%", "40m": None},
+        topic="t",
     ),
     Case(
         "DeadLetterBurst",
         "reset",
         _letters("0+90x14 0+90x40", "invalid_event", "0+10x14 0+10x40"),
         {"14m": "10%", "20m": "10%"},
+        topic="t",
     ),
     Case(
         "DecodeFailuresBurst",
         "fires",
         _letters("0+90x60", "undecodable", "0+10x60"),
         {"5m": None, "20m": "10%"},
+        topic="t",
     ),
     Case(
         "DecodeFailuresBurst",
@@ -184,12 +202,14 @@ CASES: Final = (
         "resolves",
         _letters("0+90x60", "unknown_schema", "0+10x20 200x40"),
         {"20m": "10%", "29m": "5.263%", "40m": None},
+        topic="t",
     ),
     Case(
         "DecodeFailuresBurst",
         "reset",
         _letters("0+90x14 0+90x40", "undecodable", "0+10x14 0+10x40"),
         {"14m": "10%", "20m": "10%"},
+        topic="t",
     ),
     Case("UnknownEventKinds", "fires", [_settled("0x9 3x90", "skipped", "kind")], {"9m": None, "30m": "3"}),
     Case("UnknownEventKinds", "quiet", [_settled("0+9x90", "skipped", "status")], {"30m": None}),

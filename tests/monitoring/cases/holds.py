@@ -33,14 +33,17 @@ def _moved(cause: HoldCause) -> list[Series]:
     ]
 
 
-def _steady(alert: str, cause: HoldCause, fires: int, gone: int) -> Iterator[Case]:
-    """Yield cases for a hold whose gauge stays 1: in which minute it ``fires``, and in which it is over."""
+def _steady(alert: str, cause: HoldCause, fires: int, gone: int, remembered: int = 0) -> Iterator[Case]:
+    """Yield cases for a hold whose gauge stays 1: in which minute it ``fires``, and in which it is over.
+
+    A pod that is gone is ``remembered`` so many minutes longer.
+    """
     yield Case(alert, "fires", _held(cause, "1x60"), {f"{fires - 1}m": None, f"{fires}m": "1", "20m": "1"})
     yield Case(alert, "quiet", _held(cause, "0x5 1 0x50"), {"6m": None, "7m": None, "20m": None})
     yield Case(
         alert, "resolves", _held(cause, "1x20 0x40"), {"20m": "1", f"{gone - 1}m": "1", f"{gone}m": None}
     )
-    yield Case(alert, "reset", _moved(cause), {"20m": "1", f"{gone}m": None})
+    yield Case(alert, "reset", _moved(cause), {"20m": "1", f"{gone + remembered}m": None})
 
 
 def _flickering(alert: str, cause: HoldCause) -> Iterator[Case]:
@@ -66,14 +69,27 @@ CASES: Final = (
         {"5m": "2"},
     ),
     Case("AuthRejected", "quiet", [series("auth_ok", "1x4 0 1x20")], {"5m": None, "6m": None, "20m": None}),
-    Case("AuthRejected", "resolves", [series("auth_ok", "0x10 1x20")], {"10m": "1", "20m": "1", "21m": None}),
+    # Taken now and then: age and stall are left to this page, so it must be there.
+    Case(
+        "AuthRejected",
+        "fires_where_the_key_is_taken_for_moments",
+        [series("auth_ok", "1x10 0 1 0 0 1 0 0 1 0 0 1 0 0 1 0 0 1 0 0 1 0 0 1 0 0 1 0 0 1 0 0 1 0 0 1")],
+        {"10m": None, "30m": "1", "45m": "1"},
+    ),
+    Case("AuthRejected", "resolves", [series("auth_ok", "0x10 1x30")], {"10m": "1", "24m": "1", "27m": None}),
     Case(
         "AuthRejected",
         "reset",
-        [series("auth_ok", "0x10 stale"), series("auth_ok", "_x10 1x20", instance="b")],
-        {"10m": "1", "20m": "1", "21m": None},
+        [series("auth_ok", "0x10 stale"), series("auth_ok", "_x10 1x30", instance="b")],
+        {"10m": "1", "20m": "1", "29m": "1", "32m": None},
     ),
-    *_steady("HoldingAddress", HoldCause.ADDRESS, fires=2, gone=31),
+    *_steady("HoldingAddress", HoldCause.ADDRESS, fires=2, gone=36, remembered=5),
+    Case(
+        "HoldingAddress",
+        "fires_where_calls_pass_for_moments",
+        _held(HoldCause.ADDRESS, "0x10 1 0 1 1 0 1 1 0 1 1 0 1 1 0 1 1 0 1 1 0 1 1 0 1 1 0 1 1 0 1 1 0"),
+        {"10m": None, "30m": "1"},
+    ),
     *_steady("HoldingOutOfRange", HoldCause.OUT_OF_RANGE, fires=1, gone=21),
     *_steady("HoldingSpan", HoldCause.SPAN, fires=5, gone=26),
     *_flickering("DeadLetterPublishFailing", HoldCause.DEAD_LETTERS),

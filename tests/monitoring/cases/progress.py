@@ -1,5 +1,6 @@
 """Cases for payments that do not move."""
 
+import re
 from typing import Final
 
 from tests.monitoring.promtool import Case, Series, series
@@ -28,18 +29,24 @@ def _stopped(samples: str, instance: str = "a", *, address: str = "0x60") -> tup
     )
 
 
+#: What topics keep, in seconds.
+_WEEK, _HOUR = 604_800, 3600
+
+
 def _near(
-    headroom: str, age: str, instance: str = "a", *, lag: str = "9x60", topic: str = "t"
+    headroom: str, keeps: int = _WEEK, *, topic: str = "t", instance: str = "a", **where: str
 ) -> tuple[Series, ...]:
-    partition = {"topic": topic, "partition": "0"}
-    other = {"topic": topic, "partition": "1"}
+    """Return a topic of which one partition has so much time left, and the other all."""
+    labels = {"topic": topic, "instance": instance, **where}
+    life = headroom if "stale" in headroom or headroom.startswith("_") else f"{keeps}x60"
+    kept = re.sub(r"\d+x", f"{keeps}x", life.replace("_x", "_ x")).replace("_ x", "_x")
     return (
-        series("lag_records", lag, instance=instance, **partition),
-        series("lag_records", "0x60", instance=instance, **other),
-        series("retention_headroom_seconds", headroom, instance=instance, **partition),
-        series("retention_headroom_seconds", "900000x60", instance=instance, **other),
-        series("freshness_seconds", age, instance=instance),
-        series("freshness_seconds", "1x60", instance=f"other than {instance}"),
+        series("lag_records", "9x60", partition="0", **labels),
+        series("lag_records", "3x60", partition="1", **labels),
+        series("retention_headroom_seconds", headroom, partition="0", **labels),
+        series("retention_headroom_seconds", kept, partition="1", **labels),
+        series("retention_seconds", kept, **labels),
+        series("freshness_seconds", "500000x60", instance=instance),
     )
 
 
@@ -147,49 +154,56 @@ CASES: Final = (
         ],
         {"10m": "15m 0s", "20m": None},
     ),
-    Case("RetentionAtRisk", "fires", _near("80000x60", "500000x60"), {"4m": None, "10m": "22h 13m 20s"}),
+    Case("RetentionAtRisk", "fires", _near("120960x60"), {"4m": None, "10m": "20%"}),
     # A topic that keeps an hour has never more than that left.
-    Case("RetentionAtRisk", "quiet", _near("3000x60", "20x60"), {"10m": None}),
-    Case("RetentionAtRisk", "quiet_with_days_left", _near("100000x60", "500000x60"), {"10m": None}),
-    Case(
-        "RetentionAtRisk",
-        "resolves",
-        _near("80000x15 600000x30", "500000x15 5x30"),
-        {"10m": "22h 13m 20s", "20m": None},
-    ),
+    Case("RetentionAtRisk", "quiet", _near("3000x60", _HOUR), {"10m": None, "60m": None}),
+    Case("RetentionAtRisk", "fires_on_short_retention", _near("720x60", _HOUR), {"10m": "20%"}),
+    Case("RetentionAtRisk", "quiet_with_days_left", _near("160000x60"), {"10m": None}),
+    # Nothing waits, or nothing is known of it.
+    Case("RetentionAtRisk", "quiet_where_nothing_waits", _near("3600x60", _HOUR), {"10m": None, "60m": None}),
+    Case("RetentionAtRisk", "quiet_where_nothing_is_kept", _near("0x60", 0), {"10m": None}),
+    Case("RetentionAtRisk", "resolves", _near("120960x15 600000x30"), {"10m": "20%", "20m": None}),
     Case(
         "RetentionAtRisk",
         "reset",
-        (*_near("80000x15 stale", "500000x15 stale"), *_near("_x14 80000x30", "_x14 500000x30", "b")),
-        {"10m": "22h 13m 20s", "20m": "22h 13m 20s"},
+        (*_near("120960x15 stale"), *_near("_x14 120960x30", instance="b")),
+        {"10m": "20%", "20m": "20%"},
     ),
-    # A topic that keeps an hour is empty, and another one that keeps a week is late.
+    # A topic that keeps an hour is fresh, and another one that keeps a week is late.
     Case(
         "RetentionCritical",
         "quiet_where_another_topic_is_late",
-        (*_near("3600x60", "400000x60", lag="0x60", topic="short"), *_near("204800x60", "400000x60")[:4]),
+        (*_near("3590x60", _HOUR, topic="short"), *_near("204800x60")[:5]),
         {"10m": None, "60m": None},
     ),
     Case(
         "RetentionCritical",
         "quiet_where_another_instance_is_late",
-        (*_near("3000x60", "20x60", topic="short")[:5], *_near("204800x60", "400000x60", "b")[:5]),
+        (*_near("3000x60", _HOUR, topic="short"), *_near("204800x60", instance="b")),
         {"10m": None, "60m": None},
     ),
-    Case("RetentionCritical", "fires", _near("10000x60", "500000x60"), {"4m": None, "10m": "2h 46m 40s"}),
-    Case("RetentionCritical", "quiet", _near("20000x60", "500000x60"), {"10m": None}),
-    Case("RetentionCritical", "quiet_on_short_retention", _near("3000x60", "20x60"), {"10m": None}),
     Case(
         "RetentionCritical",
-        "resolves",
-        _near("10000x15 80000x30", "500000x60"),
-        {"10m": "2h 46m 40s", "20m": None},
+        "fires_for_the_topic_that_is_late",
+        (*_near("3590x60", _HOUR, topic="short"), *_near("30240x60")[:5]),
+        {"10m": "5%"},
     ),
+    # An address that two pods have had, one after the other, is two series for a while.
+    Case(
+        "RetentionCritical",
+        "fires_beside_a_pod_of_the_same_address",
+        (*_near("30240x60", pod="old")[:5], *_near("590000x60", pod="new")[:5]),
+        {"10m": "5%"},
+    ),
+    Case("RetentionCritical", "fires", _near("30240x60"), {"4m": None, "10m": "5%"}),
+    Case("RetentionCritical", "quiet", _near("70000x60"), {"10m": None}),
+    Case("RetentionCritical", "quiet_on_short_retention", _near("3000x60", _HOUR), {"10m": None}),
+    Case("RetentionCritical", "resolves", _near("30240x15 80000x30"), {"10m": "5%", "20m": None}),
     Case(
         "RetentionCritical",
         "reset",
-        (*_near("10000x15 stale", "500000x15 stale"), *_near("_x14 10000x30", "_x14 500000x30", "b")),
-        {"10m": "2h 46m 40s", "20m": "2h 46m 40s"},
+        (*_near("30240x15 stale"), *_near("_x14 30240x30", instance="b")),
+        {"10m": "5%", "20m": "5%"},
     ),
     Case("NothingDelivered", "fires", _ended("7x120", "0+5x120"), {"40m": None, "90m": "300"}),
     Case(

@@ -1,5 +1,6 @@
 """What a scraper sees of what happened."""
 
+import time
 from collections.abc import Callable, Iterable
 from itertools import product
 
@@ -161,23 +162,48 @@ def test_a_status_that_no_answer_has_is_a_protocol_fault(status: str) -> None:
     assert len(scraper.series()) == before
 
 
-@pytest.mark.parametrize("partitions", [1, 12, 100])
-def test_the_series_stay_within_the_budget(partitions: int) -> None:
-    """Two topics and odd statuses: fewer than 400 series, and 12 more for each partition."""
-    scraper = Scraper(topics=["payments", "refunds"])
-    held = [Partition(("payments", "refunds")[number % 2], number // 2) for number in range(partitions)]
+def holding(topics: int, partitions: int) -> Scraper:
+    """Return a scraper that holds so many partitions, of so many topics with names as long as real ones."""
+    names = [f"payments.events.production.v{number}" for number in range(topics)]
+    scraper = Scraper(names)
+    held = [Partition(names[number % topics], number // topics) for number in range(partitions)]
     scraper.metrics.observe(
         lambda: Gauges(
-            lag=dict.fromkeys(held, 1),
-            uncommitted_age=dict.fromkeys(held, 1.0),
-            retention_headroom=dict.fromkeys(held, 1.0),
+            freshness_seconds=1.23456789012,
+            lag=dict.fromkeys(held, 123_456),
+            uncommitted_age=dict.fromkeys(held, 1.23456789012),
+            retention=dict.fromkeys(names, 604_800.0),
+            retention_headroom=dict.fromkeys(held, 604_799.123456789),
         )
     )
+    return scraper
+
+
+@pytest.mark.parametrize(("topics", "partitions"), [(1, 1), (2, 12), (2, 100), (10, 12), (50, 100)])
+def test_the_series_stay_within_the_budget(topics: int, partitions: int) -> None:
+    """With odd statuses: fewer than 350, 24 more for each topic and 12 more for each partition."""
+    scraper = holding(topics, partitions)
     for status in map(str, range(400, 420)):
         scraper.metrics.call_ended(Action.CAPTURE, status, 0.1)
         scraper.metrics.retried(status)
-    assert len(scraper.series()) < 400 + 12 * partitions
-    assert len(scraper.series()) - 3 * partitions < 300
+    assert len(scraper.series()) < 350 + 24 * topics + 12 * partitions
+    assert len(scraper.series()) - 24 * topics - 3 * partitions < 300
+
+
+@pytest.mark.parametrize("accept", ["", OPENMETRICS])
+def test_a_scrape_is_small_and_cheap(accept: str) -> None:
+    """A hundred partitions: less than 300 kB, and far less processor time than a scrape may take (50 ms).
+
+    Processor time of the best of a few tries: what else runs on the machine does not count.
+    """
+    scraper = holding(2, 100)
+    spent, body = [], b""
+    for _ in range(5):
+        begun = time.process_time()
+        body, _ = scraper.metrics.exposition(accept)
+        spent.append(time.process_time() - begun)
+    assert len(body) < 300_000
+    assert min(spent) < 0.05
 
 
 def test_gauges_are_read_at_the_scrape_and_vanish_with_their_partition() -> None:
@@ -187,17 +213,20 @@ def test_gauges_are_read_at_the_scrape_and_vanish_with_their_partition() -> None
     state = Gauges(
         lag={one: 5, two: 6},
         uncommitted_age={one: 0.5, two: 0.0},
+        retention={"t": 3600.0},
         retention_headroom={one: 60.0},
         assigned_partitions=2,
     )
     scraper.metrics.observe(lambda: state)
     assert scraper.value("lag_records", topic="t", partition="1") == 5
     assert scraper.value("uncommitted_age_seconds", topic="t", partition="1") == 0.5
+    assert scraper.value("retention_seconds", topic="t") == 3600
     assert scraper.value("retention_headroom_seconds", topic="t", partition="1") == 60
     assert scraper.value("retention_headroom_seconds", topic="t", partition="2") is None
     state = Gauges(lag={two: 9}, uncommitted_age={two: 0.0}, assigned_partitions=1)
     assert scraper.value("lag_records", topic="t", partition="1") is None
     assert scraper.value("uncommitted_age_seconds", topic="t", partition="1") is None
+    assert scraper.value("retention_seconds", topic="t") is None
     assert scraper.value("retention_headroom_seconds", topic="t", partition="1") is None
     assert scraper.value("lag_records", topic="t", partition="2") == 9
     assert scraper.value("assigned_partitions") == 1

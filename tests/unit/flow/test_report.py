@@ -210,20 +210,45 @@ def test_headroom_shrinks_with_the_oldest_open_record() -> None:
         desk.rig.source.timestamp_ms = int((time.time() - 3600) * 1000)
         desk.rig.api.hold("pay-0")
         produce(desk.rig, HERE, payments(1))
-        desk.group.ends = Ends({HERE: 1, THERE: 4})
+        desk.group.ends = Ends({HERE: 1})
         async with desk.rig.running():
             desk.rig.source.assign(HERE, THERE)
             await reached(lambda: desk.rig.api.on_wire, "a record is open")
             assert desk.report.gauges().retention_headroom == {}
             desk.topics.seconds = 7200.0
             (left,) = desk.report.gauges().retention_headroom.items()
+            assert desk.report.gauges().retention == {"payments": 7200.0}
             assert left[0] == HERE
             assert 3500 < left[1] <= 3600
             here, there = desk.report.status().partitions
-            assert (here.headroom_seconds is None, there.headroom_seconds) == (False, None)
+            assert here.headroom_seconds == pytest.approx(left[1], abs=5.0)
+            assert there.headroom_seconds is None
             desk.rig.api.let_go("pay-0")
             await reached(lambda: desk.rig.source.committed(HERE) == 1, "it is done")
             assert desk.report.gauges().retention_headroom == {HERE: 7200.0}
+
+    asyncio.run(scene())
+
+
+def test_a_partition_that_is_held_and_not_fetched_gets_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of it is received, so nothing is open: it is late all the same, and nearer to its deletion."""
+
+    async def scene() -> None:
+        desk = make()
+        desk.topics.seconds = 7200.0
+        desk.group.ends = Ends({HERE: 0, THERE: 4})
+        async with desk.rig.running():
+            desk.rig.source.assign(HERE, THERE)
+            await reached(lambda: len(desk.report.gauges().lag) == 2, "both starts are committed")
+            first, begun = desk.report.gauges(), desk.rig.traffic.clock()
+            assert first.freshness_seconds < 60
+            monkeypatch.setattr(desk.rig.traffic, "clock", lambda: begun + 900)
+            later = desk.report.gauges()
+            assert 900 <= later.freshness_seconds < 960
+            assert later.retention_headroom[HERE] == 7200.0
+            assert 6240 < later.retention_headroom[THERE] <= 6300
+            desk.group.ends = Ends({HERE: 0, THERE: 0})
+            assert desk.report.gauges().freshness_seconds == 0.0
 
     asyncio.run(scene())
 
@@ -347,6 +372,7 @@ def test_freshness_is_the_age_of_the_oldest_open_record(age: float | None, low: 
         desk.rig.source.timestamp_ms = None if age is None else int((time.time() - age) * 1000)
         desk.rig.api.hold("pay-0")
         produce(desk.rig, HERE, payments(1))
+        desk.group.ends = Ends({HERE: 1})
         async with desk.rig.running():
             desk.rig.source.assign(HERE)
             await reached(lambda: desk.rig.api.on_wire, "a record is open")

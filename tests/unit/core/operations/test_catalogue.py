@@ -24,6 +24,7 @@ METRICS: Final[Mapping[str, tuple[str, ...]]] = {
     "freshness_seconds": (),
     "lag_records": ("topic", "partition"),
     "uncommitted_age_seconds": ("topic", "partition"),
+    "retention_seconds": ("topic",),
     "retention_headroom_seconds": ("topic", "partition"),
     "in_flight": (),
     "queued": (),

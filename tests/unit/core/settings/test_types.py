@@ -96,6 +96,7 @@ _URLS = st.builds(
 @example("http://xn--a")
 @example("http://xn--zzzzzz9999")
 @example("http://1.2.3")
+@example("http://Z0")
 @example('http://a/"<>{}|^`[]%')
 def test_what_is_taken_is_taken_by_the_clients(url: str) -> None:
     """No address fails at the first call: httpx and yarl take it, and agree on whom to call."""
@@ -108,7 +109,8 @@ def test_what_is_taken_is_taken_by_the_clients(url: str) -> None:
     assert ours.raw_host.decode() == theirs.raw_host
     assert ours.port in {None, theirs.port}
     assert theirs.host
-    assert yarl.URL(taken, encoded=True).host == theirs.host
+    # Names of hosts have no case (RFC 3986, 3.2.2); only one of the two clients writes them in small letters.
+    assert (yarl.URL(taken, encoded=True).host or "").lower() == theirs.host
 
 
 @pytest.mark.parametrize(
