@@ -10,12 +10,12 @@ import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol, TypeAlias, TypedDict, assert_never
 
 from consumer.core import letters
 from consumer.core.api import calls, verdicts
-from consumer.core.api.calls import Planned, PlanRules
+from consumer.core.api.calls import Circumstances, NeedsRates, Planned, PlanRules
 from consumer.core.api.gates import Gate, Pass
 from consumer.core.api.verdicts import (
     Again,
@@ -31,6 +31,7 @@ from consumer.core.errors import Unavailable, Unreadable, Unwritable
 from consumer.core.letters import Letter, Sender, Stage
 from consumer.core.meaning.ecommerce import Rule
 from consumer.core.meaning.intents import DeadLetterReason, Intent, Reject, Skip
+from consumer.core.meaning.rates import RateTable
 from consumer.core.operations.logbook import Event, Log
 from consumer.core.outcomes import Outcome, Settled
 from consumer.core.records import Header, Record
@@ -66,7 +67,10 @@ class DeadLetterBox(Protocol):
 
 @dataclass(slots=True)
 class Story:
-    """What is known of a record on its way. ``on_wire`` while something was sent and not answered."""
+    """What is known of a record on its way. ``on_wire`` while something was sent and not answered.
+
+    ``lacking`` are the rates that had none for it: it waits for others.
+    """
 
     record: Record
     planned: Planned | None = None
@@ -74,6 +78,7 @@ class Story:
     tries: int = 0
     failures: int = 0
     setbacks: int = 0
+    lacking: RateTable | None = None
     on_wire: bool = False
 
 
@@ -106,11 +111,15 @@ class Traffic(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the operator decided about calls."""
+    """What the operator decided about calls.
+
+    ``rates`` gives the exchange rates of the moment, None where nothing is converted.
+    """
 
     plan: PlanRules
     retry_after_cap: float
     sender: Sender
+    rates: Callable[[], RateTable | None] = lambda: None
 
 
 class Delivery:
@@ -158,6 +167,10 @@ class Delivery:
         return await self._send(story, story.planned, permit)
 
     async def _understand(self, story: Story) -> Step | None:
+        rates = self._rules.rates()
+        if story.lacking is not None and story.lacking is rates:
+            # The same rates give the same answer; this costs no decoding.
+            return Wait(_RATES_WAIT, HoldCause.RATES)
         try:
             intent = await self._reader.read(story.record)
         except Unreadable as error:
@@ -165,7 +178,8 @@ class Delivery:
             return None
         except Unavailable as error:
             return self._wait_for_registry(story, str(error))
-        plan = calls.plan(intent, self._rules.plan)
+        at = Circumstances(datetime.now(UTC), _recorded_at(story.record), rates)
+        plan = calls.plan(intent, self._rules.plan, at)
         match plan:
             case Skip():
                 return Settled(plan.action, Outcome.SKIPPED, plan.reason.value)
@@ -177,6 +191,10 @@ class Delivery:
                 if plan.dropped_attributes:
                     self._metrics.attributes_dropped(plan.dropped_attributes)
                 story.planned = plan
+            case NeedsRates(detail):
+                story.lacking = rates
+                self._log(Event.RATE_MISSING, **where(story.record), error=detail)
+                return Wait(_RATES_WAIT, HoldCause.RATES)
             case _:
                 assert_never(plan)
         return None
@@ -280,6 +298,10 @@ class Delivery:
 _REGISTRY_WAIT: Final = 3.0
 
 
+#: Seconds: with the second until a new file is seen, full flow is back within 5 s.
+_RATES_WAIT: Final = 2.0
+
+
 class Where(TypedDict):
     """How a record is named in the log."""
 
@@ -295,6 +317,18 @@ def where(record: Record) -> Where:
         "partition": record.partition.number,
         "offset": record.offset,
     }
+
+
+def _recorded_at(record: Record) -> datetime | None:
+    if record.timestamp_ms is None:
+        return None
+    try:
+        return _EPOCH + timedelta(milliseconds=record.timestamp_ms)
+    except OverflowError:  # a producer may write any 64 bits
+        return None
+
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def _backoff(tries: int) -> float:

@@ -50,6 +50,7 @@ class Rig:
         rate: float = 100_000.0,
         commit_seconds: float = 0.01,
         ordering: Ordering = Ordering.KEY,
+        rules: Rules = RULES,
     ) -> None:
         self.registry = CollectorRegistry()
         self.log = FakeLog()
@@ -66,7 +67,7 @@ class Rig:
             api=self.api,
             box=self.box,
             traffic=self.traffic,
-            rules=RULES,
+            rules=rules,
             metrics=metrics,
             log=self.log,
             clock=self._clock,

@@ -13,7 +13,7 @@ from consumer.core.operations.logbook import Event
 from consumer.core.operations.status import RegistryHealth
 from consumer.core.records import Partition
 from consumer.edges.kafka.statistics import Ends
-from consumer.flow.report import STUCK_SECONDS, ErrorBook, Facts, Report
+from consumer.flow.report import STUCK_SECONDS, ErrorBook, Facts, Inputs, Report
 from tests.support.fakes import FakeLog
 from tests.support.rig import Rig, payments, produce, reached
 
@@ -74,8 +74,7 @@ def make() -> Desk:
         traffic=rig.traffic,
         group=group,
         topics=topics,
-        key_file_ok=lambda: False,
-        registry=lambda: HEALTHY,
+        inputs=Inputs(lambda: False, lambda: HEALTHY),
         errors=errors,
         facts=Facts("the-group", ("payments", "refunds", "late"), 3, {"kafka.topics": "payments"}),
     )
