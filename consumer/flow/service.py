@@ -190,8 +190,9 @@ class Service:
             if working.done():
                 await working
             self._start_watchdog()
-            # A question that waits for the brokers holds up the end of the process: no new ones.
+            # What waits on a thread of its own holds up the end of the process: nothing new of that.
             watching.cancel()
+            trading.cancel()
             self._report.draining = True
             self._source.interrupt()
             drained = await self._pipeline.drain(self._settings.shutdown.drain_seconds)

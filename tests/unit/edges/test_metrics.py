@@ -216,6 +216,8 @@ def test_every_gauge_shows_its_own_value() -> None:
         holding=frozenset({HoldCause.CREDENTIALS}),
         auth_ok=False,
         key_file_ok=False,
+        rates_file_ok=False,
+        rates_headroom=9.5,
         assigned_partitions=6,
         topic_partitions=7,
         missing_topics=8,
@@ -223,9 +225,10 @@ def test_every_gauge_shows_its_own_value() -> None:
     scraper.metrics.observe(lambda: state)
     names = [
         "freshness_seconds", "in_flight", "queued", "parked", "rate_limit_per_second", "auth_ok",
-        "key_file_ok", "assigned_partitions", "topic_partitions", "missing_topics",
+        "key_file_ok", "rates_file_ok", "rates_headroom_seconds", "assigned_partitions",
+        "topic_partitions", "missing_topics",
     ]  # fmt: skip
-    assert [scraper.value(name) for name in names] == [1.5, 2, 3, 4, 5, 0, 0, 6, 7, 8]
+    assert [scraper.value(name) for name in names] == [1.5, 2, 3, 4, 5, 0, 0, 0, 9.5, 6, 7, 8]
     holds = {cause: scraper.value("holding", cause=cause) for cause in HoldCause}
     assert holds == {cause: float(cause is HoldCause.CREDENTIALS) for cause in HoldCause}
 
