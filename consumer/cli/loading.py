@@ -3,15 +3,20 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from consumer.core.avro.codec import Codec
 from consumer.core.avro.schemas import payment_event
+from consumer.core.meaning.money import is_currency
+from consumer.core.meaning.rates import RateTable
 from consumer.core.settings import documents
-from consumer.core.settings.configuration import Reading
-from consumer.core.settings.documents import Finding, Node, place
+from consumer.core.settings.configuration import Reading, plain
+from consumer.core.settings.documents import Finding, Node, Source, place
 from consumer.core.settings.kafka_properties import Refusal, Role
 from consumer.core.settings.properties import Properties
-from consumer.core.settings.tree import Settings
+from consumer.core.settings.tree import RatesSettings, Settings
 from consumer.edges import configuration
+from consumer.edges.rates import RatesFile
 from consumer.edges.schema_files import SchemaFault, read_schema
 
 
@@ -26,7 +31,8 @@ def read(path: Path, environ: Mapping[str, str]) -> Reading:
     Raises :class:`ConfigurationError` where the file can't be read at all.
     """
     reading = configuration.read(path, environ)
-    return reading.with_findings((*_schemas(reading.root), *_by_clients(reading)))
+    findings = (*_schemas(reading.root), *_rates(reading.root), *_by_clients(reading))
+    return reading.with_findings(findings)
 
 
 def _schemas(root: Node) -> Iterator[Finding]:
@@ -47,6 +53,29 @@ def _schema_nodes(root: Node) -> Iterator[tuple[tuple[str, ...], Node]]:
     several = documents.child(root, ("decoding", "schemas"))
     if several is not None and isinstance(several.value, tuple):
         yield from ((("decoding", "schemas", str(at)), entry) for at, entry in enumerate(several.value))
+
+
+def _rates(root: Node) -> Iterator[Finding]:
+    """Yield what is wrong with the file of exchange rates, if the settings of it are sound."""
+    path = ("currency", "rates", "path")
+    node, file = documents.child(root, path[:2]), documents.child(root, path)
+    reporting = documents.child(root, ("currency", "reporting"))
+    if node is None or file is None or reporting is None:
+        return
+    if not isinstance(reporting.value, str) or not is_currency(reporting.value):
+        return
+    try:
+        rates = RatesSettings.model_validate(plain(node))
+    except ValidationError:
+        return  # told where the settings were read
+    found = RatesFile(rates, reporting.value).read()
+    if isinstance(found, RateTable):
+        return
+    for fault in found:
+        if fault.line:
+            yield Finding(path, Source(str(rates.path), fault.line), fault.what, fault.cure)
+        else:
+            yield Finding(path, file.source, f"names a file that {fault.what}", fault.cure)
 
 
 def _by_clients(reading: Reading) -> Iterator[Finding]:

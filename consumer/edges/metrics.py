@@ -42,7 +42,8 @@ class Gauges:
     ``freshness_seconds`` is the age of the oldest unsettled record of the held partitions, 0 without one.
     ``lag``, ``uncommitted_age`` and ``retention_headroom`` (seconds) have held partitions and no other, and
     of those only what is known; ``retention`` (seconds) has their topics, as far as it is known.
-    ``topic_partitions`` counts those of all subscribed topics, held or not.
+    ``rates_headroom`` (seconds) is None where no rate grows old. ``topic_partitions`` counts those of all
+    subscribed topics, held or not.
     """
 
     freshness_seconds: float = 0.0
@@ -57,6 +58,8 @@ class Gauges:
     holding: frozenset[HoldCause] = frozenset()
     auth_ok: bool = True
     key_file_ok: bool = True
+    rates_file_ok: bool = True
+    rates_headroom: float | None = None
     assigned_partitions: int = 0
     topic_partitions: int = 0
     missing_topics: int = 0
@@ -228,6 +231,8 @@ _READERS: Final[Mapping[str, Callable[[Gauges], _Samples]]] = {
     "holding": lambda now: [((cause.value,), float(cause in now.holding)) for cause in HoldCause],
     "auth_ok": lambda now: _one(now.auth_ok),
     "key_file_ok": lambda now: _one(now.key_file_ok),
+    "rates_file_ok": lambda now: _one(now.rates_file_ok),
+    "rates_headroom_seconds": lambda now: [] if now.rates_headroom is None else _one(now.rates_headroom),
     "assigned_partitions": lambda now: _one(now.assigned_partitions),
     "topic_partitions": lambda now: _one(now.topic_partitions),
     "missing_topics": lambda now: _one(now.missing_topics),

@@ -1,13 +1,16 @@
 """The parts of the service that its settings describe: nothing is opened or asked by making them."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from consumer import __version__
 from consumer.core.api.calls import PlanRules
 from consumer.core.api.pacing import Turns
 from consumer.core.letters import Sender
 from consumer.core.meaning.lifecycle import LifecyclePolicy, Status
+from consumer.core.meaning.rates import RateTable
 from consumer.core.partitions.starts import StartFrom
 from consumer.core.settings.tree import Settings
 from consumer.edges.kafka.clients import consumer_config, producer_config
@@ -50,12 +53,23 @@ def kafka_parts(settings: Settings, logger: logging.Logger) -> KafkaParts:
     return KafkaParts(source, box, Questions(config, kafka.properties, answer_seconds=_QUESTION_SECONDS))
 
 
-def delivery_rules(settings: Settings) -> Rules:
-    """Return what the settings say about single records."""
+def delivery_rules(settings: Settings, rates: Callable[[], RateTable | None]) -> Rules:
+    """Return what the settings say about single records; ``rates`` gives the rates to convert at."""
     return Rules(
-        plan=PlanRules(accept=settings.currency.accept, on_invalid=settings.event_data.on_invalid),
+        plan=_plan_rules(settings),
         retry_after_cap=settings.linkrunner.retry_after_cap_seconds,
         sender=Sender(settings.kafka.group_id, __version__),
+        rates=rates,
+    )
+
+
+def _plan_rules(settings: Settings) -> PlanRules:
+    currency, seconds = settings.currency, settings.delivery.max_event_age_seconds
+    return PlanRules(
+        accept=currency.accept or (),
+        on_invalid=settings.event_data.on_invalid,
+        reporting=currency.reporting,
+        max_event_age=None if seconds is None else timedelta(seconds=seconds),
     )
 
 

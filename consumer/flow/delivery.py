@@ -11,12 +11,12 @@ from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol, TypeAlias, TypedDict, assert_never
 
 from consumer.core import letters
 from consumer.core.api import calls, verdicts
-from consumer.core.api.calls import Planned, PlanRules
+from consumer.core.api.calls import Circumstances, NeedsRates, Planned, PlanRules
 from consumer.core.api.gates import Gate, Pass
 from consumer.core.api.verdicts import (
     Again,
@@ -32,6 +32,7 @@ from consumer.core.errors import Unavailable, Unreadable, Unwritable
 from consumer.core.letters import Letter, Sender, Stage
 from consumer.core.meaning.ecommerce import Rule
 from consumer.core.meaning.intents import Action, DeadLetterReason, Intent, Reject, Skip
+from consumer.core.meaning.rates import RateTable
 from consumer.core.operations.logbook import Event, Log
 from consumer.core.outcomes import Outcome, Settled
 from consumer.core.records import Header, Record
@@ -83,7 +84,10 @@ class Sendable(Protocol):
 
 @dataclass(slots=True)
 class Story:
-    """What is known of a record on its way. ``on_wire`` while something was sent and not answered."""
+    """What is known of a record on its way. ``on_wire`` while something was sent and not answered.
+
+    ``lacking`` are the rates that had none for it: it waits for others.
+    """
 
     record: Record
     planned: Sendable | None = None
@@ -91,6 +95,7 @@ class Story:
     tries: int = 0
     failures: int = 0
     setbacks: int = 0
+    lacking: RateTable | None = None
     on_wire: bool = False
 
 
@@ -131,11 +136,15 @@ class CallRules:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the operator decided about payments."""
+    """What the operator decided about payments.
+
+    ``rates`` gives the exchange rates of the moment, None where nothing is converted.
+    """
 
     plan: PlanRules
     retry_after_cap: float
     sender: Sender
+    rates: Callable[[], RateTable | None] = lambda: None
 
     @property
     def calls(self) -> CallRules:
@@ -305,6 +314,10 @@ class Delivery(Storyteller):
         self._rules: Final = rules
 
     async def _understand(self, story: Story) -> Step | None:
+        rates = self._rules.rates()
+        if story.lacking is not None and story.lacking is rates:
+            # The same rates give the same answer; this costs no decoding.
+            return Wait(_RATES_WAIT, HoldCause.RATES)
         try:
             intent = await self._reader.read(story.record)
         except Unreadable as error:
@@ -312,7 +325,8 @@ class Delivery(Storyteller):
             return None
         except Unavailable as error:
             return self._wait_for_registry(story, str(error))
-        plan = calls.plan(intent, self._rules.plan)
+        at = Circumstances(datetime.now(UTC), _recorded_at(story.record), rates)
+        plan = calls.plan(intent, self._rules.plan, at)
         match plan:
             case Skip():
                 return Settled(plan.action, Outcome.SKIPPED, plan.reason.value)
@@ -324,6 +338,10 @@ class Delivery(Storyteller):
                 if plan.dropped_attributes:
                     self._metrics.attributes_dropped(plan.dropped_attributes)
                 story.planned = plan
+            case NeedsRates(detail):
+                story.lacking = rates
+                self._log(Event.RATE_MISSING, **where(story.record), error=detail)
+                return Wait(_RATES_WAIT, HoldCause.RATES)
             case _:
                 assert_never(plan)
         return None
@@ -336,6 +354,10 @@ class Delivery(Storyteller):
 
 #: Seconds: a record is back at full flow within 5 s of the registry's return.
 _REGISTRY_WAIT: Final = 3.0
+
+
+#: Seconds: with the second until a new file is seen, full flow is back within 5 s.
+_RATES_WAIT: Final = 2.0
 
 
 class Where(TypedDict):
@@ -353,6 +375,18 @@ def where(record: Record) -> Where:
         "partition": record.partition.number,
         "offset": record.offset,
     }
+
+
+def _recorded_at(record: Record) -> datetime | None:
+    if record.timestamp_ms is None:
+        return None
+    try:
+        return _EPOCH + timedelta(milliseconds=record.timestamp_ms)
+    except OverflowError:  # a producer may write any 64 bits
+        return None
+
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def _backoff(tries: int) -> float:

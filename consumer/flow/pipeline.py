@@ -37,7 +37,7 @@ _IDLE: Final = 0.5
 _WATCH: Final = 0.5
 
 #: Holds that are there as long as a record waits for them.
-_WAITED_FOR: Final = (HoldCause.REGISTRY, HoldCause.DEAD_LETTERS)
+_WAITED_FOR: Final = (HoldCause.REGISTRY, HoldCause.RATES, HoldCause.DEAD_LETTERS)
 
 #: Seconds between two lines about progress.
 _PROGRESS: Final = 60.0

@@ -15,6 +15,7 @@ from consumer.core.operations.status import (
     HoldStatus,
     LastError,
     PartitionStatus,
+    RatesHealth,
     RegistryHealth,
     Status,
 )
@@ -50,6 +51,30 @@ class Group(Protocol):
     ends: Ends
     joined: bool
     polled_at: float
+
+
+class Rates(Protocol):
+    """What is known of the exchange rates."""
+
+    trouble: str | None
+
+    def headroom(self) -> float | None:
+        """Return the seconds until the newest rates are too old for payments; None: never."""
+
+    def describe(self) -> RatesHealth:
+        """Return how they do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What is read besides records, asked how it does.
+
+    ``registry`` answers None where none is configured; ``rates`` is None where nothing is converted.
+    """
+
+    key_file_ok: Callable[[], bool]
+    registry: Callable[[], RegistryHealth | None]
+    rates: Rates | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +126,7 @@ class Report:
         traffic: Traffic,
         group: Group,
         topics: Topics,
-        key_file_ok: Callable[[], bool],
-        registry: Callable[[], RegistryHealth | None],
+        inputs: Inputs,
         errors: ErrorBook,
         facts: Facts,
     ) -> None:
@@ -111,8 +135,7 @@ class Report:
         self._traffic: Final = traffic
         self._group: Final = group
         self._topics: Final = topics
-        self._key_file_ok: Final = key_file_ok
-        self._registry: Final = registry
+        self._inputs: Final = inputs
         self._errors: Final = errors
         self._facts: Final = facts
         self._started_at: Final = datetime.now(UTC)
@@ -124,6 +147,7 @@ class Report:
         """Return the gauges of this moment."""
         lanes, offsets = self._pipeline.lanes, self._pipeline.offsets
         counts = [self._topics.partitions(topic) for topic in self._facts.topics]
+        rates = self._inputs.rates
         now, looks = self._traffic.clock(), self._looks()
         kept = {topic: self._topics.kept(topic) for topic in {partition.topic for partition in looks}}
         return Gauges(
@@ -141,7 +165,9 @@ class Report:
             rate_limit_per_second=self._traffic.pacer.per_second,
             holding=self._pipeline.holding(),
             auth_ok=self._traffic.auth_ok,
-            key_file_ok=self._key_file_ok(),
+            key_file_ok=self._inputs.key_file_ok(),
+            rates_file_ok=rates is None or rates.trouble is None,
+            rates_headroom=None if rates is None else rates.headroom(),
             assigned_partitions=len(looks),
             topic_partitions=sum(filter(None, counts)),
             missing_topics=counts.count(0),
@@ -182,7 +208,8 @@ class Report:
             partitions=self._partitions(),
             holds=self._hold_statuses(),
             errors=self._errors.entries(),
-            registry=self._registry(),
+            registry=self._inputs.registry(),
+            rates=None if self._inputs.rates is None else self._inputs.rates.describe(),
             config=self._facts.config,
         )
 

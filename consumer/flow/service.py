@@ -23,6 +23,7 @@ from prometheus_client import CollectorRegistry
 from consumer import __version__
 from consumer.core.api.pacing import Pacer
 from consumer.core.errors import ConsumerError, DependencyError, Unavailable
+from consumer.core.meaning.rates import RateTable
 from consumer.core.operations.cures import creating
 from consumer.core.operations.logbook import Event, Log
 from consumer.core.operations.traces import trace_of
@@ -39,9 +40,10 @@ from consumer.flow.building import delivery_rules, kafka_parts, lifecycle_policy
 from consumer.flow.decoding import Decoder
 from consumer.flow.delivery import Delivery
 from consumer.flow.erasing import ByTopic, ErasureDelivery
+from consumer.flow.exchange import Exchange
 from consumer.flow.pipeline import LAST_COMMIT_SECONDS, Pipeline, Teller
 from consumer.flow.reading import CanonicalReader
-from consumer.flow.report import ErrorBook, Facts, Report
+from consumer.flow.report import ErrorBook, Facts, Inputs, Report
 from consumer.flow.rotation import Rotation
 from consumer.flow.traffic import Traffic
 from consumer.flow.watch import Watch
@@ -106,6 +108,7 @@ class Service:
         self._box: Final = kafka.box
         self._source: Final = kafka.source
         self._decoder: Final = Decoder.from_settings(settings)
+        self._exchange: Final = Exchange.from_settings(settings.currency, asyncio.to_thread, self._log)
         self._pipeline: Final = Pipeline(
             source=self._source,
             delivery=self._teller(settings),
@@ -129,8 +132,7 @@ class Service:
             traffic=self._traffic,
             group=self._source,
             topics=self._watch,
-            key_file_ok=rotation.file_ok,
-            registry=self._decoder.describe_registry,
+            inputs=Inputs(rotation.file_ok, self._decoder.describe_registry, self._exchange),
             errors=self._log,
             facts=Facts(
                 settings.kafka.group_id,
@@ -145,7 +147,7 @@ class Service:
 
     def _teller(self, settings: Settings) -> Teller:
         """Return who tells the records' stories; only where erasure is enabled does anybody tell of that."""
-        rules = delivery_rules(settings)
+        rules = delivery_rules(settings, self._rates)
         payments = Delivery(
             reader=CanonicalReader(self._decoder, lifecycle_policy(settings)),
             api=self._api,
@@ -202,14 +204,16 @@ class Service:
         working = asyncio.create_task(self._pipeline.run())
         asking = asyncio.create_task(self._ask_for_dead_letter_topics())
         watching = asyncio.create_task(self._watch.run())
+        trading = asyncio.create_task(self._renew_rates())
         stopping = asyncio.create_task(stop.wait())
         try:
             await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if working.done():
                 await working
             self._start_watchdog()
-            # A question that waits for the brokers holds up the end of the process: no new ones.
+            # What waits on a thread of its own holds up the end of the process: nothing new of that.
             watching.cancel()
+            trading.cancel()
             self._report.draining = True
             self._source.interrupt()
             drained = await self._pipeline.drain(self._settings.shutdown.drain_seconds)
@@ -219,7 +223,7 @@ class Service:
             return drained
         finally:
             self._start_watchdog()
-            for task in (working, asking, watching, stopping):
+            for task in (working, asking, watching, trading, stopping):
                 task.cancel()
 
     async def _ask_for_dead_letter_topics(self) -> None:
@@ -234,6 +238,13 @@ class Service:
                 if not (missing and self._settings.dead_letters.create):
                     return
             await asyncio.sleep(_ASK_AGAIN_SECONDS)
+
+    async def _renew_rates(self) -> None:
+        if self._exchange is not None:
+            await self._exchange.run()
+
+    def _rates(self) -> RateTable | None:
+        return None if self._exchange is None else self._exchange.table
 
     def _start_watchdog(self) -> None:
         if self._watchdog is None:

@@ -15,7 +15,7 @@ from consumer.core.settings.kafka_properties import (
     PRODUCER_RULES,
     Rule,
 )
-from consumer.core.settings.keys import KEYS, SECTIONS, Path
+from consumer.core.settings.keys import INNER_KEYS, KEYS, SECTIONS, Path
 from docs.pages.markdown import code, table
 
 _HEAD: Final = """# Configuration
@@ -24,7 +24,7 @@ _HEAD: Final = """# Configuration
 
 One YAML file, named by `--config`; [an example](linkrunner-consumer.example.yaml). Two keys have no default
 that would be right: where Kafka is and what is read (`kafka.bootstrap_servers`, `kafka.topics`), and which
-currencies are sent (`currency.accept`).
+currencies are sent (`currency.accept`, or `currency.reporting` to convert).
 
 - `linkrunner-consumer check --config FILE` tells every mistake at once, with its line and its cure. `run`
   refuses to start with the same mistakes (exit code 78).
@@ -81,13 +81,14 @@ def page() -> str:
 
 def _section(name: str) -> str:
     rows = [_row(path, field) for path, field in KEYS.items() if path[0] == name]
+    rows += [_row(path, field, variable=False) for path, field in INNER_KEYS.items() if path[0] == name]
     about = f"{(SECTIONS[name].__doc__ or '').strip()}\n\n" if name in SECTIONS else ""
     return f"\n### {code(name)}\n\n{about}{table(('Key', 'Default', 'Values', 'Meaning'), rows)}"
 
 
-def _row(path: Path, field: FieldInfo) -> tuple[str, str, str, str]:
+def _row(path: Path, field: FieldInfo, *, variable: bool = True) -> tuple[str, str, str, str]:
     default = "**required**" if field.is_required() else code(_default(field))
-    meaning = f"{field.description} {code(variable_name(path))}"
+    meaning = f"{field.description} {code(variable_name(path))}" if variable else str(field.description)
     return code(".".join(path)), default, _values(field), meaning
 
 
@@ -105,6 +106,8 @@ def _values(field: FieldInfo) -> str:
 def _words(schema: dict[str, object]) -> str:
     if isinstance(choices := schema.get("enum"), list):
         return ", ".join(code(str(choice)) for choice in choices)
+    if "$ref" in schema:
+        return "map"
     if "const" in schema:
         return code(str(schema["const"]))
     kind = str(schema.get("type"))

@@ -68,6 +68,16 @@ _REGISTRY: Final = Alert(
     description="Records with known schema ids are delivered; after a restart no id is known.",
 )
 
+_RATES: Final = Alert(
+    name="HoldingRates",
+    group="holds",
+    severity=Severity.WARNING,
+    expr=_waiting(HoldCause.RATES),
+    lasts="5m",
+    summary="The exchange rates are too old: payments that have to be converted wait",
+    description="Payments in the reporting currency are delivered, and all refunds.",
+)
+
 _SPAN: Final = Alert(
     name="HoldingSpan",
     group="holds",
@@ -95,6 +105,7 @@ ALERT_OF: Final = {
     HoldCause.ADDRESS: _ADDRESS,
     HoldCause.DEAD_LETTERS: _DEAD_LETTERS,
     HoldCause.REGISTRY: _REGISTRY,
+    HoldCause.RATES: _RATES,
     HoldCause.SPAN: _SPAN,
     HoldCause.OUT_OF_RANGE: _OUT_OF_RANGE,
 }

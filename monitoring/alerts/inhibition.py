@@ -49,6 +49,7 @@ INHIBITIONS: Final = (
     Inhibition(("DeliveryBudgetBurnFast",), ("DeliveryBudgetBurnSlow",)),
     Inhibition(("FreshnessBudgetBurnFast",), ("FreshnessBudgetBurnSlow",)),
     Inhibition(("RetentionCritical",), ("RetentionAtRisk",)),
+    Inhibition(("HoldingRates",), ("RatesRunningOut",)),
     Inhibition(("DeadLetterBurst", "DecodeFailuresBurst"), ("DeadLettersFlowing",)),
 )
 

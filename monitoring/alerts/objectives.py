@@ -20,7 +20,7 @@ class Owner(StrEnum):
     """Who has to change something so that such records are dead letters no more."""
 
     OURS = "ours"
-    """The event may be fine: the API refused our call, or we can't find its schema."""
+    """The event may be fine: the API refused our call, or we can't find its schema or its exchange rate."""
     PRODUCER = "producer"
     """Whoever wrote it: the bytes or the event make no sense."""
     CHOSEN = "chosen"
@@ -33,7 +33,9 @@ DEAD_LETTER_OWNERS: Final = {
     DeadLetterReason.UNKNOWN_SCHEMA: Owner.OURS,
     DeadLetterReason.INVALID_EVENT: Owner.PRODUCER,
     DeadLetterReason.REFUSED: Owner.OURS,
+    DeadLetterReason.NO_RATE: Owner.OURS,
     DeadLetterReason.CURRENCY_NOT_ACCEPTED: Owner.CHOSEN,
+    DeadLetterReason.TOO_OLD: Owner.CHOSEN,
     DeadLetterReason.PARTIAL_REFUND: Owner.CHOSEN,
 }
 

@@ -137,4 +137,26 @@ _PODS: Final = (
     ),
 )
 
-ALERTS: Final = (*_API, *_KAFKA, *_PODS)
+_RATES: Final = (
+    Alert(
+        name="RatesRunningOut",
+        group="rates",
+        severity=Severity.WARNING,
+        expr=f"min {BY} (linkrunner_consumer_rates_headroom_seconds{{$selector}}) < $threshold",
+        threshold=Threshold(24 * 3600, "seconds"),
+        lasts="15m",
+        summary="No new exchange rates come: soon payments that have to be converted will wait",
+        description="In {{ $value | humanizeDuration }} the newest rates are too old for a payment of then.",
+    ),
+    Alert(
+        name="RatesFileUnusable",
+        group="rates",
+        severity=Severity.WARNING,
+        expr=f"min {BY} (linkrunner_consumer_rates_file_ok{{$selector}}) == 0",
+        lasts="5m",
+        summary="The new file of exchange rates is refused: the old rates stay in use",
+        description="It can't be read, holds mistakes, or changes a rate that was there. A restart may fail.",
+    ),
+)
+
+ALERTS: Final = (*_API, *_KAFKA, *_PODS, *_RATES)

@@ -75,10 +75,18 @@ def test_each_of_the_five_is_asked_for(option: str, value: Json, advice: str) ->
     assert advice in sentence
 
 
+_CONVERTING: Final[Json] = {
+    "accept": None,
+    "reporting": "INR",
+    "rates": {"source": "ecb", "path": "eurofxref-hist.csv"},
+}
+
+
 @pytest.mark.parametrize(
     ("option", "value"),
     [
         ("config.currency.accept", "any"),
+        ("config.currency", _CONVERTING),
         ("config.schema_registry.url", "http://a:8081,https://b"),
         ("config.kafka.bootstrap_servers", "SSL://[::1]:9092, b"),
     ],

@@ -22,6 +22,8 @@ from tests.chart.charts import CI, ROOT, Part, Rendered, config, container, load
 FEATURES: Final = sorted(name for name in CI if name != "existing-configmap")
 #: What the ConfigMap of the feature ``files-from`` would hold.
 CANONICAL: Final = ROOT / "schemas" / "payment-event.avsc"
+#: The same for the feature ``currency-ecb``.
+_RATES: Final = "Date,USD,INR,\n2026-02-27,1.0850,95.1234,\n"
 _CONFIG: Final = "/etc/linkrunner-consumer"
 _PASSPHRASE: Final = "open sesame"
 
@@ -102,6 +104,8 @@ def test_the_service_takes_the_configuration(
     file = lay_out(render(load(feature)), tmp_path, secrets)
     if feature == "files-from":
         (file.parent / "payment.avsc").write_text(CANONICAL.read_text("utf-8"), "utf-8")
+    if feature == "currency-ecb":
+        (file.parent / "eurofxref-hist-90d.csv").write_text(_RATES, "utf-8")
     monkeypatch.chdir(file.parent)
     settings = load_settings(file, {})
     assert ServerKey(settings.linkrunner, {}).current() == "a-key"

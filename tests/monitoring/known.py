@@ -8,7 +8,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
-from consumer.core.operations.catalogue import CATALOGUE
+from consumer.core.operations.catalogue import CATALOGUE, MetricType
 from consumer.edges.metrics import Metrics
 from monitoring.alerts import RECORDINGS
 from monitoring.promql import Selector, grouping_labels, selectors
@@ -24,9 +24,9 @@ _OPEN: Final = frozenset({"topic", "partition", "version", "python", "confluent_
 def exposed() -> Mapping[str, Mapping[str, frozenset[str]]]:
     """Return the labels of each metric, with their values.
 
-    From an exposition of the real exporter, so that ``le`` is written as it is there. Gauges of topics and
-    partitions have no series without partitions: their labels are the catalogue's. Recorded series keep what
-    they group by.
+    From an exposition of the real exporter, so that ``le`` is written as it is there. Gauges of topics,
+    partitions and dated rates have no series without them: their labels are the catalogue's. Recorded series
+    keep what they group by.
     """
     metrics = Metrics(CollectorRegistry())
     metrics.watch_topics(["payments"])
@@ -37,7 +37,7 @@ def exposed() -> Mapping[str, Mapping[str, frozenset[str]]]:
             for label, value in sample.labels.items():
                 labels.setdefault(label, set()).add(value)
     for spec in CATALOGUE:
-        if spec.full_name not in found and spec.starts_with_topic:
+        if spec.full_name not in found and spec.type is MetricType.GAUGE:
             found[spec.full_name] = {label: set() for label in spec.label_names}
     for recording in RECORDINGS:
         found[recording.record] = {}

@@ -13,6 +13,8 @@ from tests.monitoring.promtool import Series, series
 _AT_REST: Final = {
     "auth_ok": 1,
     "key_file_ok": 1,
+    "rates_file_ok": 1,
+    "rates_headroom_seconds": 432_000,
     "assigned_partitions": 3,
     "topic_partitions": 6,
     "rate_limit_per_second": 25,

@@ -61,6 +61,7 @@ class Rig:
         commit_seconds: float = 0.01,
         ordering: Ordering = Ordering.KEY,
         erasures_per_second: float | None = None,
+        rules: Rules = RULES,
     ) -> None:
         """``erasures_per_second`` None: users are not erased, whatever is in the topic :data:`ERASURES`."""
         self.registry = CollectorRegistry()
@@ -79,7 +80,7 @@ class Rig:
             api=self.api,
             box=self.box,
             traffic=self.traffic,
-            rules=RULES,
+            rules=rules,
             metrics=metrics,
             log=self.log,
             clock=self._clock,

@@ -5,6 +5,7 @@ import json
 import re
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -12,10 +13,11 @@ import fastavro
 import pytest
 import yaml
 
-from consumer.core.api.calls import Planned, PlanRules, path, plan
+from consumer.core.api.calls import Circumstances, NeedsRates, Planned, PlanRules, path, plan
 from consumer.core.meaning.ecommerce import Rule
 from consumer.core.meaning.intents import Capture, Intent, Reject, Remove, Skip
 from consumer.core.meaning.lifecycle import Kind, LifecyclePolicy, Status, interpret
+from consumer.core.meaning.rates import static_rates
 from tests.support.events import Event, payment_event
 
 Row: TypeAlias = tuple[str, ...]
@@ -100,9 +102,9 @@ def through_avro(text: str) -> Event:
     return decoded
 
 
-def settings(example: str) -> tuple[LifecyclePolicy, PlanRules]:
+def settings(example: str) -> tuple[LifecyclePolicy, PlanRules, Circumstances]:
     """Return the defaults, changed by the settings that the example names."""
-    policy, rules = LifecyclePolicy(), PlanRules(accept=("INR",))
+    policy, rules, at = LifecyclePolicy(), PlanRules(accept=("INR",)), Circumstances()
     for key, value in re.findall(r"^Setting: `([\w.]+): (.*)`$", example, flags=re.MULTILINE):
         match key, yaml.safe_load(value):
             case "lifecycle.capture_statuses", list(names):
@@ -111,9 +113,13 @@ def settings(example: str) -> tuple[LifecyclePolicy, PlanRules]:
                 rules = replace(rules, on_invalid="dead_letter")
             case "currency.accept", "any":
                 rules = replace(rules, accept="any")
+            case "currency.reporting", str(code):
+                rules = replace(rules, reporting=code)
+            case "currency.rates", {"source": "table", "base": str(base), "rates": dict(rates)}:
+                at = Circumstances(rates=static_rates(base, {code: Decimal(rates[code]) for code in rates}))
             case unknown:
                 pytest.fail(f"the test does not know the setting {unknown}")
-    return policy, rules
+    return policy, rules, at
 
 
 def digits(text: str | bytes) -> object:
@@ -124,9 +130,9 @@ def digits(text: str | bytes) -> object:
 @pytest.mark.parametrize("example", EXAMPLES.values(), ids=EXAMPLES.keys())
 def test_each_example_is_what_happens(example: str) -> None:
     """The event of the example becomes the call, skip or dead letter that the example shows."""
-    policy, rules = settings(example)
+    policy, rules, at = settings(example)
     event, *sent = blocks(example)
-    outcome = plan(interpret(through_avro(event), policy), rules)
+    outcome = plan(interpret(through_avro(event), policy), rules, at)
     match outcome:
         case Planned():
             assert f"Sent: `POST {path(outcome.call)}`" in example
@@ -137,6 +143,8 @@ def test_each_example_is_what_happens(example: str) -> None:
         case Reject():
             assert f'Dead letter: `{outcome.reason}` ("{outcome.detail}")' in example
             assert not sent
+        case NeedsRates():
+            pytest.fail("the example has no rates")
 
 
 def test_the_examples_show_every_outcome() -> None:

@@ -1,9 +1,10 @@
 """Calls of the Linkrunner API, and how an intent becomes one."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Final, Literal, TypeAlias, assert_never
+from typing import Final, Literal, NamedTuple, TypeAlias, assert_never
 
 import msgspec
 
@@ -21,6 +22,11 @@ from consumer.core.meaning.intents import (
     Skip,
     SkipReason,
 )
+from consumer.core.meaning.money import Money, exponent
+from consumer.core.meaning.rates import Never, Quote, RateTable, Unconvertible, Waits, converted
+
+#: How far ahead of our clock an event may be that is converted: clocks differ, and so do days.
+_AHEAD: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +55,28 @@ Call: TypeAlias = CapturePayment | RemovePayment
 class PlanRules:
     """What the operator decides about calls.
 
-    ``accept`` has the ISO 4217 codes that may be sent; "any" mixes currencies on purpose. ``on_invalid``
-    says what broken ecommerce data costs: its own fields, or the whole event.
+    ``reporting`` is the currency that everything is converted to; None converts nothing, and ``accept`` has
+    the ISO 4217 codes that may be sent ("any" mixes currencies on purpose). ``on_invalid`` says what broken
+    ecommerce data costs: its own fields, or the whole event. ``max_event_age`` is for captures; None: none.
     """
 
-    accept: tuple[str, ...] | Literal["any"]
+    accept: tuple[str, ...] | Literal["any"] = "any"
     on_invalid: Literal["omit", "dead_letter"] = "omit"
+    reporting: str | None = None
+    max_event_age: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What else than the event and the rules a plan depends on. Times are aware.
+
+    ``now``: None judges no age. ``recorded_at`` is the time of the Kafka record, which stands in for an event
+    that does not say when it was. ``rates`` has to be there where the rules convert.
+    """
+
+    now: datetime | None = None
+    recorded_at: datetime | None = None
+    rates: RateTable | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +84,14 @@ class Planned:
     """A call that is ready to be sent. ``body`` is made once and sent at every try.
 
     ``broken`` (each rule once) and ``dropped_attributes`` say what of ``event_data`` was wrong, for the
-    metrics.
+    metrics. ``quote`` is the rate that its figures were converted at, None where they were not.
     """
 
     call: Call
     body: bytes
     broken: tuple[Rule, ...] = ()
     dropped_attributes: int = 0
+    quote: Quote | None = None
 
     @property
     def action(self) -> Action:
@@ -81,13 +104,21 @@ class Planned:
         return path(self.call)
 
 
-Plan: TypeAlias = Planned | Skip | Reject
+@dataclass(frozen=True, slots=True)
+class NeedsRates:
+    """The payment can't be converted until its rate is there. ``detail`` says which is missing."""
+
+    detail: str
 
 
-def plan(intent: Intent, rules: PlanRules) -> Plan:
+Plan: TypeAlias = Planned | Skip | Reject | NeedsRates
+
+
+def plan(intent: Intent, rules: PlanRules, at: Circumstances = Circumstances()) -> Plan:
     """Return the call that ``intent`` becomes, or why there is none.
 
-    Pure: the same intent gives the same bytes. The order: zero amount, currency, ecommerce data.
+    Pure: the same intent gives the same bytes. The order: zero amount, currency (accepted, or
+    converted), zero amount after the conversion, age, ecommerce data.
     """
     match intent:
         case Skip() | Reject():
@@ -95,7 +126,7 @@ def plan(intent: Intent, rules: PlanRules) -> Plan:
         case Remove():
             return _planned(RemovePayment(intent.payment_id))
         case Capture():
-            return _plan_capture(intent, rules)
+            return _plan_capture(intent, rules, at)
         case _:
             assert_never(intent)
 
@@ -140,15 +171,20 @@ def body(call: Call) -> bytes:
             assert_never(call)
 
 
-def _plan_capture(capture: Capture, rules: PlanRules) -> Plan:
-    """Return the call for ``capture``; a payment of nothing is skipped whatever its currency."""
+def _plan_capture(original: Capture, rules: PlanRules, at: Circumstances) -> Plan:
+    """Return the call for ``original``; a payment of nothing is skipped whatever its currency."""
+    if original.amount.amount == 0:
+        return Skip(SkipReason.ZERO_AMOUNT, Action.CAPTURE)
+    priced = _priced(original, rules, at)
+    if not isinstance(priced, _Priced):
+        return priced
+    capture = priced.capture
     if capture.amount.amount == 0:
         return Skip(SkipReason.ZERO_AMOUNT, Action.CAPTURE)
-    currency = capture.amount.currency
-    if rules.accept != "any" and currency not in rules.accept:
-        detail = f"amount is in {currency}, which currency.accept does not list"
-        return Reject(DeadLetterReason.CURRENCY_NOT_ACCEPTED, detail, Action.CAPTURE)
-    data = ecommerce.build(capture)
+    if _is_too_old(capture, rules, at):
+        detail = "the payment is older than delivery.max_event_age_seconds"
+        return Reject(DeadLetterReason.TOO_OLD, detail, Action.CAPTURE)
+    data = ecommerce.build(capture, original)
     if rules.on_invalid == "dead_letter" and not data.is_valid:
         rules_broken = tuple(rule.value for rule in data.broken)
         return Reject(DeadLetterReason.INVALID_EVENT, _complaint(data.broken), Action.CAPTURE, rules_broken)
@@ -160,13 +196,100 @@ def _plan_capture(capture: Capture, rules: PlanRules) -> Plan:
         status=capture.status,
         event_data=data.fields,
     )
-    return _planned(call, data.broken, data.dropped_attributes)
+    return _planned(call, data.broken, data.dropped_attributes, priced.quote)
 
 
-def _planned(call: Call, broken: tuple[Rule, ...] = (), dropped_attributes: int = 0) -> Planned | Reject:
+class _Priced(NamedTuple):
+    """A payment in a currency that is sent, and the rate by which it got there."""
+
+    capture: Capture
+    quote: Quote | None = None
+
+
+def _priced(capture: Capture, rules: PlanRules, at: Circumstances) -> _Priced | Reject | NeedsRates:
+    """Return ``capture`` in a currency that may be sent, or why it is in none."""
+    currency = capture.amount.currency
+    if rules.reporting is not None:
+        return _Priced(capture) if currency == rules.reporting else _convert(capture, rules.reporting, at)
+    if rules.accept != "any" and currency not in rules.accept:
+        detail = f"amount is in {currency}, which currency.accept does not list"
+        return Reject(DeadLetterReason.CURRENCY_NOT_ACCEPTED, detail, Action.CAPTURE)
+    return _Priced(capture)
+
+
+def _convert(capture: Capture, target: str, at: Circumstances) -> _Priced | Reject | NeedsRates:
+    """Return ``capture`` with all figures that are in the amount's currency in ``target``, at one rate."""
+    if at.rates is None:
+        return NeedsRates("no rates are there")
+    day = _day(capture, at)
+    if isinstance(day, Reject):
+        return day
+    quote = at.rates.find(capture.amount.currency, target, day)
+    match quote:
+        case Waits(detail):
+            return NeedsRates(detail)
+        case Never(detail):
+            return Reject(DeadLetterReason.NO_RATE, detail, Action.CAPTURE)
+        case Quote():
+            try:
+                return _Priced(_at_rate(capture, quote, target), quote)
+            except Unconvertible as error:
+                return _invalid(f"a figure {error}")
+        case _:
+            assert_never(quote)
+
+
+def _day(capture: Capture, at: Circumstances) -> date | Reject:
+    """Return the UTC date of the event, by which its rate is found."""
+    when = capture.occurred_at
+    if when is None:
+        return _invalid("occurred_at is missing, by which the rate is found")
+    if at.now is not None and when > at.now + _AHEAD:
+        return _invalid("occurred_at is in the future, for which there are no rates")
+    try:
+        return when.astimezone(UTC).date()
+    except OverflowError:
+        return _invalid("occurred_at is outside the calendar")
+
+
+def _at_rate(capture: Capture, quote: Quote, target: str) -> Capture:
+    """Return ``capture`` with its figures at ``quote``, each rounded once; a price in another currency stays.
+
+    Such a price breaks R7, so none of the items' figures is sent. Raises Unconvertible.
+    """
+    digits = exponent(target) or 0
+
+    def turned(money: Money) -> Money:
+        return converted(money, quote, target, digits) if money.currency == source else money
+
+    source = capture.amount.currency
+    items = tuple(
+        item if item.unit_price is None else replace(item, unit_price=turned(item.unit_price))
+        for item in capture.items
+    )
+    return replace(capture, amount=turned(capture.amount), items=items)
+
+
+def _is_too_old(capture: Capture, rules: PlanRules, at: Circumstances) -> bool:
+    when = capture.occurred_at or at.recorded_at
+    if rules.max_event_age is None or at.now is None or when is None:
+        return False
+    return at.now - when > rules.max_event_age
+
+
+def _invalid(detail: str) -> Reject:
+    return Reject(DeadLetterReason.INVALID_EVENT, detail, Action.CAPTURE)
+
+
+def _planned(
+    call: Call,
+    broken: tuple[Rule, ...] = (),
+    dropped_attributes: int = 0,
+    quote: Quote | None = None,
+) -> Planned | Reject:
     """Return ``call`` with its body, unless a text in it can't be sent."""
     try:
-        return Planned(call, body(call), broken, dropped_attributes)
+        return Planned(call, body(call), broken, dropped_attributes, quote)
     except UnicodeEncodeError:
         return Reject(DeadLetterReason.INVALID_EVENT, "a text has no UTF-8 form", action(call))
 

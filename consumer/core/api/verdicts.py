@@ -29,6 +29,7 @@ class HoldCause(StrEnum):
     ADDRESS = "address"
     DEAD_LETTERS = "dead_letters"
     REGISTRY = "registry"
+    RATES = "rates"
     SPAN = "span"
     OUT_OF_RANGE = "out_of_range"
 

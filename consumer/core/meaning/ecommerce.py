@@ -94,11 +94,15 @@ class EventData:
         return all(rule.severity is Severity.WARNING for rule in self.broken)
 
 
-def build(capture: Capture) -> EventData:
-    """Return the ``event_data`` of ``capture``: ecommerce fields where it has items, and its attributes."""
+def build(capture: Capture, original: Capture | None = None) -> EventData:
+    """Return the ``event_data`` of ``capture``: ecommerce fields where it has items, and its attributes.
+
+    ``original`` is the payment before its figures were converted, if they were: the rules are for what the
+    event says, and rounding could break R4.
+    """
     sendable = {name: value for name, value in capture.attributes.items() if value is not None}
     attributes = {name: value for name, value in sendable.items() if _is_free(name, value)}
-    broken = tuple(rule for rule, breaks in _CHECKS if breaks(capture)) if capture.items else ()
+    broken = tuple(rule for rule, breaks in _CHECKS if breaks(original or capture)) if capture.items else ()
     data = EventData(attributes or None, broken, len(sendable) - len(attributes))
     if not capture.items or not data.is_valid:
         return data

@@ -75,7 +75,9 @@ class DeadLetterReason(StrEnum):
     UNKNOWN_SCHEMA = "unknown_schema"
     INVALID_EVENT = "invalid_event"
     REFUSED = "refused"
+    NO_RATE = "no_rate"
     CURRENCY_NOT_ACCEPTED = "currency_not_accepted"
+    TOO_OLD = "too_old"
     PARTIAL_REFUND = "partial_refund"
 
 
@@ -91,7 +93,10 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """Revenue: a payment that the API shall record. Ids are sent verbatim and are never blank."""
+    """Revenue: a payment that the API shall record. Ids are sent verbatim and are never blank.
+
+    ``occurred_at`` is aware.
+    """
 
     user_id: str
     payment_id: str

@@ -112,7 +112,9 @@ _DEAD_LETTERS: Final = {
     DeadLetterReason.UNKNOWN_SCHEMA: (Action.NONE,),
     DeadLetterReason.INVALID_EVENT: (Action.NONE, Action.CAPTURE, Action.REMOVE),
     DeadLetterReason.REFUSED: (Action.NONE, Action.CAPTURE, Action.REMOVE),
+    DeadLetterReason.NO_RATE: (Action.CAPTURE,),
     DeadLetterReason.CURRENCY_NOT_ACCEPTED: (Action.CAPTURE,),
+    DeadLetterReason.TOO_OLD: (Action.CAPTURE,),
     DeadLetterReason.PARTIAL_REFUND: (Action.NONE,),
 }
 
@@ -291,6 +293,21 @@ CATALOGUE: Final = (
         "flag",
         "0 while the file of the server key can't be read or holds no key, else 1. The last good key is "
         "used, but no new process could start.",
+    ),
+    MetricSpec(
+        "rates_file_ok",
+        _GAUGE,
+        "flag",
+        "0 while the file of exchange rates can't be used, or changes a rate that was there, else 1 (also "
+        "without such a file). The last good rates are used, but no new process could start without a file.",
+    ),
+    MetricSpec(
+        "rates_headroom_seconds",
+        _GAUGE,
+        "seconds",
+        "Time until the newest exchange rate is too old for a payment of that moment "
+        "(currency.rates.max_age_days), at least 0; then such payments wait. Absent where rates have no date "
+        "or nothing is converted.",
     ),
     MetricSpec(
         "event_data_invalid_total",

@@ -25,6 +25,10 @@ ADVICE: Final[dict[HoldCause, Advice]] = {
     HoldCause.REGISTRY: Advice(
         "records with unknown schema ids", "bring the schema registry back, or set schema_registry.url"
     ),
+    HoldCause.RATES: Advice(
+        "payments to convert whose exchange rate is not there yet",
+        "put newer rates into the file of currency.rates.path; it is read again by itself",
+    ),
     HoldCause.SPAN: Advice(
         "intake of the partitions concerned",
         "see what the oldest open record waits for; it goes on by itself",

@@ -92,6 +92,17 @@ class Event(StrEnum):
         Level.WARNING,
         "A schema could not be fetched; its records wait.",
     )
+    RATES_RELOADED = "rates_reloaded", Level.INFO, "The file of exchange rates has changed and is in use."
+    RATES_UNUSABLE = (
+        "rates_unusable",
+        Level.WARNING,
+        "The file of exchange rates can't be used; the last good rates are, until the next start.",
+    )
+    RATE_MISSING = (
+        "rate_missing",
+        Level.WARNING,
+        "The exchange rate of a payment is not there yet; it waits for newer rates.",
+    )
     DEAD_LETTER_TOPIC_MISSING = (
         "dead_letter_topic_missing",
         Level.WARNING,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 
 from consumer.core.api.verdicts import HoldCause
 
@@ -67,6 +67,18 @@ class RegistryHealth:
 
 
 @dataclass(frozen=True, slots=True)
+class RatesHealth:
+    """The exchange rates in use. ``newest`` is the date of the last ones, None where rates have no date.
+
+    ``trouble`` says why the file can't be used at the moment, None where it can.
+    """
+
+    newest: date | None
+    currencies: int
+    trouble: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class LastError:
     """The latest error of one cause, and how many of them there were since the start."""
 
@@ -80,8 +92,8 @@ class LastError:
 class Status:
     """Everything that ``/statusz`` shows, as of ``at``. Times are aware.
 
-    ``registry`` is None where none is configured. ``config`` is the effective configuration by dotted key,
-    secrets already masked.
+    ``registry`` is None where none is configured, ``rates`` where nothing is converted. ``config`` is the
+    effective configuration by dotted key, secrets already masked.
     """
 
     version: str
@@ -99,4 +111,5 @@ class Status:
     holds: tuple[HoldStatus, ...] = ()
     errors: tuple[LastError, ...] = ()
     registry: RegistryHealth | None = None
+    rates: RatesHealth | None = None
     config: Mapping[str, str] = field(default_factory=dict)

@@ -25,7 +25,6 @@ Value: TypeAlias = "str | int | float | bool | Properties | list[Value] | dict[s
 _STAND_INS: Final[Mapping[tuple[str, str], Value]] = {
     ("kafka", "bootstrap_servers"): "stand-in:9092",
     ("kafka", "topics"): ["stand-in"],
-    ("currency", "accept"): "any",
 }
 
 
@@ -116,7 +115,7 @@ def _tree(root: Node, properties: Mapping[Role, Properties]) -> dict[str, Value]
     """Return ``root`` as pydantic takes it: every section there, pass-through properties as read."""
     given = root.value if isinstance(root.value, Mapping) else {}
     tree: dict[str, Value] = {name: {} for name in SECTIONS}
-    tree |= {name: _plain(node) for name, node in given.items() if not _is_empty_section(name, node)}
+    tree |= {name: plain(node) for name, node in given.items() if not _is_empty_section(name, node)}
     for role, own in properties.items():
         section = tree[role.value]
         if isinstance(section, dict):
@@ -128,12 +127,13 @@ def _is_empty_section(name: str, node: Node) -> bool:
     return name in SECTIONS and node.value is None
 
 
-def _plain(node: Node) -> Value:
+def plain(node: Node) -> Value:
+    """Return a value without the places where its parts stand."""
     value = node.value
     if isinstance(value, Mapping):
-        return {name: _plain(child) for name, child in value.items()}
+        return {name: plain(child) for name, child in value.items()}
     if isinstance(value, tuple):
-        return [_plain(child) for child in value]
+        return [plain(child) for child in value]
     return value
 
 
@@ -148,6 +148,8 @@ def _validate(tree: dict[str, Value], root: Node) -> tuple[Settings | None, list
 
 def _across(tree: dict[str, Value], root: Node, found: Iterable[Finding]) -> list[Finding]:
     """Return what is wrong across keys, judged on the keys that nothing was found about."""
+    if root.value is not None and not isinstance(root.value, Mapping):
+        return []
     maps = {(role.value, "properties") for role in Role}
     failed = {path if path[:2] in maps else path[:2] for path in (finding.path for finding in found) if path}
     rest = Settings.model_validate(_without(tree, failed))

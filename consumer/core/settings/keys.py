@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, get_args
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -35,6 +35,21 @@ KEYS: Final[Mapping[Path, FieldInfo]] = {
 }
 
 
+def _nested(field: FieldInfo) -> type[BaseModel] | None:
+    """Return the section that the value of a key may be, or None."""
+    kinds = get_args(field.annotation)
+    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
+
+
+#: The keys within a key whose value is a map of its own, with their fields. A variable sets that as a whole.
+INNER_KEYS: Final[Mapping[Path, FieldInfo]] = {
+    (*path, name): inner
+    for path, field in KEYS.items()
+    if (section := _nested(field)) is not None
+    for name, inner, _ in _fields(section)
+}
+
+
 def suggestion(path: Path) -> Path | None:
     """Return the key or section that ``path``, which is none, was probably meant to be, or None."""
     if len(path) == 1 and (sections := get_close_matches(path[0], SECTIONS, 1)):
@@ -52,6 +67,10 @@ def suggestion(path: Path) -> Path | None:
 
 def unknown_cure(path: Path) -> str:
     """Return what to do about ``path``, which is no key: the probable one, or those that there are."""
+    inner = [known[-1] for known in INNER_KEYS if known[:-1] == path[:-1]]
+    if inner:
+        near = get_close_matches(path[-1], inner, 1)
+        return f"did you mean {near[0]}?" if near else f"{'.'.join(path[:-1])} has: {', '.join(inner)}"
     meant = suggestion(path)
     if meant is not None:
         return f"did you mean {'.'.join(meant)}?"

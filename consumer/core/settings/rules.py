@@ -19,6 +19,8 @@ DOCUMENTED_REQUESTS_PER_SECOND: Final = 30
 _PROPERTIES: Final = ("kafka", "properties")
 _TOPIC: Final = ("dead_letters", "topic")
 _ERASURE: Final = ("erasure", "topic")
+_REPORTING: Final = ("currency", "reporting")
+_RATES: Final = ("currency", "rates")
 
 
 class Broken(NamedTuple):
@@ -125,6 +127,67 @@ def _erasures_are_apart(settings: Settings) -> Iterator[Broken]:
     elif target in settings.kafka.topics:
         what = f"sends the dead letters of {topic} to {target}, which is read as a source"
         yield Broken(_TOPIC, what, "give dead letters a topic of their own, such as {topic}.dlq")
+def _one_currency(settings: Settings) -> Iterator[Broken]:
+    currency = settings.currency
+    why = "the API adds up amounts whatever their currency"
+    if currency.reporting is None and currency.accept is None:
+        yield Broken(
+            ("currency", "accept"),
+            f"is not set, nor is currency.reporting: {why}",
+            "list the currencies of your payments, as in accept: [INR], or set reporting to the one that "
+            "they are converted to, and rates",
+        )
+    if currency.reporting is not None and currency.accept is not None:
+        what = "is set beside currency.reporting, by which all currencies are converted"
+        yield Broken(
+            ("currency", "accept"), what, "remove accept to convert, or reporting and rates not to convert"
+        )
+
+
+def _reporting_has_rates(settings: Settings) -> Iterator[Broken]:
+    currency = settings.currency
+    if currency.reporting is not None and currency.rates is None:
+        what = "is set, and currency.rates does not say where exchange rates come from"
+        yield Broken(
+            ("currency", "reporting"), what, "set rates, as in {source: ecb, path: eurofxref-hist.csv}"
+        )
+    if currency.reporting is None and currency.rates is not None:
+        what = "is set, and nothing is converted without currency.reporting"
+        yield Broken(
+            _RATES, what, "set reporting to the currency that payments are converted to, or remove it"
+        )
+
+
+#: Which keys of ``currency.rates`` each source needs; it takes no others of these.
+_RATE_KEYS: Final = {"table": ("base", "rates"), "ecb": ("path",), "file": ("path", "base")}
+
+
+def _rates_have_their_keys(settings: Settings) -> Iterator[Broken]:
+    rates = settings.currency.rates
+    if rates is None:
+        return
+    needed = _RATE_KEYS[rates.source]
+    given = {name: getattr(rates, name) is not None for name in ("path", "base", "rates")}
+    # A table of fixed rates has no age.
+    given["max_age_days"] = "max_age_days" in rates.model_fields_set and rates.source == "table"
+    for name, is_given in given.items():
+        if name in needed and not is_given:
+            yield Broken((*_RATES, name), f"is not set, and source: {rates.source} needs it", f"add {name}")
+        if name not in needed and is_given:
+            what = f"has no meaning with source: {rates.source}"
+            yield Broken((*_RATES, name), what, f"remove it; {rates.source} has {' and '.join(needed)}")
+
+
+def _static_rates_lead_to_reporting(settings: Settings) -> Iterator[Broken]:
+    currency, rates = settings.currency, settings.currency.rates
+    if rates is None or rates.rates is None or rates.base is None:
+        return
+    if rates.base in rates.rates:
+        what = "has a rate of the base itself"
+        yield Broken((*_RATES, "rates"), what, "remove it; it is 1")
+    elif currency.reporting is not None and currency.reporting not in {rates.base, *rates.rates}:
+        what = "has no rate of currency.reporting, to which everything is converted"
+        yield Broken((*_RATES, "rates"), what, "add its rate, or make it the base")
 
 
 RULES: Final = (
@@ -136,6 +199,10 @@ RULES: Final = (
     CrossRule((("schema_registry", "properties"), ("schema_registry", "url")), _registry_properties_are_used),
     CrossRule((("erasure", "enabled"), _ERASURE), _erasure_has_topic),
     CrossRule((_ERASURE, _TOPIC, ("kafka", "topics")), _erasures_are_apart),
+    CrossRule((_REPORTING, ("currency", "accept")), _one_currency),
+    CrossRule((_REPORTING, _RATES), _reporting_has_rates),
+    CrossRule((_RATES,), _rates_have_their_keys),
+    CrossRule((_REPORTING, _RATES), _static_rates_lead_to_reporting),
 )
 
 

@@ -19,6 +19,7 @@ from consumer.core.settings.types import (
     BaseUrl,
     Brokers,
     Currencies,
+    Currency,
     FilePath,
     Flag,
     Integer,
@@ -26,6 +27,7 @@ from consumer.core.settings.types import (
     Port,
     PropertyMap,
     RegistryUrls,
+    StaticRates,
     Text,
     Topic,
     Topics,
@@ -36,6 +38,7 @@ OnOutOfRange: TypeAlias = Literal["hold", "earliest"]
 WireFormat: TypeAlias = Literal["auto", "confluent", "confluent_header", "single_object", "raw"]
 PartialRefunds: TypeAlias = Literal["keep", "remove", "dead_letter"]
 CaptureStatus: TypeAlias = Literal["INITIATED", "FAILED", "CANCELLED"]
+RateSource: TypeAlias = Literal["table", "ecb", "file"]
 Ordering: TypeAlias = Literal["key", "partition"]
 LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
 LogFormat: TypeAlias = Literal["auto", "json", "console"]
@@ -145,12 +148,45 @@ class DeadLetterSettings(Section):
         return self.topic.replace("{topic}", topic)
 
 
-class CurrencySettings(Section):
-    """Which currencies are sent. The API adds amounts up whatever their currency."""
+class DeliverySettings(Section):
+    """Which events are still worth a call."""
 
-    accept: Currencies
-    """ISO 4217 codes that are sent, as in `[INR]`; payments in others become dead letters. `any` mixes
-    currencies on purpose."""
+    max_event_age_seconds: Number | None = Field(default=None, gt=0, le=3_155_760_000)
+    """Oldest payment that is sent, by the event's own time (else the record's) at its delivery; an older one
+    becomes a dead letter. Refunds have no such limit. `null`: none."""
+
+
+class RatesSettings(Section):
+    """Where exchange rates come from. See [currency](currency.md)."""
+
+    source: RateSource
+    """`table`: the rates stand in `rates`, and are valid on every day. `ecb`: the European Central Bank's
+    history in the file `path`, as it is published (`eurofxref-hist.csv`, or the `.zip` with it). `file`: a
+    CSV file of your own, `path`, with a line `date,currency,rate` for each rate."""
+    path: FilePath | None = None
+    """File with the rates of `ecb` or `file`; it is read again within a second when it changes."""
+    base: Currency | None = None
+    """What the rates of `table` or `file` are against: a rate is what 1 unit of the base costs."""
+    rates: StaticRates | None = None
+    """Rates of `table`, as in `{INR: "88.12"}`, in quotes."""
+    max_age_days: Integer = Field(default=7, ge=1, le=366)
+    """How many days before a payment its rate may be dated at most. Where there is no such rate yet, the
+    payments that need it wait. It has to span weekends and holidays, on which no rates appear."""
+
+
+class CurrencySettings(Section):
+    """In which currency amounts are sent: either `accept` or `reporting` has to be set.
+
+    The API adds amounts up whatever their currency.
+    """
+
+    reporting: Currency | None = None
+    """ISO 4217 code of the one currency that all payments are converted to, at the rates of `rates`."""
+    accept: Currencies | None = None
+    """ISO 4217 codes that are sent, as in `[INR]`, without conversion; payments in others become dead
+    letters. `any` mixes currencies on purpose."""
+    rates: RatesSettings | None = None
+    """Exchange rates for `reporting`: a map with the keys below."""
 
 
 class EventDataSettings(Section):
@@ -218,8 +254,9 @@ class Settings(Section):
     """What keeps its order: records with the same `key` in a partition, or the whole `partition`. Records
     without a key share one lane in each partition."""
     linkrunner: LinkrunnerSettings = Field(default_factory=LinkrunnerSettings)
+    delivery: DeliverySettings = Field(default_factory=DeliverySettings)
     dead_letters: DeadLetterSettings = Field(default_factory=DeadLetterSettings)
-    currency: CurrencySettings
+    currency: CurrencySettings = Field(default_factory=CurrencySettings)
     event_data: EventDataSettings = Field(default_factory=EventDataSettings)
     erasure: ErasureSettings = Field(default_factory=ErasureSettings)
     shutdown: ShutdownSettings = Field(default_factory=ShutdownSettings)

@@ -6,6 +6,7 @@ A broken rule raises a ``PydanticCustomError`` whose context has ``what`` and ``
 
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Annotated, Final, Literal, TypeAlias
@@ -14,7 +15,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from consumer.core.meaning.money import is_currency
+from consumer.core.meaning.money import exponent, is_currency
+from consumer.core.meaning.rates import MAX_RATE_DIGITS
 from consumer.core.settings.properties import Properties, as_text
 
 _MAX_PORT: Final = 65_535
@@ -39,6 +41,7 @@ _NUMBER: Final = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*")
 _MAX_NAME: Final = 253
 #: Longer addresses than this are refused by servers and proxies on the way; the clients take more.
 _MAX_URL: Final = 2_000
+_RATE: Final = re.compile(r"[0-9]+(?:\.[0-9]+)?", re.ASCII)
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -163,8 +166,8 @@ def _path(value: object) -> object:
 
 def _accepted(value: object) -> tuple[str, ...] | str:
     cure = "list the ISO 4217 codes of your payments, as in [INR], or write any to mix them on purpose"
-    if value is None or value in ([], ()):
-        raise broken("must be set: the API adds up amounts whatever their currency", cure)
+    if value in ([], ()):
+        raise broken("is empty: nothing could be sent", cure)
     if value == "any":
         return "any"
     if not isinstance(value, list | tuple):
@@ -174,6 +177,31 @@ def _accepted(value: object) -> tuple[str, ...] | str:
         place = next(n for n, code in enumerate(value, 1) if code not in codes)
         raise broken(f"has as entry {place} what is no ISO 4217 code in upper case", cure)
     return tuple(dict.fromkeys(codes))
+
+
+def _currency(code: str) -> str:
+    if not is_currency(code):
+        raise broken("is no ISO 4217 code in upper case", "write a code that is in use, such as INR")
+    if exponent(code) is None:
+        raise broken("is a currency without minor units, to which nothing can be rounded", "write another")
+    return code
+
+
+def _static_rates(value: object) -> Mapping[str, Decimal]:
+    cure = 'write them like {INR: "88.12"}: for 1 unit of the base, in quotes so that no digit is lost'
+    if not isinstance(value, Mapping) or not value:
+        raise broken("must be a map of currencies to rates", cure)
+    for code, rate in value.items():
+        if not is_currency(str(code)):
+            raise broken("has a currency that is no ISO 4217 code in upper case", cure)
+        if isinstance(rate, bool) or not isinstance(rate, str | int | Decimal):
+            raise broken(f"has a rate of {code} that is not in quotes", cure)
+        text = str(rate)
+        if not _RATE.fullmatch(text) or not Decimal(text):
+            raise broken(f"has a rate of {code} that is no number above 0 in plain digits", cure)
+        if len(text) > MAX_RATE_DIGITS:
+            raise broken(f"has a rate of {code} with more than {MAX_RATE_DIGITS} characters", cure)
+    return {str(code): Decimal(str(rate)) for code, rate in value.items()}
 
 
 def _properties(value: object) -> Properties:
@@ -207,6 +235,20 @@ Currencies: TypeAlias = Annotated[
     BeforeValidator(_accepted),
     WithJsonSchema(
         {"anyOf": [{"const": "any"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
+    ),
+]
+Currency: TypeAlias = Annotated[str, AfterValidator(_currency)]
+#: Units of each currency for 1 of a base. A YAML number would be a float, so a rate is a text.
+StaticRates: TypeAlias = Annotated[
+    Mapping[str, Decimal],
+    PlainValidator(_static_rates),
+    PlainSerializer(lambda rates: {code: str(rate) for code, rate in rates.items()}),
+    WithJsonSchema(
+        {
+            "type": "object",
+            "minProperties": 1,
+            "additionalProperties": {"type": ["string", "integer"]},
+        }
     ),
 ]
 #: Names and values for librdkafka or the registry client; always a :class:`Properties` once validated.

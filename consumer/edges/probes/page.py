@@ -5,7 +5,14 @@ from datetime import datetime
 from html import escape
 from typing import Final
 
-from consumer.core.operations.status import HoldStatus, LastError, PartitionStatus, RegistryHealth, Status
+from consumer.core.operations.status import (
+    HoldStatus,
+    LastError,
+    PartitionStatus,
+    RatesHealth,
+    RegistryHealth,
+    Status,
+)
 
 _STYLE: Final = """
 :root { color-scheme: light dark; --line: #d9dee5; --soft: #5b6673; --card: #f6f8fa; --ok: #17703a;
@@ -47,6 +54,7 @@ _PARTITIONS: Final = (
 )
 _HOLDS: Final = (("Cause", False), ("Since", False), ("Stops", False), ("What to do", False))
 _REGISTRY: Final = (("Answers", False), ("Schemas kept", True), ("Last trouble", False))
+_RATES: Final = (("Newest", False), ("Currencies", True), ("Trouble with the file", False))
 _ERRORS: Final = (("Cause", False), ("Last", False), ("Times", True), ("Error", False))
 _CONFIG: Final = (("Key", False), ("Value", False))
 
@@ -65,6 +73,7 @@ def page(status: Status) -> str:
                 "Partitions", _PARTITIONS, map(_partition, status.partitions), "No partition is assigned."
             ),
             _section("Schema registry", _REGISTRY, _registry(status.registry), "None is configured."),
+            _section("Exchange rates", _RATES, _rates(status.rates), "Nothing is converted."),
             _section(
                 "Last errors", _ERRORS, (_error(error, status.at) for error in status.errors), "No errors."
             ),
@@ -150,6 +159,12 @@ def _registry(registry: RegistryHealth | None) -> Iterable[Sequence[str]]:
     if registry is not None:
         answers = {None: "not asked yet", True: "yes", False: "no"}[registry.reachable]
         yield (answers, _number(registry.known), registry.trouble or "none")
+
+
+def _rates(rates: RatesHealth | None) -> Iterable[Sequence[str]]:
+    if rates is not None:
+        newest = "without a date" if rates.newest is None else rates.newest.isoformat()
+        yield (newest, _number(rates.currencies), rates.trouble or "none")
 
 
 def _error(error: LastError, now: datetime) -> Sequence[str]:

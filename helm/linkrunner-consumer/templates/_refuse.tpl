@@ -101,8 +101,9 @@ it makes anything, because none is always the first; the values keep in mind tha
   {{- range $codes | ternary $accept (list) -}}
     {{- $codes = and $codes (regexMatch "^[A-Z]{3}$" (toString .)) -}}
   {{- end -}}
-  {{- if not (or $codes (eq (toString $accept) "any")) -}}
-    {{- $mistakes = append $mistakes "config.currency.accept has to say which currencies are sent, because Linkrunner adds amounts up whatever their currency: write ISO 4217 codes as a list, such as [INR], or any to mix them on purpose." -}}
+  {{- $converts := and (not $accept) (dig "currency" "reporting" "" $config) -}}
+  {{- if not (or $codes $converts (eq (toString $accept) "any")) -}}
+    {{- $mistakes = append $mistakes "config.currency.accept has to say which currencies are sent, because Linkrunner adds amounts up whatever their currency: write ISO 4217 codes as a list, such as [INR], or any to mix them on purpose. To convert, set config.currency.reporting and config.currency.rates instead." -}}
   {{- end -}}
   {{- if not (or .Values.linkrunner.existingSecret .Values.linkrunner.remoteKey (dig "linkrunner" "server_key_file" "" $config)) -}}
     {{- $mistakes = append $mistakes "linkrunner.existingSecret has to name the Secret with the server key of Linkrunner: make one with `kubectl create secret generic linkrunner --from-file=server-key=FILE` and write its name, linkrunner." -}}

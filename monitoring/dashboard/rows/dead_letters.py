@@ -11,8 +11,8 @@ ROW: Final = Row(
     (
         Panel(
             title="Dead letters, by reason",
-            description="`refused` and `unknown_schema` are ours to mend, `undecodable` and `invalid_event` "
-            "the producer's; the others are set by the configuration.",
+            description="`refused`, `unknown_schema` and `no_rate` are ours to mend, `undecodable` and "
+            "`invalid_event` the producer's; the others are set by the configuration.",
             kind=Kind.STACK,
             unit="cps",
             queries=(

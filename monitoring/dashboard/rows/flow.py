@@ -164,5 +164,24 @@ ROW: Final = Row(
                 ),
             ),
         ),
+        Panel(
+            title="Time until exchange rates are too old",
+            description="Then payments that have to be converted wait for newer rates. No data where nothing "
+            "is converted, or rates have no date.",
+            kind=Kind.LINES,
+            unit="s",
+            queries=(Query("min(linkrunner_consumer_rates_headroom_seconds{$selector})", "least"),),
+            alerts=("RatesRunningOut", "HoldingRates"),
+        ),
+        Panel(
+            title="File of exchange rates",
+            description="Whether what is in the file now is in use, in all instances. A file that can't be "
+            "used, or changes the past, leaves the old rates in use.",
+            kind=Kind.STATES,
+            unit="bool",
+            queries=(Query("min(linkrunner_consumer_rates_file_ok{$selector})", "file"),),
+            words={"1": ("in use", GREEN), "0": ("refused", RED)},
+            alerts=("RatesFileUnusable",),
+        ),
     ),
 )

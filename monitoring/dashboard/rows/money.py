@@ -25,6 +25,7 @@ HELD: Final = {
     HoldCause.ADDRESS: "All: wrong address",
     HoldCause.DEAD_LETTERS: "Dead letters",
     HoldCause.REGISTRY: "Unknown schemas",
+    HoldCause.RATES: "Rates too old",
     HoldCause.SPAN: "Stuck partition",
     HoldCause.OUT_OF_RANGE: "Records deleted",
 }
@@ -93,7 +94,7 @@ ROW: Final = Row(
         Panel(
             title="Delivered of what could be",
             description="Delivered payments and removals, as a share of them and the dead letters that are "
-            "ours (refused calls, unknown schemas), in the time shown. The objective is 99.9 %.",
+            "ours (refused calls, unknown schemas, no rates), in the time shown. The objective is 99.9 %.",
             kind=Kind.STAT,
             unit="percentunit",
             queries=(
@@ -192,6 +193,7 @@ ROW: Final = Row(
                 "HoldingAddress",
                 "DeadLetterPublishFailing",
                 "HoldingRegistry",
+                "HoldingRates",
                 "HoldingSpan",
                 "HoldingOutOfRange",
             ),

@@ -94,4 +94,5 @@ CASES: Final = (
     *_steady("HoldingSpan", HoldCause.SPAN, fires=5, gone=26),
     *_flickering("DeadLetterPublishFailing", HoldCause.DEAD_LETTERS),
     *_flickering("HoldingRegistry", HoldCause.REGISTRY),
+    *_flickering("HoldingRates", HoldCause.RATES),
 )

@@ -67,6 +67,10 @@ def _key_file(samples: str, instance: str = "a") -> Series:
     return series("key_file_ok", samples, instance=instance)
 
 
+def _rates(name: str, samples: str, instance: str = "a") -> Series:
+    return series(f"rates_{name}", samples, instance=instance)
+
+
 #: A rebalance every five minutes.
 _SLOWLY: Final = " ".join(str(minute // 5) for minute in range(121))
 
@@ -228,6 +232,39 @@ CASES: Final = (
         "KeyFileUnusable",
         "reset",
         [_key_file("0x20 stale"), _key_file("_x20 1x9", "b")],
+        {"20m": "", "21m": None},
+    ),
+    Case(
+        "RatesRunningOut",
+        "fires",
+        [_rates("headroom_seconds", "90000-600x90"), _rates("headroom_seconds", "432000x90", "b")],
+        {"20m": None, "26m": "20h 40m 0s"},
+    ),
+    Case("RatesRunningOut", "quiet", [_rates("headroom_seconds", "86400x60")], {"30m": None, "60m": None}),
+    Case(
+        "RatesRunningOut",
+        "resolves",
+        [_rates("headroom_seconds", "3600x30 500000x30")],
+        {"30m": "1h 0m 0s", "31m": None},
+    ),
+    Case(
+        "RatesRunningOut",
+        "reset",
+        [_rates("headroom_seconds", "3600x30 stale"), _rates("headroom_seconds", "_x30 500000x9", "b")],
+        {"30m": "1h 0m 0s", "31m": None},
+    ),
+    Case(
+        "RatesFileUnusable",
+        "fires",
+        [_rates("file_ok", "0x30"), _rates("file_ok", "1x30", "b")],
+        {"4m": None, "5m": ""},
+    ),
+    Case("RatesFileUnusable", "quiet", [_rates("file_ok", "1 0x3 1x30")], {"4m": None, "6m": None}),
+    Case("RatesFileUnusable", "resolves", [_rates("file_ok", "0x20 1x10")], {"20m": "", "21m": None}),
+    Case(
+        "RatesFileUnusable",
+        "reset",
+        [_rates("file_ok", "0x20 stale"), _rates("file_ok", "_x20 1x9", "b")],
         {"20m": "", "21m": None},
     ),
     Case(

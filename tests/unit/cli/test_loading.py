@@ -63,3 +63,60 @@ class TestSchemas:
         assert second.where == "decoding.schemas[0] (c.yaml:6)"
         assert words in first.what
         assert first.what == second.what
+
+
+CONVERTING: Final = """\
+kafka: {bootstrap_servers: 'a:9092', topics: [payments]}
+currency:
+  reporting: INR
+  rates:
+    source: ecb
+    path: rates.csv
+"""
+
+
+@pytest.mark.usefixtures("here")
+class TestRates:
+    """The file of exchange rates is read before the first payment comes."""
+
+    def test_good_rates_are_settings(self) -> None:
+        """Also where they are old: then payments wait."""
+        Path("rates.csv").write_text("Date,INR,\n2020-01-01,80,\n", encoding="utf-8")
+        assert settings(CONVERTING).currency.reporting == "INR"
+
+    @pytest.mark.parametrize(
+        ("content", "words"),
+        [
+            (None, "names a file that can't be read: No such file or directory"),
+            ("Date,USD,\n2020-01-01,1,\n", "names a file that has no rate of INR"),
+            ("Date,INR,\n", "names a file that holds no rate"),
+        ],
+    )
+    def test_a_file_that_is_none_is_a_mistake(self, content: str | None, words: str) -> None:
+        """Told where the settings name it."""
+        if content is not None:
+            Path("rates.csv").write_text(content, encoding="utf-8")
+        (mistake,) = mistakes(CONVERTING)
+        assert mistake.where == "currency.rates.path (c.yaml:6)"
+        assert words in mistake.what
+        assert mistake.cure
+
+    def test_each_bad_line_is_a_mistake_with_its_place(self) -> None:
+        """Beside those of the settings."""
+        Path("rates.csv").write_text("Date,INR,\n2020-01-01,x,\n2020,80,\n", encoding="utf-8")
+        told = mistakes(f"{CONVERTING}log: {{level: loud}}\n")
+        assert [mistake.where for mistake in told] == [
+            "currency.rates.path (rates.csv:2)",
+            "currency.rates.path (rates.csv:3)",
+            "log.level (c.yaml:7)",
+        ]
+
+    @pytest.mark.parametrize("wrong", ["reporting: Rs", "rates: {source: ecb, path: rates.csv, x: 1}"])
+    def test_settings_with_mistakes_are_told_alone(self, wrong: str) -> None:
+        """What a file should hold is known only once they are sound."""
+        key = wrong.partition(":")[0]
+        other = "rates: {source: ecb, path: rates.csv}" if key == "reporting" else "reporting: INR"
+        (mistake,) = mistakes(
+            f"kafka: {{bootstrap_servers: 'a:9092', topics: [payments]}}\ncurrency:\n  {wrong}\n  {other}\n"
+        )
+        assert mistake.where.startswith(f"currency.{key}")

@@ -137,7 +137,9 @@ def test_every_closed_combination_starts_at_zero() -> None:
             labels = (topic, *values) if topic else values
             suffix = "_count" if spec.type is MetricType.HISTOGRAM else ""
             named = dict(zip(spec.label_names, labels, strict=True))
-            expected = 1 if spec.name in {"auth_ok", "key_file_ok"} else 0
+            expected = 1 if spec.name in {"auth_ok", "key_file_ok", "rates_file_ok"} else 0
+            if spec.name == "rates_headroom_seconds":
+                continue  # absent where rates have no date
             assert scraper.value(spec.name + suffix, **named) == expected, (spec.name, named)
 
 
@@ -244,6 +246,8 @@ def test_every_gauge_shows_its_own_value() -> None:
         holding=frozenset({HoldCause.CREDENTIALS}),
         auth_ok=False,
         key_file_ok=False,
+        rates_file_ok=False,
+        rates_headroom=9.5,
         assigned_partitions=6,
         topic_partitions=7,
         missing_topics=8,
@@ -251,9 +255,10 @@ def test_every_gauge_shows_its_own_value() -> None:
     scraper.metrics.observe(lambda: state)
     names = [
         "freshness_seconds", "in_flight", "queued", "parked", "rate_limit_per_second", "auth_ok",
-        "key_file_ok", "assigned_partitions", "topic_partitions", "missing_topics",
+        "key_file_ok", "rates_file_ok", "rates_headroom_seconds", "assigned_partitions",
+        "topic_partitions", "missing_topics",
     ]  # fmt: skip
-    assert [scraper.value(name) for name in names] == [1.5, 2, 3, 4, 5, 0, 0, 6, 7, 8]
+    assert [scraper.value(name) for name in names] == [1.5, 2, 3, 4, 5, 0, 0, 0, 9.5, 6, 7, 8]
     holds = {cause: scraper.value("holding", cause=cause) for cause in HoldCause}
     assert holds == {cause: float(cause is HoldCause.CREDENTIALS) for cause in HoldCause}
 

@@ -12,6 +12,7 @@ from consumer.core.operations.status import (
     HoldStatus,
     LastError,
     PartitionStatus,
+    RatesHealth,
     RegistryHealth,
     Status,
 )
@@ -41,6 +42,7 @@ def status(**changes: object) -> Status:
         ),
         "holds": (HoldStatus(HoldCause.CREDENTIALS, NOON - timedelta(minutes=3), EVIL, EVIL),),
         "registry": RegistryHealth(reachable=False, trouble=EVIL, known=7),
+        "rates": RatesHealth(newest=NOON.date(), currencies=31, trouble=EVIL),
         "errors": (LastError(EVIL, NOON - timedelta(seconds=5), EVIL, 1234),),
         "config": {"kafka.group_id" + EVIL: EVIL},
     }
@@ -79,7 +81,7 @@ def test_markup_in_values_is_shown_not_obeyed() -> None:
     """No value becomes a tag, wherever it stands."""
     checked = Checker(page(status()))
     assert "script" not in checked.tags
-    assert sum(text.count(EVIL) for text in checked.texts) == 12
+    assert sum(text.count(EVIL) for text in checked.texts) == 13
 
 
 def test_the_page_needs_nothing_else() -> None:
@@ -112,7 +114,8 @@ def test_the_page_says_what_is_wrong_and_what_to_do() -> None:
 
 def test_a_quiet_service_has_a_page_too() -> None:
     """Empty tables are said to be empty."""
-    nothing: dict[str, object] = {"partitions": (), "holds": (), "errors": (), "config": {}, "registry": None}
+    empty: dict[str, object] = {"partitions": (), "holds": (), "errors": (), "config": {}}
+    nothing = {**empty, "registry": None, "rates": None}
     quiet = status(health=Health(True, True, True), **nothing)
     texts = " ".join(Checker(page(quiet)).texts)
     for shown in (
@@ -120,6 +123,7 @@ def test_a_quiet_service_has_a_page_too() -> None:
         "No partition is assigned.",
         "No errors.",
         "None is configured.",
+        "Nothing is converted.",
         "ready",
     ):
         assert shown in texts

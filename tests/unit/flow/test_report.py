@@ -4,16 +4,17 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import date
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from consumer.core.api.verdicts import HoldCause, Response
 from consumer.core.operations.logbook import Event
-from consumer.core.operations.status import RegistryHealth
+from consumer.core.operations.status import RatesHealth, RegistryHealth
 from consumer.core.records import Partition
 from consumer.edges.kafka.statistics import Ends
-from consumer.flow.report import STUCK_SECONDS, ErrorBook, Facts, Report
+from consumer.flow.report import STUCK_SECONDS, ErrorBook, Facts, Inputs, Rates, Report
 from tests.support.fakes import FakeLog
 from tests.support.rig import Rig, payments, produce, reached
 
@@ -65,7 +66,7 @@ class Desk:
     report: Report
 
 
-def make() -> Desk:
+def make(rates: Rates | None = None) -> Desk:
     """Return a rig that does not run yet, and a report on it."""
     rig, group, topics = Rig(max_in_flight=3), FakeGroup(), FakeTopics()
     errors = ErrorBook(rig.log)
@@ -74,8 +75,7 @@ def make() -> Desk:
         traffic=rig.traffic,
         group=group,
         topics=topics,
-        key_file_ok=lambda: False,
-        registry=lambda: HEALTHY,
+        inputs=Inputs(lambda: False, lambda: HEALTHY, rates),
         errors=errors,
         facts=Facts("the-group", ("payments", "refunds", "late"), 3, {"kafka.topics": "payments"}),
     )
@@ -124,6 +124,37 @@ def test_a_service_at_work_is_reported_as_it_is() -> None:
             assert not gauges.key_file_ok
             assert gauges.uncommitted_age[HERE] < 5.0
             rig.api.let_go("slow")
+
+    asyncio.run(scene())
+
+
+class FakeExchange:
+    """Rates whose file is broken."""
+
+    trouble: str | None = "has no date (line 3)"
+
+    def headroom(self) -> float | None:
+        """Return an hour."""
+        return 3600.0
+
+    def describe(self) -> RatesHealth:
+        """Return how they do."""
+        return RatesHealth(date(2026, 3, 1), 31, self.trouble)
+
+
+def test_rates_are_reported_where_something_is_converted() -> None:
+    """Gauges and status agree; without conversion there is no headroom and no section."""
+
+    async def scene() -> None:
+        desk = make()
+        assert desk.report.status().rates is None
+        assert (desk.report.gauges().rates_file_ok, desk.report.gauges().rates_headroom) == (True, None)
+        desk = make(FakeExchange())
+        assert desk.report.status().rates == FakeExchange().describe()
+        assert (desk.report.gauges().rates_file_ok, desk.report.gauges().rates_headroom) == (False, 3600.0)
+        exchange = FakeExchange()
+        exchange.trouble = None
+        assert make(exchange).report.gauges().rates_file_ok
 
     asyncio.run(scene())
 

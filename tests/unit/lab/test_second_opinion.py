@@ -7,7 +7,7 @@ from typing import cast
 
 import fastavro
 
-from consumer.core.api.calls import Planned, PlanRules, action, plan
+from consumer.core.api.calls import NeedsRates, Planned, PlanRules, action, plan
 from consumer.core.avro import schemas
 from consumer.core.meaning.intents import Reject, Skip
 from consumer.core.meaning.lifecycle import LifecyclePolicy, interpret
@@ -47,6 +47,8 @@ def test_core_and_oracle_agree_payment_by_payment() -> None:
                 skipped[reason] += 1
             case Reject(reason):
                 dead[reason] += 1
+            case NeedsRates():
+                raise AssertionError("nothing is converted")
     report = reconcile(
         expectation,
         Observation(api.ledger.payments(), api.ledger.removed, api.journal.outcomes(), dead, skipped, {}),

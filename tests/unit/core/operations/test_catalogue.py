@@ -34,6 +34,8 @@ METRICS: Final[Mapping[str, tuple[str, ...]]] = {
     "holding": ("cause",),
     "auth_ok": (),
     "key_file_ok": (),
+    "rates_file_ok": (),
+    "rates_headroom_seconds": (),
     "event_data_invalid_total": ("rule",),
     "attributes_dropped_total": (),
     "dead_letter_failures_total": (),

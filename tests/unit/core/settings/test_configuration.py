@@ -1,6 +1,7 @@
 """Every rule of the configuration: a broken one is told with its key, its line and a cure."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 from textwrap import dedent
 from typing import Final
 
@@ -50,6 +51,14 @@ class Broken:
     where: str
     what: str
     cure: str
+
+
+def converting(rates: str, more: str = "", reporting: str = "INR") -> str:
+    """Return a document that converts: line 3 has ``reporting`` and ``more``, line 4 the rates."""
+    return (
+        "kafka: {bootstrap_servers: 'a:9092', topics: [p]}\n"
+        f"currency: {{\n  reporting: {reporting}, {more + ', ' if more else ''}\n  rates: {rates}}}\n"
+    )
 
 
 def kafka(line: str) -> str:
@@ -241,13 +250,13 @@ BROKEN: Final = {
     "no currency": Broken(
         "kafka: {bootstrap_servers: 'a:9092', topics: [p]}",
         "currency.accept (c.yaml)",
-        "is not set",
-        "LINKRUNNER_CONSUMER__CURRENCY__ACCEPT",
+        "is not set, nor is currency.reporting",
+        "accept: [INR]",
     ),
     "currency null": Broken(
         "kafka: {bootstrap_servers: 'a:9092', topics: [p]}\ncurrency: {accept: null}",
         "currency.accept (c.yaml:2)",
-        "must be set",
+        "is not set, nor is currency.reporting",
         "[INR]",
     ),
     "no currency code": Broken(
@@ -261,6 +270,144 @@ BROKEN: Final = {
         "currency.accept (c.yaml:2)",
         "neither a list",
         "ISO 4217",
+    ),
+    "empty list of currencies": Broken(
+        "kafka: {bootstrap_servers: 'a:9092', topics: [p]}\ncurrency: {accept: []}",
+        "currency.accept (c.yaml:2)",
+        "is empty",
+        "[INR]",
+    ),
+    "both ways to treat currencies": Broken(
+        converting("{source: table, base: USD, rates: {INR: '88.12'}}", "accept: any"),
+        "currency.accept (c.yaml:3)",
+        "beside currency.reporting",
+        "remove accept",
+    ),
+    "reporting without rates": Broken(
+        converting("null"), "currency.reporting (c.yaml:3)", "does not say where", "source: ecb"
+    ),
+    "rates without reporting": Broken(
+        f"{LEAST.replace('accept: [INR]', 'accept: [INR], rates: {source: ecb, path: a.csv}')}",
+        "currency.rates (c.yaml:2)",
+        "nothing is converted without currency.reporting",
+        "remove it",
+    ),
+    "reporting in no currency": Broken(
+        converting("{source: ecb, path: a.csv}", reporting="Rs"),
+        "currency.reporting (c.yaml:3)",
+        "is no ISO 4217 code",
+        "INR",
+    ),
+    "reporting in gold": Broken(
+        converting("{source: ecb, path: a.csv}", reporting="XAU"),
+        "currency.reporting (c.yaml:3)",
+        "without minor units",
+        "another",
+    ),
+    "rates that are no map": Broken(
+        converting("ecb"), "currency.rates (c.yaml:4)", "is a section", "write its keys"
+    ),
+    "rates from nowhere": Broken(
+        converting("{path: a.csv}"), "currency.rates.source (c.yaml:4)", "is not set", "add it"
+    ),
+    "rates from elsewhere": Broken(
+        converting("{source: fixer, path: a.csv}"),
+        "currency.rates.source (c.yaml:4)",
+        "does not know",
+        "table, ecb, file",
+    ),
+    "unknown key of rates": Broken(
+        converting("{source: ecb, path: a.csv, max_age_day: 3}"),
+        "currency.rates.max_age_day (c.yaml:4)",
+        "is no key",
+        "did you mean max_age_days?",
+    ),
+    "unlike any key of rates": Broken(
+        converting("{source: ecb, path: a.csv, zzz: 3}"),
+        "currency.rates.zzz (c.yaml:4)",
+        "is no key",
+        "currency.rates has: source, path, base, rates, max_age_days",
+    ),
+    "ecb without a file": Broken(
+        converting("{source: ecb}"), "currency.rates.path (c.yaml:4)", "source: ecb needs it", "add path"
+    ),
+    "file without a base": Broken(
+        converting("{source: file, path: a.csv}"),
+        "currency.rates.base (c.yaml:4)",
+        "source: file needs it",
+        "add base",
+    ),
+    "ecb with a base": Broken(
+        converting("{source: ecb, path: a.csv, base: EUR}"),
+        "currency.rates.base (c.yaml:4)",
+        "no meaning with source: ecb",
+        "remove it",
+    ),
+    "fixed rates with an age": Broken(
+        converting("{source: table, base: USD, rates: {INR: '88.12'}, max_age_days: 7}"),
+        "currency.rates.max_age_days (c.yaml:4)",
+        "no meaning with source: table",
+        "remove it",
+    ),
+    "no age at all": Broken(
+        converting("{source: ecb, path: a.csv, max_age_days: 0}"),
+        "currency.rates.max_age_days (c.yaml:4)",
+        "is too small",
+        "1 or more",
+    ),
+    "a rate that YAML rounds": Broken(
+        converting("{source: table, base: USD, rates: {INR: 88.12}}"),
+        "currency.rates.rates (c.yaml:4)",
+        "has a rate of INR that is not in quotes",
+        '"88.12"',
+    ),
+    "a rate of nothing": Broken(
+        converting("{source: table, base: USD, rates: {INR: '0.0'}}"),
+        "currency.rates.rates (c.yaml:4)",
+        "no number above 0",
+        "88.12",
+    ),
+    "a rate in words": Broken(
+        converting("{source: table, base: USD, rates: {INR: '8e1'}}"),
+        "currency.rates.rates (c.yaml:4)",
+        "no number above 0",
+        "88.12",
+    ),
+    "a rate without end": Broken(
+        converting("{source: table, base: USD, rates: {INR: '88.12000000000000000000'}}"),
+        "currency.rates.rates (c.yaml:4)",
+        "more than 18 characters",
+        "88.12",
+    ),
+    "a rate of no currency": Broken(
+        converting("{source: table, base: USD, rates: {Rs: '88.12', INR: '1'}}"),
+        "currency.rates.rates (c.yaml:4)",
+        "no ISO 4217 code",
+        "88.12",
+    ),
+    "no rates in the table": Broken(
+        converting("{source: table, base: USD, rates: {}}"),
+        "currency.rates.rates (c.yaml:4)",
+        "must be a map",
+        "88.12",
+    ),
+    "a rate of the base": Broken(
+        converting("{source: table, base: USD, rates: {INR: '88.12', USD: '1'}}"),
+        "currency.rates.rates (c.yaml:4)",
+        "the base itself",
+        "remove it",
+    ),
+    "rates that do not lead to the reporting currency": Broken(
+        converting("{source: table, base: USD, rates: {EUR: '0.9'}}"),
+        "currency.rates.rates (c.yaml:4)",
+        "no rate of currency.reporting",
+        "add its rate",
+    ),
+    "no age of events": Broken(
+        f"{LEAST}delivery: {{max_event_age_seconds: 0}}",
+        "delivery.max_event_age_seconds (c.yaml:3)",
+        "is too small",
+        "more than 0",
     ),
     "other placeholder": Broken(
         f"{LEAST}dead_letters: {{topic: '{{topic}}.{{reason}}'}}",
@@ -462,7 +609,10 @@ def test_defaults_are_the_documented_ones() -> None:
         "dead_letters.topic": "{topic}.dlq",
         "dead_letters.create": "false",
         "dead_letters.properties": "{}",
+        "delivery.max_event_age_seconds": "null",
+        "currency.reporting": "null",
         "currency.accept": '["INR"]',
+        "currency.rates": "null",
         "event_data.on_invalid": "omit",
         "erasure.enabled": "false",
         "erasure.topic": "null",
@@ -515,6 +665,17 @@ def test_the_erasure_topic_is_read_only_where_it_is_enabled() -> None:
     on = settings(f"{LEAST}erasure: {{enabled: true, topic: erasures}}")
     assert (off.erasure_topic, off.subscription) == (None, ("payments",))
     assert (on.erasure_topic, on.subscription) == ("erasures", ("payments", "erasures"))
+def test_rates_arrive_exactly_as_written() -> None:
+    """As decimals, with every digit; and they are shown as they can be written."""
+    given_ = settings(converting("{source: table, base: USD, rates: {INR: '88.120', JPY: 151}}"))
+    assert given_.currency.reporting == "INR"
+    assert given_.currency.rates is not None
+    assert given_.currency.rates.rates == {"INR": Decimal("88.120"), "JPY": Decimal(151)}
+    assert str(given_.currency.rates.rates["INR"]) == "88.120"
+    assert effective(given_)["currency.rates"] == (
+        '{"source": "table", "path": null, "base": "USD", "rates": {"INR": "88.120", "JPY": "151"}, '
+        '"max_age_days": 7}'
+    )
 
 
 def test_the_source_of_a_value_is_known() -> None:
