@@ -24,6 +24,7 @@ LIMITS: Final = {
     "fields": (
         f"{inspection.MAX_FIELDS}, and {inspection.MAX_FIELDS_UNFOLDED} with named types counted at each use"
     ),
+    "branches of all unions": f"{inspection.MAX_BRANCHES}",
     "fixed type": f"{inspection.MAX_FIXED_BYTES // KIB} KiB",
     "number behind a decimal": f"{logical.MAX_DECIMAL_BYTES} bytes",
     "digits behind a decimal's point": f"{logical.MAX_SCALE}",

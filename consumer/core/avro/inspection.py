@@ -35,6 +35,7 @@ MAX_SCHEMA_BYTES: Final = 256 * 1024
 MAX_LEVELS: Final = 32
 MAX_FIELDS: Final = 500
 MAX_FIELDS_UNFOLDED: Final = 5_000
+MAX_BRANCHES: Final = 2_000
 MAX_FIXED_BYTES: Final = 64 * 1024
 
 _LOGICAL_FIXED: Final = frozenset({"decimal", "uuid"})
@@ -91,6 +92,7 @@ class _Inspector:
     def __init__(self) -> None:
         self._named: dict[str, Weight | None] = {}  # None: being read
         self._fields = 0
+        self._branches = 0
         self._readers: Final[Mapping[str, _Reader]] = {
             "record": self._record,
             "array": self._array,
@@ -138,6 +140,9 @@ class _Inspector:
     def _union(self, branches: list[Json], namespace: str, level: int) -> tuple[Document, Weight]:
         if not branches or any(isinstance(branch, list) for branch in branches):
             raise _refused("has a union that is empty or holds a union")
+        self._branches += len(branches)
+        if self._branches > MAX_BRANCHES:
+            raise _refused(f"has more than {MAX_BRANCHES} branches in its unions")
         read = [self.read(branch, namespace=namespace, level=level + 1) for branch in branches]
         records = sum(map(_may_be_record, branches))
         weight = weigh_union([weight for _, weight in read], told=records > 1)

@@ -7,7 +7,7 @@ of ``n`` bytes costs at most ``base + rate * n`` units.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 #: The largest message, whatever its schema: room for more than a thousand lines of an order.
@@ -37,6 +37,10 @@ class Weight:
     def max_bytes(self) -> int:
         """The largest message of this type that stays within the budget, at most MAX_MESSAGE_BYTES."""
         return max(0, min(MAX_MESSAGE_BYTES, (MESSAGE_BUDGET - self.base) // max(1, self.rate)))
+
+    def times(self, factor: int) -> "Weight":
+        """Return the weight of a type whose values cost ``factor`` times as much."""
+        return replace(self, base=self.base * factor, rate=self.rate * factor)
 
     def cost(self, size: int) -> int:
         """Return what a message of ``size`` bytes costs at most, in units of the budget."""
