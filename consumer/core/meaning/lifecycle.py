@@ -162,12 +162,13 @@ def _skip_kind(_: Fields, __: LifecyclePolicy) -> _Decision:
 # ------------------------------------------------------------------------------------- the table
 
 
-class _Row(NamedTuple):
-    """One row: for these kinds in these states, ``becomes`` decides."""
+class Row(NamedTuple):
+    """One row: for these kinds in these states, ``becomes`` decides; ``told`` says what in words."""
 
     kinds: tuple[Kind, ...]
     statuses: tuple[Status, ...]
     becomes: _Decide
+    told: str
 
 
 _PAYMENT = (Kind.PAYMENT,)
@@ -179,19 +180,24 @@ _OPT_IN = (Status.INITIATED, Status.FAILED, Status.CANCELLED)
 _ANY = tuple(Status)
 
 #: The first row that fits decides; together the rows cover every kind in every status.
-_LIFECYCLE: Final = (
-    _Row((Kind.UNKNOWN,), _ANY, _skip_kind),
-    _Row(_PAYMENT, _COMPLETED, _capture_by_category),
-    _Row(_PAYMENT, _OPT_IN, _capture_if_opted_in),
-    _Row(_TOPUP, _COMPLETED, _capture_topup),
-    _Row(_WITHDRAWAL, _COMPLETED, _capture_withdrawal),
-    _Row(_GIVEN_BACK, _COMPLETED, _remove_if_full),
-    _Row(tuple(Kind), _ANY, _skip_status),
+LIFECYCLE: Final = (
+    Row((Kind.UNKNOWN,), _ANY, _skip_kind, "a kind that this version does not know: skipped"),
+    Row(_PAYMENT, _COMPLETED, _capture_by_category, "revenue: captured, its type is the category"),
+    Row(_PAYMENT, _OPT_IN, _capture_if_opted_in, "no revenue (yet): by lifecycle.capture_statuses"),
+    Row(_TOPUP, _COMPLETED, _capture_topup, "money into a wallet: by lifecycle.wallet_topups"),
+    Row(_WITHDRAWAL, _COMPLETED, _capture_withdrawal, "money out of a wallet: by lifecycle.withdrawals"),
+    Row(
+        _GIVEN_BACK,
+        _COMPLETED,
+        _remove_if_full,
+        "given back: all of it removes the payment, a part is by lifecycle.partial_refunds",
+    ),
+    Row(tuple(Kind), _ANY, _skip_status, "not settled, or settled without money: skipped"),
 )
 
 _BECOMES: Final[Mapping[tuple[Kind, Status], _Decide]] = {
     (kind, status): row.becomes
-    for row in reversed(_LIFECYCLE)  # so that the first row that fits is the last one written
+    for row in reversed(LIFECYCLE)  # so that the first row that fits is the last one written
     for kind in row.kinds
     for status in row.statuses
 }
