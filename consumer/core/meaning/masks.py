@@ -1,0 +1,125 @@
+"""What of a record may be shown: types and lengths, unless its owner says otherwise.
+
+The rule is that a value is hidden and not that some are: what is shown is listed. Shown are null, words that
+are known beforehand (symbols of a schema's enums, constants of a mapping, our own types and statuses), and
+the currency of an amount. A text that is equal to such a word tells nobody anything new.
+"""
+
+import base64
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, is_dataclass
+from datetime import date, datetime, time
+from decimal import Decimal
+from enum import Enum
+from typing import Final, TypeAlias
+
+from consumer.core.meaning.ecommerce import RESERVED
+from consumer.core.meaning.intents import ContentType, PaymentStatus, PaymentType
+from consumer.core.meaning.lifecycle import Kind, Status
+from consumer.core.meaning.money import Money
+from consumer.core.settings.documents import Node
+
+#: What is shown, as JSON writes it.
+Shown: TypeAlias = str | int | float | bool | Decimal | Sequence["Shown"] | Mapping[str, "Shown"] | None
+
+#: Words that stand in our own code.
+OUR_WORDS: Final = frozenset(
+    {
+        *(member.value for kind in (PaymentType, PaymentStatus, ContentType, Kind, Status) for member in kind),
+        *RESERVED,
+    }
+)
+
+
+class Mask:
+    """Shows values. ``known`` are more words that may be shown; with ``reveal`` everything is."""
+
+    def __init__(self, known: Iterable[str] = (), *, reveal: bool = False) -> None:
+        self._known: Final = OUR_WORDS.union(known)
+        self.reveals: Final = reveal
+
+    def shown(self, value: object, also: Collection[str] = ()) -> Shown:
+        """Return ``value`` as it may be shown, its structure included; ``also`` are words shown this once."""
+        if isinstance(value, Money):
+            return f"{self._scalar(value.amount, also)} {value.currency}"
+        if isinstance(value, Enum) or value is None:
+            return None if value is None else str(value.value)
+        if isinstance(value, Mapping):
+            return {name: self.shown(part, also) for name, part in self._named(value)}
+        if isinstance(value, tuple) and len(value) == _PAIR and isinstance(value[1], Mapping):
+            return {str(value[0]): self.shown(value[1], also)}  # a record beside its name
+        if isinstance(value, list | tuple):
+            return [self.shown(part, also) for part in value]
+        if is_dataclass(value) and not isinstance(value, type):
+            return {name: self.shown(part, also) for name, part in _fields(value).items()}
+        return self._scalar(value, also)
+
+    def _named(self, record: Mapping[object, object]) -> Iterable[tuple[str, object]]:
+        """Give the entries, the names of unknown ones hidden: the keys of a map are data."""
+        for number, (name, value) in enumerate(record.items(), 1):
+            told = str(name)
+            hidden = not self.reveals and told not in self._known
+            yield (f"<name {number}, {count(len(told), 'character')}>" if hidden else told), value
+
+    def _scalar(self, value: object, also: Collection[str]) -> Shown:
+        if self.reveals:
+            return _revealed(value)
+        if isinstance(value, str):
+            known = value in self._known or value in also
+            return value if known else f"<text, {count(len(value), 'character')}>"
+        if isinstance(value, bytes):
+            return f"<bytes, {len(value)}>"
+        return f"<{kind_of(value)}>"
+
+
+def kind_of(value: object) -> str:
+    """Return the kind of a single value in a word."""
+    return next((told for kind, told in _KINDS if isinstance(value, kind)), "value")
+
+
+def words_of(node: Node | None) -> frozenset[str]:
+    """Return every text in a tree of a file, keys included: what its author has written is no record's data."""
+    if node is None:
+        return frozenset()
+    match node.value:
+        case str():
+            return frozenset({node.value})
+        case tuple():
+            return frozenset().union(*map(words_of, node.value))
+        case Mapping():
+            return frozenset(node.value).union(*map(words_of, node.value.values()))
+        case _:
+            return frozenset()
+
+
+def count(number: int, thing: str) -> str:
+    """Return ``1 field`` or ``2 fields``."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+_PAIR: Final = 2
+
+_KINDS: Final[tuple[tuple[type | tuple[type, ...], str], ...]] = (
+    (bool, "boolean"),
+    (int, "integer"),
+    (float, "double"),
+    (Decimal, "decimal"),
+    (str, "text"),
+    (bytes, "bytes"),
+    (datetime, "timestamp"),
+    (date, "date"),
+    (time, "time of day"),
+)
+
+
+def _fields(value: object) -> Mapping[str, object]:
+    fields: Mapping[str, object] = asdict(value)  # type: ignore[call-overload]  # is one, or never comes here
+    return fields
+
+
+def _revealed(value: object) -> Shown:
+    if value is None or isinstance(value, str | int | float | Decimal):
+        return value
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    return value.isoformat() if isinstance(value, date | time) else str(value)
