@@ -7,17 +7,21 @@ the currency of an amount. A text that is equal to such a word tells nobody anyt
 
 import base64
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, is_dataclass
+from dataclasses import fields, is_dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from consumer.core.meaning.ecommerce import RESERVED
 from consumer.core.meaning.intents import ContentType, PaymentStatus, PaymentType
 from consumer.core.meaning.lifecycle import Kind, Status
+from consumer.core.meaning.mapping.converters import Minor
 from consumer.core.meaning.money import Money
 from consumer.core.settings.documents import Node
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 #: What is shown, as JSON writes it.
 Shown: TypeAlias = str | int | float | bool | Decimal | Sequence["Shown"] | Mapping[str, "Shown"] | None
@@ -25,8 +29,13 @@ Shown: TypeAlias = str | int | float | bool | Decimal | Sequence["Shown"] | Mapp
 #: Words that stand in our own code.
 OUR_WORDS: Final = frozenset(
     {
-        *(member.value for kind in (PaymentType, PaymentStatus, ContentType, Kind, Status) for member in kind),
+        *(
+            member.value
+            for kind in (PaymentType, PaymentStatus, ContentType, Kind, Status)
+            for member in kind
+        ),
         *RESERVED,
+        *("user_id", "payment_id", "amount", "type", "status", "event_data", "id", "quantity", "item_price"),
     }
 )
 
@@ -40,18 +49,24 @@ class Mask:
 
     def shown(self, value: object, also: Collection[str] = ()) -> Shown:
         """Return ``value`` as it may be shown, its structure included; ``also`` are words shown this once."""
-        if isinstance(value, Money):
-            return f"{self._scalar(value.amount, also)} {value.currency}"
-        if isinstance(value, Enum) or value is None:
-            return None if value is None else str(value.value)
         if isinstance(value, Mapping):
             return {name: self.shown(part, also) for name, part in self._named(value)}
         if isinstance(value, tuple) and len(value) == _PAIR and isinstance(value[1], Mapping):
             return {str(value[0]): self.shown(value[1], also)}  # a record beside its name
-        if isinstance(value, list | tuple):
+        if isinstance(value, list | tuple) and not isinstance(value, Minor):
             return [self.shown(part, also) for part in value]
+        return self._single(value, also)
+
+    def _single(self, value: object, also: Collection[str]) -> Shown:
+        """Return a value of ours, or one without parts."""
+        if isinstance(value, Money):
+            return f"{self._scalar(value.amount, also)} {value.currency}"
+        if isinstance(value, Minor):
+            return f"{self._scalar(value.units, also)} minor units"
+        if isinstance(value, Enum) or value is None:
+            return None if value is None else str(value.value)
         if is_dataclass(value) and not isinstance(value, type):
-            return {name: self.shown(part, also) for name, part in _fields(value).items()}
+            return {name: self.shown(part, also) for name, part in _parts(value).items()}
         return self._scalar(value, also)
 
     def _named(self, record: Mapping[object, object]) -> Iterable[tuple[str, object]]:
@@ -78,7 +93,7 @@ def kind_of(value: object) -> str:
 
 
 def words_of(node: Node | None) -> frozenset[str]:
-    """Return every text in a tree of a file, keys included: what its author has written is no record's data."""
+    """Return every text in a tree of a file, keys included: what its author wrote is no record's data."""
     if node is None:
         return frozenset()
     match node.value:
@@ -112,9 +127,8 @@ _KINDS: Final[tuple[tuple[type | tuple[type, ...], str], ...]] = (
 )
 
 
-def _fields(value: object) -> Mapping[str, object]:
-    fields: Mapping[str, object] = asdict(value)  # type: ignore[call-overload]  # is one, or never comes here
-    return fields
+def _parts(value: "DataclassInstance") -> Mapping[str, object]:
+    return {field.name: getattr(value, field.name) for field in fields(value)}
 
 
 def _revealed(value: object) -> Shown:
