@@ -1,6 +1,7 @@
 """The parts of the service that its settings describe: nothing is opened or asked by making them."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from consumer import __version__
@@ -28,13 +29,13 @@ class KafkaParts:
     questions: Questions
 
 
-def kafka_parts(settings: Settings, logger: logging.Logger) -> KafkaParts:
-    """Return the clients, which write what they have to say to ``logger``."""
+def kafka_parts(settings: Settings, topics: Sequence[str], logger: logging.Logger) -> KafkaParts:
+    """Return the clients, which write what they have to say to ``logger``; ``topics`` are read at once."""
     kafka, letters = settings.kafka, settings.dead_letters
     config = consumer_config(kafka.bootstrap_servers, kafka.group_id, kafka.properties)
     source = Source(
         config,
-        kafka.topics,
+        topics,
         start_from=StartFrom(kafka.start_from),
         restart_at_beginning=kafka.on_out_of_range == "earliest",
         drain_seconds=settings.shutdown.drain_seconds,

@@ -14,7 +14,7 @@ import asyncio
 import os
 import signal
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from typing import Final
 
@@ -27,6 +27,7 @@ from consumer.core.operations.cures import creating
 from consumer.core.operations.logbook import Event, Log
 from consumer.core.operations.traces import trace_of
 from consumer.core.partitions.lanes import Ordering
+from consumer.core.partitions.subscription import Letters, Subscription
 from consumer.core.settings.effective import effective
 from consumer.core.settings.rules import warnings
 from consumer.core.settings.tree import Settings
@@ -40,8 +41,9 @@ from consumer.flow.decoding import Decoder
 from consumer.flow.delivery import Delivery
 from consumer.flow.pipeline import LAST_COMMIT_SECONDS, Pipeline
 from consumer.flow.reading import CanonicalReader
-from consumer.flow.report import ErrorBook, Facts, Report
+from consumer.flow.report import ErrorBook, Facts, ReadFrom, Report
 from consumer.flow.rotation import Rotation
+from consumer.flow.subscribing import Subscribing
 from consumer.flow.traffic import Traffic
 from consumer.flow.watch import Watch
 
@@ -100,7 +102,8 @@ class Service:
             connections=settings.linkrunner.max_in_flight,
             user_agent=f"linkrunner-consumer/{__version__}",
         )
-        kafka = kafka_parts(settings, logs.librdkafka)
+        subscription = Subscription.of(settings.kafka.topics, Letters(settings.dead_letters.topic))
+        kafka = kafka_parts(settings, subscription.at_once, logs.librdkafka)
         self._box: Final = kafka.box
         self._source: Final = kafka.source
         self._decoder: Final = Decoder.from_settings(settings)
@@ -122,9 +125,17 @@ class Service:
             max_in_flight=settings.linkrunner.max_in_flight,
             commit_seconds=settings.commit.interval_seconds,
         )
+        self._subscribing: Final = Subscribing(
+            subscription,
+            existing=kafka.questions.topics,
+            subscribe=self._source.subscribe,
+            announce=self._metrics.watch_topics,
+            aside=asyncio.to_thread,
+            log=self._log,
+        )
         self._watch: Final = Watch(
             kafka.questions,
-            settings.kafka.topics,
+            self._subscribing,
             held=self._pipeline.offsets.next_offsets,
             aside=asyncio.to_thread,
             clock=self._traffic.clock,
@@ -140,14 +151,13 @@ class Service:
             errors=self._log,
             facts=Facts(
                 settings.kafka.group_id,
-                settings.kafka.topics,
+                [ReadFrom(settings.kafka.topics, "canonical")],
                 settings.linkrunner.max_in_flight,
                 effective(settings),
             ),
         )
         self._watchdog: threading.Timer | None = None
         self._metrics.observe(self._report.gauges)
-        self._metrics.watch_topics(settings.kafka.topics)
 
     async def run(self) -> int:
         """Open everything, work until a signal, close everything; return the exit code."""
@@ -202,17 +212,23 @@ class Service:
                 task.cancel()
 
     async def _ask_for_dead_letter_topics(self) -> None:
+        prepared: frozenset[str] = frozenset()
         while True:
-            try:
-                missing = await self._box.prepare(self._settings.kafka.topics)
-            except Unavailable:
-                self._log(Event.WAITING, target="kafka", address=self._settings.kafka.bootstrap_servers)
-            else:
-                for topic in missing:
-                    self._log(Event.DEAD_LETTER_TOPIC_MISSING, topic=topic, cure=creating(topic))
-                if not (missing and self._settings.dead_letters.create):
-                    return
+            topics = frozenset(self._subscribing.topics)
+            if topics - prepared and await self._prepare_dead_letters(topics - prepared):
+                prepared |= topics
             await asyncio.sleep(_ASK_AGAIN_SECONDS)
+
+    async def _prepare_dead_letters(self, topics: Collection[str]) -> bool:
+        """Say which dead-letter topics of ``topics`` are missing; return whether nothing is left to do."""
+        try:
+            missing = await self._box.prepare(topics)
+        except Unavailable:
+            self._log(Event.WAITING, target="kafka", address=self._settings.kafka.bootstrap_servers)
+            return False
+        for topic in missing:
+            self._log(Event.DEAD_LETTER_TOPIC_MISSING, topic=topic, cure=creating(topic))
+        return not (missing and self._settings.dead_letters.create)
 
     def _start_watchdog(self) -> None:
         if self._watchdog is None:

@@ -1,10 +1,11 @@
 """Rules across keys: what no single value can tell. A table of functions; each names the keys it judges."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from consumer.core.partitions.subscription import Letters, is_pattern, letters_read
 from consumer.core.settings.keys import Path
 from consumer.core.settings.tree import Settings
 from consumer.core.settings.types import is_topic
@@ -59,18 +60,26 @@ def _has_other_placeholder(settings: Settings) -> bool:
 
 
 def _dead_letters_are_apart(settings: Settings) -> Iterator[Broken]:
+    yield from dead_letters_apart(settings.kafka.topics, settings)
+
+
+def dead_letters_apart(entries: Sequence[str], settings: Settings) -> Iterator[Broken]:
+    """Yield why dead letters can't go where ``settings`` say, with topics (names and patterns) to read."""
     if _has_other_placeholder(settings):
         return
-    for source in settings.kafka.topics:
-        target = settings.dead_letters.topic_for(source)
-        if not is_topic(target):
+    letters, own = settings.dead_letters, "give dead letters a topic of their own, such as {topic}.dlq"
+    for source in entries:
+        name = "t" if is_pattern(source) else source
+        if is_pattern(source) and letters.topic_for(name) == name:
+            yield Broken(_TOPIC, "sends dead letters to the topics that they came from", own)
+        elif not is_topic(letters.topic_for(name)):
             what = f"gives no topic name that Kafka takes for {source}"
             yield Broken(
                 _TOPIC, what, "use letters, digits, '.', '_' and '-', at most 249 with the source's name"
             )
-        elif target in settings.kafka.topics:
-            what = f"sends the dead letters of {source} to {target}, which is read as a source"
-            yield Broken(_TOPIC, what, "give dead letters a topic of their own, such as {topic}.dlq")
+    for target, source in letters_read(entries, Letters(letters.topic)):
+        told = f"the dead letters of {source}" if source else "all dead letters"
+        yield Broken(_TOPIC, f"sends {told} to {target}, which is read as a source", own)
 
 
 def _raw_has_schema(settings: Settings) -> Iterator[Broken]:

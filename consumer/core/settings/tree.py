@@ -59,7 +59,8 @@ class KafkaSettings(Section):
     group_id: Text = "linkrunner-consumer"
     """Consumer group. Instances with the same group share the partitions."""
     topics: Topics
-    """Topics to read, by name."""
+    """Topics to read: names, or `^regular expressions`, which are matched from the beginning of a name on, as
+    in `^payments\\.`. New topics are found within seconds; dead-letter topics are never matched."""
     start_from: StartFrom = "earliest"
     """Where a group without committed offsets starts: `earliest`, `latest`, or `refuse` to start at all.
     A partition or topic that appears later is read from its beginning."""
