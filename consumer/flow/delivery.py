@@ -168,7 +168,7 @@ class Delivery:
         plan = calls.plan(intent, self._rules.plan)
         match plan:
             case Skip():
-                return Settled(plan.action, Outcome.SKIPPED, plan.reason.value)
+                return Settled(plan.action, Outcome.SKIPPED, str(plan.reason))
             case Reject():
                 self._note_broken(story.record, plan.rules)
                 story.letter = Letter(plan.reason, plan.detail, Stage.MEANING, plan.action)

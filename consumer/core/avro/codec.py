@@ -7,26 +7,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from fastavro import parse_schema, schemaless_reader
-from fastavro.schema import fingerprint as fastavro_fingerprint
-from fastavro.schema import to_parsing_canonical_form
+from fastavro import schemaless_reader
 
-from consumer.core.avro.inspection import Document, Json, WriterSchema, inspect
+from consumer.core.avro.border import READY_SCHEMAS, Refusal, meaning, prepare, too_large, undecodable
+from consumer.core.avro.inspection import Document, WriterSchema, inspect
 from consumer.core.avro.resolution import Resolution
 from consumer.core.errors import Unreadable
 from consumer.core.meaning.intents import DeadLetterReason
-
-#: Writer schemas that are kept ready for use. Topics carry a handful of versions of one schema.
-READY_SCHEMAS: Final = 64
-
-#: What went wrong, by the exception of fastavro 1.13; its own texts can hold values and are never passed on.
-_MEANINGS: Final[Mapping[str, str]] = {
-    "EOFError": "the value ends too early",
-    "IndexError": "the value names a union branch or an enum symbol that its schema does not have",
-    "OverflowError": "a date is outside the years 1 to 9999",
-    "SchemaResolutionError": "a field is of a type that the canonical schema does not expect there",
-    "UnicodeDecodeError": "a text is not UTF-8",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +26,6 @@ class _Plan:
     max_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Refusal:
-    """Why nothing is decoded with a writer schema. Kept, so that a hostile schema is read once."""
-
-    detail: str
-
-
 class Codec:
     """Decodes canonical records, whichever version wrote them, as the schema ``reader`` sees them.
 
@@ -56,14 +36,14 @@ class Codec:
 
     def __init__(self, reader: str) -> None:
         self._name: Final = inspect(WriterSchema(reader)).name
-        self._reader: Final = _prepare([json.loads(reader)])
+        self._reader: Final = prepare([json.loads(reader)])
         self._plan = lru_cache(maxsize=READY_SCHEMAS)(self._make_plan)
 
     def examine(self, schema: WriterSchema) -> None:
         """Raise :class:`Unreadable` (``undecodable``) if no value of ``schema`` can be decoded."""
         plan = self._plan(schema)
-        if isinstance(plan, _Refusal):
-            raise _undecodable(plan.detail)
+        if isinstance(plan, Refusal):
+            raise undecodable(plan.detail)
 
     def decode(self, schema: WriterSchema, body: bytes) -> Mapping[str, object]:
         """Return the event that ``schema`` wrote as ``body``: names of the reader's fields to values.
@@ -73,32 +53,32 @@ class Codec:
         the canonical record, or the body is too large, does not fit, or has bytes left over.
         """
         plan = self._plan(schema)
-        if isinstance(plan, _Refusal):
-            raise _undecodable(plan.detail)
+        if isinstance(plan, Refusal):
+            raise undecodable(plan.detail)
         if len(body) > plan.max_bytes:
-            raise _undecodable(f"the value is larger than the {plan.max_bytes} bytes that are safe to decode")
+            raise too_large(plan.max_bytes)
         stream = plan.stream(body)
         event: object = None
         try:
             event = schemaless_reader(stream, plan.writer, plan.reader)
         except Exception as error:  # noqa: BLE001 - a border: fastavro raises whatever it stumbles over
-            problem = _MEANINGS.get(type(error).__name__, "the value does not fit its schema")
+            problem = meaning(error)
         else:
             problem = "bytes are left over after the value"
         if isinstance(event, dict) and stream.tell() == len(body):
             return event
         # Raised here and not above, so that fastavro's exception, which can hold data, does not hang on it.
-        raise _undecodable(problem)
+        raise undecodable(problem)
 
-    def _make_plan(self, schema: WriterSchema) -> _Plan | _Refusal:
+    def _make_plan(self, schema: WriterSchema) -> _Plan | Refusal:
         try:
             inspected = inspect(schema)
             if inspected.name != self._name:
-                return _Refusal(f"the schema is not of the record {self._name}")
+                return Refusal(f"the schema is not of the record {self._name}")
             resolution = Resolution(inspected.documents, self._reader.document, self._reader.types)
-            writer = _prepare(resolution.fitted)
+            writer = prepare(resolution.fitted)
         except Unreadable as unreadable:
-            return _Refusal(unreadable.detail)
+            return Refusal(unreadable.detail)
         return _Plan(
             writer=writer.document,
             reader=None if writer.fingerprint == self._reader.fingerprint else self._reader.document,
@@ -129,7 +109,7 @@ def fingerprint(schema: WriterSchema) -> bytes:
 
     Raises :class:`Unreadable` (``undecodable``) where the schema is hostile or broken.
     """
-    return _prepare(inspect(schema).documents).fingerprint
+    return prepare(inspect(schema).documents).fingerprint
 
 
 _read: Final = io.BytesIO.read  # looked up once: it is called for every few bytes
@@ -149,29 +129,3 @@ class _ExactBytes(io.BytesIO):
         if len(content) != size:
             raise EOFError
         return content
-
-
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    """A schema as fastavro wants it, with its named types and its CRC-64-AVRO as on the wire."""
-
-    document: Document
-    types: Mapping[str, Json]
-    fingerprint: bytes
-
-
-def _prepare(documents: Iterable[Document]) -> _Prepared:
-    """Have fastavro read ``documents``: the last is the schema, those before it define names that it uses."""
-    types: dict[str, dict[str, Json]] = {}
-    parsed: Document = ""
-    try:
-        for document in documents:
-            parsed = parse_schema(document, types)
-        crc = fastavro_fingerprint(to_parsing_canonical_form(parsed), "CRC-64-AVRO")
-    except Exception:  # noqa: BLE001 - a border: fastavro raises whatever it stumbles over
-        raise _undecodable("the schema is no valid Avro schema") from None
-    return _Prepared(parsed, types, bytes.fromhex(crc))
-
-
-def _undecodable(detail: str) -> Unreadable:
-    return Unreadable(DeadLetterReason.UNDECODABLE, detail)

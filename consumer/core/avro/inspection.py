@@ -9,8 +9,9 @@ size, and each schema gets the largest message that can't become too much (``con
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias, TypeGuard
 
+from consumer.core.avro.logical import MAX_SCALE
 from consumer.core.avro.weights import (
     ENUM,
     PRIMITIVES,
@@ -36,6 +37,9 @@ MAX_FIELDS: Final = 500
 MAX_FIELDS_UNFOLDED: Final = 5_000
 MAX_FIXED_BYTES: Final = 64 * 1024
 
+_LOGICAL_FIXED: Final = frozenset({"decimal", "uuid"})
+_UUID_BYTES: Final = 16
+
 
 class WriterSchema(NamedTuple):
     """The text of an Avro schema, and of those it refers to: each needs only the ones before it."""
@@ -49,13 +53,18 @@ class Inspected:
     """A schema that is safe to decode with.
 
     ``documents`` are rebuilt copies for fastavro: those referred to, then the schema itself. Types have full
-    names; documentation, defaults and properties are gone, save logical types. ``name`` is the full name of
-    the record, None where the schema is another type. ``max_bytes`` is the largest body it may decode.
+    names; documentation, defaults and properties are gone, save logical types and a decimal's scale. ``name``
+    is the full name of the record, None where the schema is another type.
     """
 
     name: str | None
     documents: tuple[Document, ...]
-    max_bytes: int
+    weight: Weight
+
+    @property
+    def max_bytes(self) -> int:
+        """The largest body that may be decoded with the schema."""
+        return self.weight.max_bytes
 
 
 def inspect(schema: WriterSchema) -> Inspected:
@@ -70,7 +79,7 @@ def inspect(schema: WriterSchema) -> Inspected:
         documents.append(document)
     main = documents[-1]
     name = main["name"] if isinstance(main, dict) and main["type"] == "record" else None
-    return Inspected(name if isinstance(name, str) else None, tuple(documents), weight.max_bytes)
+    return Inspected(name if isinstance(name, str) else None, tuple(documents), weight)
 
 
 _Reader: TypeAlias = Callable[[dict[str, Json], str, int], tuple[Document, Weight]]
@@ -180,9 +189,12 @@ class _Inspector:
         size = schema.get("size")
         if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= MAX_FIXED_BYTES:
             raise _refused(f"has a fixed type that is not 1 to {MAX_FIXED_BYTES // 1024} kB large")
-        weight = weigh_fixed(size)
+        logical = _logical("fixed", schema)
+        if logical.get("logicalType") == "uuid" and size != _UUID_BYTES:
+            logical = {}
+        weight = _weigh(weigh_fixed(size), logical)
         self._named[name] = weight
-        return {"type": "fixed", "name": name, "size": size}, weight
+        return {"type": "fixed", "name": name, "size": size, **logical}, weight
 
     def _define(self, schema: dict[str, Json], namespace: str) -> str:
         """Return the full name of the type that ``schema`` defines, and mark it as being read."""
@@ -205,10 +217,36 @@ def _parse(text: str) -> Json:
 
 
 def _primitive(kind: str, schema: Mapping[str, Json]) -> tuple[Document, Weight]:
+    logical = _logical(kind, schema)
+    weight = _weigh(PRIMITIVES[kind], logical)
+    return ({"type": kind, **logical} if logical else kind), weight
+
+
+def _logical(kind: str, schema: Mapping[str, Json]) -> dict[str, Json]:
+    """Return what says which logical type ``schema`` is of; nothing where that breaks the specification.
+
+    A decimal that is none is read as the type under it, as the specification asks. Whether its digits fit
+    into its bytes is not looked at: the number is the same.
+    """
     logical = schema.get("logicalType")
-    if not isinstance(logical, str):
-        return kind, PRIMITIVES[kind]
-    return {"type": kind, "logicalType": logical}, weigh_logical(PRIMITIVES[kind])
+    if not isinstance(logical, str) or (kind == "fixed" and logical not in _LOGICAL_FIXED):
+        return {}
+    if logical != "decimal":
+        return {"logicalType": logical}
+    precision, scale = schema.get("precision"), schema.get("scale", 0)
+    if not (_is_count(precision) and _is_count(scale)) or precision < 1:
+        return {}
+    if not 0 <= scale <= min(precision, MAX_SCALE):
+        return {}
+    return {"logicalType": logical, "scale": scale}
+
+
+def _is_count(value: Json) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _weigh(plain: Weight, logical: Mapping[str, Json]) -> Weight:
+    return weigh_logical(plain, str(logical["logicalType"])) if logical else plain
 
 
 def _bounded(weight: Weight) -> Weight:

@@ -37,6 +37,10 @@ class Weight:
         """The largest message of this type that stays within the budget, at most MAX_MESSAGE_BYTES."""
         return max(0, min(MAX_MESSAGE_BYTES, (MESSAGE_BUDGET - self.base) // max(1, self.rate)))
 
+    def cost(self, size: int) -> int:
+        """Return what a message of ``size`` bytes costs at most, in units of the budget."""
+        return self.base + self.rate * size
+
 
 #: Sizes of CPython 3.11's objects, rounded up. A text of one rare character takes four bytes for each letter.
 PRIMITIVES: Final[Mapping[str, Weight]] = {
@@ -50,7 +54,16 @@ PRIMITIVES: Final[Mapping[str, Weight]] = {
     "string": Weight(least=1, base=80, rate=4),
 }
 ENUM: Final = Weight(least=1, base=8)
+#: What a logical type costs on top; those that are read in Python (``consumer.core.avro.logical``) cost time.
 _LOGICAL: Final = 120
+_LOGICALS: Final[Mapping[str, int]] = {
+    "decimal": 600,
+    "big-decimal": 1_500,
+    "date": 300,
+    "time-millis": 500,
+    "time-micros": 500,
+    "uuid": 500,
+}
 _FIXED: Final = 40
 _CONTAINER: Final = 200
 #: A dictionary, and most of all the time that fastavro takes to match its fields with the reader's.
@@ -65,9 +78,9 @@ def weigh_fixed(size: int) -> Weight:
     return Weight(least=size, base=_FIXED + size)
 
 
-def weigh_logical(plain: Weight) -> Weight:
-    """Return the weight of a logical type over ``plain``: a date or an id on top of the number or text."""
-    return Weight(least=plain.least, base=plain.base + _LOGICAL, rate=plain.rate)
+def weigh_logical(plain: Weight, logical: str) -> Weight:
+    """Return the weight of ``logical`` over ``plain``: a date or an id on top of the number or text."""
+    return Weight(least=plain.least, base=plain.base + _LOGICALS.get(logical, _LOGICAL), rate=plain.rate)
 
 
 def weigh_union(branches: Sequence[Weight]) -> Weight:

@@ -99,6 +99,7 @@ _SKIPS: Final = {
     SkipReason.NO_USER: (Action.CAPTURE,),
     SkipReason.ZERO_AMOUNT: (Action.CAPTURE,),
     SkipReason.TOMBSTONE: (Action.NONE,),
+    SkipReason.NO_ROUTE: (Action.NONE,),
 }
 
 #: The same for dead letters.
@@ -106,6 +107,8 @@ _DEAD_LETTERS: Final = {
     DeadLetterReason.UNDECODABLE: (Action.NONE,),
     DeadLetterReason.UNKNOWN_SCHEMA: (Action.NONE,),
     DeadLetterReason.INVALID_EVENT: (Action.NONE, Action.CAPTURE, Action.REMOVE),
+    DeadLetterReason.MAPPING: (Action.NONE, Action.CAPTURE, Action.REMOVE),
+    DeadLetterReason.REJECTED: (Action.NONE,),
     DeadLetterReason.REFUSED: (Action.CAPTURE, Action.REMOVE),
     DeadLetterReason.CURRENCY_NOT_ACCEPTED: (Action.CAPTURE,),
     DeadLetterReason.PARTIAL_REFUND: (Action.NONE,),

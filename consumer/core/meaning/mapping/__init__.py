@@ -1,0 +1,31 @@
+"""Other people's schemas: a YAML file, compiled at start-up, turns any decoded record into an intent.
+
+The way through the package: ``reading`` turns the file into the tree of ``language``, ``lint`` judges it, and
+``expressions``, ``predicates`` and ``routes`` make closures of it, which a :class:`Source` runs. The page
+``docs/mapping.md`` is the grammar.
+"""
+
+from consumer.core.meaning.mapping.events import MappedEvent
+from consumer.core.meaning.mapping.language import SourceDecoding
+from consumer.core.meaning.mapping.sources import (
+    CompiledMapping,
+    Mapping,
+    Source,
+    compile_mapping,
+    mapping_files,
+)
+from consumer.core.meaning.mapping.trace import FieldTrace, RouteTrace, Step, Trace
+
+__all__ = [
+    "CompiledMapping",
+    "FieldTrace",
+    "MappedEvent",
+    "Mapping",
+    "RouteTrace",
+    "Source",
+    "SourceDecoding",
+    "Step",
+    "Trace",
+    "compile_mapping",
+    "mapping_files",
+]
