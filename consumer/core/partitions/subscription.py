@@ -123,6 +123,10 @@ class Subscription:
         """Return those of ``topics`` that a pattern matches and that may be read, sorted."""
         return tuple(sorted({topic for topic in topics if self._matches(topic)}))
 
+    def matching_one(self, entry: str, topics: Iterable[str]) -> tuple[str, ...]:
+        """Return those of ``topics`` that the pattern ``entry`` matches and that may be read, sorted."""
+        return tuple(filter(re.compile(entry).match, self.matching(topics)))
+
     def unmatched(self, topics: Collection[str]) -> tuple[str, ...]:
         """Return the patterns that match none of ``topics``, as they were written."""
         readable = self.matching(topics)

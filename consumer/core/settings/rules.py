@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from consumer.core.partitions.subscription import Letters, is_pattern, letters_read
+from consumer.core.settings.environment import variable_name
 from consumer.core.settings.keys import Path
 from consumer.core.settings.tree import Settings
 from consumer.core.settings.types import is_topic
@@ -107,12 +108,28 @@ def _registry_properties_are_used(settings: Settings) -> Iterator[Broken]:
         yield Broken(("schema_registry", "properties"), what, "set schema_registry.url, or remove them")
 
 
+def _topics_are_named(settings: Settings) -> Iterator[Broken]:
+    topics = ("kafka", "topics")
+    if settings.mapping is not None and settings.kafka.topics:
+        cure = "remove it, or list these topics in a source with schema: canonical"
+        yield Broken(topics, "is set beside mapping, whose sources say what is read", cure)
+    if settings.mapping is None and not settings.kafka.topics:
+        cure = f"add it, or set {variable_name(topics)}, or name a mapping"
+        yield Broken(topics, "is not set", cure)
+
+
+#: How records are framed, and what that needs. A source of a mapping may have a framing of its own.
+FRAMING: Final = (
+    CrossRule((("decoding", "wire_format"), ("decoding", "schema")), _raw_has_schema),
+    CrossRule((("decoding", "wire_format"), ("schema_registry", "url")), _confluent_has_registry),
+)
+
 RULES: Final = (
+    CrossRule((("kafka", "topics"), ("mapping",)), _topics_are_named),
     CrossRule((_PROPERTIES, ("shutdown", "drain_seconds")), _drain_fits_poll_interval),
     CrossRule((_TOPIC,), _dead_letter_topic_is_template),
     CrossRule((_TOPIC, ("kafka", "topics")), _dead_letters_are_apart),
-    CrossRule((("decoding", "wire_format"), ("decoding", "schema")), _raw_has_schema),
-    CrossRule((("decoding", "wire_format"), ("schema_registry", "url")), _confluent_has_registry),
+    *FRAMING,
     CrossRule((("schema_registry", "properties"), ("schema_registry", "url")), _registry_properties_are_used),
 )
 
