@@ -26,6 +26,7 @@ from consumer.core.meaning.intents import (
     SkipReason,
 )
 from consumer.core.meaning.money import Money
+from consumer.core.meaning.refunds import Incomparable, PartialRefunds, is_full, unless_full
 
 
 class Kind(StrEnum):
@@ -59,7 +60,7 @@ class LifecyclePolicy:
     id of their own, because the API keeps only the first record of an id.
     """
 
-    partial_refunds: Literal["keep", "remove", "dead_letter"] = "keep"
+    partial_refunds: PartialRefunds = "keep"
     capture_statuses: frozenset[Status] = frozenset()
     wallet_topups: Literal["capture", "skip"] = "capture"
     withdrawals: Literal["skip", "capture"] = "skip"
@@ -142,11 +143,7 @@ def _capture_withdrawal(_: Fields, policy: LifecyclePolicy) -> _Decision:
 
 def _remove_if_full(fields: Fields, policy: LifecyclePolicy) -> _Decision:
     """Money given back: all of it removes the payment, a part of it meets the policy."""
-    if _is_full(fields) or policy.partial_refunds == "remove":
-        return _RemoveIt()
-    if policy.partial_refunds == "keep":
-        return Skip(SkipReason.PARTIAL_REFUND)
-    return Reject(DeadLetterReason.PARTIAL_REFUND, "less than original_amount was given back")
+    return unless_full(_is_full(fields), policy.partial_refunds) or _RemoveIt()
 
 
 def _skip_status(_: Fields, __: LifecyclePolicy) -> _Decision:
@@ -225,10 +222,10 @@ def _is_full(fields: Fields) -> bool:
         return True
     original = _not_negative(fields, "original_amount")
     name = "amount" if fields.is_null("cumulative_refunded") else "cumulative_refunded"
-    refunded = _not_negative(fields, name)
-    if refunded.currency != original.currency:
-        raise InvalidField(f"{name} is in another currency than original_amount")
-    return refunded.amount >= original.amount
+    try:
+        return is_full(_not_negative(fields, name), original)
+    except Incomparable as wrong:
+        raise InvalidField(f"{name} {wrong}") from wrong
 
 
 # ------------------------------------------------------------------------------------- captures

@@ -5,15 +5,15 @@ The way through the package: ``reading`` turns the file into the tree of ``langu
 ``docs/mapping.md`` is the grammar.
 """
 
-from consumer.core.meaning.mapping.events import MappedEvent
-from consumer.core.meaning.mapping.language import SourceDecoding
-from consumer.core.meaning.mapping.sources import (
+from consumer.core.meaning.mapping.compiling import (
     CompiledMapping,
     Mapping,
-    Source,
     compile_mapping,
     mapping_files,
 )
+from consumer.core.meaning.mapping.events import MappedEvent
+from consumer.core.meaning.mapping.language import SourceDecoding
+from consumer.core.meaning.mapping.sources import Source
 from consumer.core.meaning.mapping.trace import FieldTrace, RouteTrace, Step, Trace
 
 __all__ = [

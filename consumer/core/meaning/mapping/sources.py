@@ -1,79 +1,121 @@
-"""A mapping that is ready to run: which topics it reads, and what each record of them means."""
+"""A source that is ready to run: which topics it reads, and what each record of them means."""
 
-from collections import abc
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeAlias
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
 
-from consumer.core.meaning.intents import Intent, Skip, SkipReason
+from consumer.core.meaning.intents import Action, Intent, Skip, SkipReason
 from consumer.core.meaning.lifecycle import LifecyclePolicy
+from consumer.core.meaning.mapping.converters import DecodeNested
 from consumer.core.meaning.mapping.events import MappedEvent
-from consumer.core.meaning.mapping.language import SourceDecoding
-from consumer.core.meaning.mapping.trace import Trace
-from consumer.core.settings.documents import Finding, Node
+from consumer.core.meaning.mapping.expressions import Toolbox
+from consumer.core.meaning.mapping.language import SourceDecoding, SourceDefinition
+from consumer.core.meaning.mapping.routes import CompiledRoute, compile_route
+from consumer.core.meaning.mapping.scope import Scope
+from consumer.core.meaning.mapping.trace import FieldTrace, RouteTrace, Step, Trace
+from consumer.core.meaning.mapping.unwrapping import Open, Unwrapped, compile_unwrap
+from consumer.core.meaning.mapping.values import WrongValue
 
-#: Decodes bytes of one schema: the record's full name and the value. Raises Unreadable.
-DecodeNested: TypeAlias = Callable[[bytes], tuple[str, object]]
-#: Makes such a decoder of a schema's text. Raises Unreadable for a schema that can't be used.
-OpenSchema: TypeAlias = Callable[[str], DecodeNested]
+_TOMBSTONE: Final = Skip(SkipReason.TOMBSTONE)
+_NO_ROUTE: Final = Skip(SkipReason.NO_ROUTE)
 
 
 class Source:
     """Topics that are read in one way.
 
-    ``topics`` are names, or regular expressions that begin with ``^``. ``canonical``: the records are
-    ``PaymentEvent`` and the lifecycle table interprets them, not this source. ``decoding`` is set where this
-    source differs from the configuration.
+    ``definition`` is without mistakes, ``nested`` decodes the bytes of each schema file that it names, and
+    ``converting`` says that amounts are converted by the time of the event, which then has to have one.
     """
 
-    topics: tuple[str, ...]
-    canonical: bool
-    decoding: SourceDecoding | None
+    def __init__(
+        self, definition: SourceDefinition, nested: Mapping[str, DecodeNested], *, converting: bool
+    ) -> None:
+        self.definition: Final = definition
+        self._nested: Final = nested
+        self._converting: Final = converting
+        tools = Toolbox(nested)
+        self._unwrap: Final = compile_unwrap(definition.unwrap, nested)
+        self._routes: Final = tuple(
+            compile_route(route, tools, converting=converting) for route in definition.routes
+        )
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """The topics: names, or regular expressions that begin with ``^``."""
+        return self.definition.topics
+
+    @property
+    def canonical(self) -> bool:
+        """Whether its records are ``PaymentEvent``, which the lifecycle interprets and not this source."""
+        return self.definition.canonical
+
+    @property
+    def decoding(self) -> SourceDecoding | None:
+        """How its records are framed, where that differs from the configuration."""
+        return self.definition.decoding
 
     def interpret(self, event: MappedEvent, policy: LifecyclePolicy) -> Intent:
         """Return what ``event`` means. Pure, and never raises: a mapping error is a ``Reject``."""
-        del event, policy
-        return Skip(SkipReason.NO_ROUTE)
+        return _run(Scope(event), policy, self._unwrap, self._routes)
 
     def explain(self, event: MappedEvent, policy: LifecyclePolicy) -> Trace:
-        """Return the same answer with every step that led to it."""
-        return Trace((), (), (), self.interpret(event, policy))
+        """Return the same answer with every step that led to it.
+
+        What runs is made of the same definition by the same compiler, only with an observer at each step.
+        """
+        notes = _Notes()
+        tools = Toolbox(self._nested, observed=True)
+        routes = [
+            compile_route(route, tools, converting=self._converting, told=notes.fields.append)
+            for route in self.definition.routes
+        ]
+        intent = _run(Scope(event, notes.steps), policy, self._unwrap, routes, notes)
+        return Trace(tuple(notes.unwrap), tuple(notes.routes), tuple(notes.fields), intent)
 
 
 @dataclass(frozen=True, slots=True)
-class Mapping:
-    """All sources. ``route_names`` are those of routes that skip: they become reasons of settled records."""
+class _Notes:
+    """What an observed run leaves."""
 
-    sources: tuple[Source, ...]
-    route_names: tuple[str, ...]
+    steps: list[Step] = field(default_factory=list)
+    unwrap: list[Step] = field(default_factory=list)
+    routes: list[RouteTrace] = field(default_factory=list)
+    fields: list[FieldTrace] = field(default_factory=list)
 
-
-@dataclass(frozen=True, slots=True)
-class CompiledMapping:
-    """A mapping, or None and all that is wrong with it. ``warnings`` keep nothing from starting."""
-
-    mapping: Mapping | None
-    findings: tuple[Finding, ...]
-    warnings: tuple[Finding, ...] = ()
+    def tried(self, route: CompiledRoute, *, matched: bool) -> None:
+        """Note a route with the steps of its predicate."""
+        self.routes.append(RouteTrace(route.name, route.place, matched, tuple(self.steps)))
+        self.steps.clear()
 
 
-def mapping_files(root: Node) -> tuple[tuple[str, Node], ...]:
-    """Return every file that the mapping names, as written, with the node that names it."""
-    del root
-    return ()
-
-
-def compile_mapping(
-    root: Node,
-    schemas: abc.Mapping[str, str] | None = None,
-    open_schema: OpenSchema | None = None,
-    *,
-    converting: bool = False,
-) -> CompiledMapping:
-    """Return the mapping that ``root`` describes, or every mistake in it at once. Pure; never raises.
-
-    ``schemas`` has the text of each file that :func:`mapping_files` names and ``open_schema`` reads nested
-    Avro bytes. ``converting``: amounts are converted by the event's date, so every capture needs one.
-    """
-    del root, schemas, open_schema, converting
-    return CompiledMapping(None, ())
+def _run(
+    scope: Scope,
+    policy: LifecyclePolicy,
+    unwrap: Open | None,
+    routes: Sequence[CompiledRoute],
+    notes: _Notes | None = None,
+) -> Intent:
+    record = scope.event.value
+    if record is None:
+        return _TOMBSTONE
+    if unwrap is not None:
+        opened = unwrap(record, scope)
+        if not isinstance(opened, Unwrapped):
+            return opened
+        record = opened.record
+        if notes is not None:
+            notes.unwrap.append(Step("unwrap", record))
+    for route in routes:
+        action, matched = Action.NONE, False
+        try:
+            matched = route.when is None or route.when(record, scope)
+            if notes is not None:
+                notes.tried(route, matched=matched)
+            if matched:
+                action = route.action
+                return route.build(record, scope, policy)
+        except WrongValue as wrong:
+            if notes is not None and not matched:
+                notes.tried(route, matched=False)
+            return route.failed(wrong, action)
+    return _NO_ROUTE
