@@ -9,6 +9,8 @@ from consumer import __version__
 from consumer.core.operations import http_checks, kafka_checks
 from consumer.core.operations.checks import Check, Failure, Result, Trouble
 from consumer.core.operations.kafka_checks import TopicState
+from consumer.core.partitions.subscription import Letters, Subscription
+from consumer.core.settings.mapped import Configured
 from consumer.core.settings.tree import Settings
 from consumer.edges.kafka.clients import consumer_config, is_shared, producer_config
 from consumer.edges.kafka.survey import Survey
@@ -19,20 +21,22 @@ from consumer.edges.linkrunner.route import route_to
 _ANSWER_SECONDS: Final = 10.0
 
 
-async def examine(settings: Settings, key: Callable[[], str]) -> list[Check]:
+async def examine(configured: Configured, key: Callable[[], str]) -> list[Check]:
     """Ask brokers, registry and API, and return what each said, in the order of the configuration.
 
     Nothing is joined, committed, produced or posted. Each question is bounded; all together they take some
     20 seconds at most.
     """
+    settings = configured.settings
     kafka, registry, api = await asyncio.gather(
-        asyncio.to_thread(ask_kafka, settings), ask_registry(settings), ask_api(settings, key)
+        asyncio.to_thread(ask_kafka, configured), ask_registry(settings), ask_api(settings, key)
     )
     return [*kafka, *registry, *api]
 
 
-def ask_kafka(settings: Settings) -> list[Check]:
+def ask_kafka(configured: Configured) -> list[Check]:
     """Ask the brokers for topics, group and dead-letter topics, with our rights. Waits, bounded."""
+    settings = configured.settings
     kafka = settings.kafka
     survey = Survey(
         consumer_config(kafka.bootstrap_servers, kafka.group_id, kafka.properties), kafka.properties
@@ -41,8 +45,14 @@ def ask_kafka(settings: Settings) -> list[Check]:
     if isinstance(contact, Failure):
         return [first]
     group = kafka_checks.of_group(kafka.group_id, survey.group(kafka.group_id))
-    sources = survey.topics(kafka.topics)
-    checks = [check for topic in kafka.topics for check in kafka_checks.of_topic(topic, sources[topic])]
+    subscription = Subscription.of(configured.topics, Letters(settings.dead_letters.topic))
+    there = survey.names() if subscription.patterns else frozenset()
+    topics = dict.fromkeys((*subscription.names, *subscription.matching(there or ())))
+    sources = survey.topics(topics) if topics else {}
+    checks = [
+        kafka_checks.of_pattern(pattern.pattern, subscription, there) for pattern in subscription.patterns
+    ]
+    checks += [check for topic in topics for check in kafka_checks.of_topic(topic, sources[topic])]
     return [first, *checks, group, *_dead_letters(settings, survey, sources)]
 
 
@@ -61,7 +71,9 @@ def _dead_letters(
         checks.append(first)
         if isinstance(found, Failure):
             return checks
-    targets = survey.topics(letters.topic_for(topic) for topic in kafka.topics)
+    if not sources:
+        return checks
+    targets = survey.topics(letters.topic_for(topic) for topic in sources)
     for target, state in targets.items():
         missing = isinstance(state, Failure) and state.trouble is Trouble.MISSING
         creation = survey.creation(target) if missing and letters.create else None

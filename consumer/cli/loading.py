@@ -4,20 +4,27 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from consumer.core.avro.codec import Codec
+from consumer.core.avro.mapped import MappedCodec
 from consumer.core.avro.schemas import payment_event
 from consumer.core.settings import documents
 from consumer.core.settings.configuration import Reading
 from consumer.core.settings.documents import Finding, Node, place
 from consumer.core.settings.kafka_properties import Refusal, Role
+from consumer.core.settings.mapped import Configured, decoding_of
 from consumer.core.settings.properties import Properties
 from consumer.core.settings.tree import Settings
 from consumer.edges import configuration
-from consumer.edges.schema_files import SchemaFault, read_schema
+from consumer.edges.schema_files import Examiner, SchemaFault, read_schema
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Settings:
     """Return the settings, or raise :class:`ConfigurationError` with all mistakes."""
     return read(path, environ).unwrap()
+
+
+def configure(path: Path, environ: Mapping[str, str]) -> Configured:
+    """Return the settings and the mapping that they name; raises as :func:`load` does."""
+    return read(path, environ).configured()
 
 
 def read(path: Path, environ: Mapping[str, str]) -> Reading:
@@ -26,18 +33,34 @@ def read(path: Path, environ: Mapping[str, str]) -> Reading:
     Raises :class:`ConfigurationError` where the file can't be read at all.
     """
     reading = configuration.read(path, environ)
-    return reading.with_findings((*_schemas(reading.root), *_by_clients(reading)))
+    return reading.with_findings((*_schemas(reading), *_source_schemas(reading), *_by_clients(reading)))
 
 
-def _schemas(root: Node) -> Iterator[Finding]:
-    """Yield what is wrong with the schema files that the settings name."""
-    codec: Codec | None = None
-    for path, node in _schema_nodes(root):
+def _schemas(reading: Reading) -> Iterator[Finding]:
+    """Yield what is wrong with the schema files that the settings name.
+
+    Without a mapping they have to be those of canonical events.
+    """
+    examiner: Examiner | None = None
+    for path, node in _schema_nodes(reading.root):
         if isinstance(node.value, str):
-            codec = codec or Codec(payment_event())
-            found = read_schema(Path(node.value), codec)
+            examiner = examiner or (Codec(payment_event()) if reading.mapping is None else MappedCodec())
+            found = read_schema(Path(node.value), examiner)
             if isinstance(found, SchemaFault):
                 yield Finding(path, node.source, found.what, found.cure)
+
+
+def _source_schemas(reading: Reading) -> Iterator[Finding]:
+    """Yield what is wrong with the schemas of raw records that sources name, and that canonical ones use."""
+    mapping = None if reading.mapping is None else reading.mapping.mapping
+    for number, source in enumerate(() if mapping is None else mapping.sources):
+        file = decoding_of(source, reading.rest.decoding).schema_file
+        if file is None:
+            continue
+        found = read_schema(file, Codec(payment_event()) if source.canonical else MappedCodec())
+        if isinstance(found, SchemaFault):
+            path = ("sources", str(number), "decoding", "schema")
+            yield Finding(path, source.definition.place, found.what, found.cure)
 
 
 def _schema_nodes(root: Node) -> Iterator[tuple[tuple[str, ...], Node]]:

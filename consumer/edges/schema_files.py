@@ -1,11 +1,17 @@
 """Avro schemas in files that the configuration names."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-from consumer.core.avro.codec import Codec
 from consumer.core.avro.inspection import MAX_SCHEMA_BYTES, WriterSchema
 from consumer.core.errors import Unreadable
+
+
+class Examiner(Protocol):
+    """Whoever decodes by schemas."""
+
+    def examine(self, schema: WriterSchema) -> None:
+        """Raise :class:`Unreadable` if nothing that ``schema`` wrote can be decoded."""
 
 
 class SchemaFault(NamedTuple):
@@ -15,7 +21,7 @@ class SchemaFault(NamedTuple):
     cure: str
 
 
-def read_schema(path: Path, codec: Codec) -> WriterSchema | SchemaFault:
+def read_schema(path: Path, codec: Examiner) -> WriterSchema | SchemaFault:
     """Return the schema in the file ``path``, which ``codec`` can decode by, or why it is none.
 
     A file that is larger than any schema may be is cut off: it is refused for its size.
@@ -32,5 +38,5 @@ def read_schema(path: Path, codec: Codec) -> WriterSchema | SchemaFault:
         return SchemaFault("names a file that can't be read: it is no text in UTF-8", cure)
     except Unreadable as error:
         what = f"names a schema that can't be used: {error.detail}"
-        return SchemaFault(what, "name the Avro schema (.avsc) of your payment events")
+        return SchemaFault(what, "name the Avro schema (.avsc) of the events")
     return schema

@@ -1,20 +1,33 @@
 """The parts of the service that its settings describe: nothing is opened or asked by making them."""
 
 import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from consumer import __version__
 from consumer.core.api.calls import PlanRules
+from consumer.core.avro.codec import Codec
+from consumer.core.avro.framing import WireFormat
+from consumer.core.avro.mapped import MappedCodec
+from consumer.core.avro.schemas import payment_event
 from consumer.core.letters import Sender
 from consumer.core.meaning.lifecycle import LifecyclePolicy, Status
 from consumer.core.partitions.starts import StartFrom
+from consumer.core.partitions.subscription import Choice
+from consumer.core.settings.mapped import Configured, decoding_of, routes_of, skips_of
 from consumer.core.settings.tree import Settings
 from consumer.edges.kafka.clients import consumer_config, producer_config
 from consumer.edges.kafka.dead_letters import DeadLetters
 from consumer.edges.kafka.questions import Questions
 from consumer.edges.kafka.source import Source
-from consumer.flow.delivery import Rules
+from consumer.flow.decoding import Decoder, read_schema_files
+from consumer.flow.delivery import Reader, Rules
+from consumer.flow.reading import CanonicalReader, MappedReader, SourceReader
+from consumer.flow.report import ReadFrom
 
+#: What tells the meaning of events of the canonical schema.
+_CANONICAL: Final = "canonical"
 #: Seconds that a question to the brokers may take; a stop may have to wait for one.
 _QUESTION_SECONDS: float = 3.0
 
@@ -28,13 +41,13 @@ class KafkaParts:
     questions: Questions
 
 
-def kafka_parts(settings: Settings, logger: logging.Logger) -> KafkaParts:
-    """Return the clients, which write what they have to say to ``logger``."""
+def kafka_parts(settings: Settings, topics: Sequence[str], logger: logging.Logger) -> KafkaParts:
+    """Return the clients, which write what they have to say to ``logger``; ``topics`` are read at once."""
     kafka, letters = settings.kafka, settings.dead_letters
     config = consumer_config(kafka.bootstrap_servers, kafka.group_id, kafka.properties)
     source = Source(
         config,
-        kafka.topics,
+        topics,
         start_from=StartFrom(kafka.start_from),
         restart_at_beginning=kafka.on_out_of_range == "earliest",
         drain_seconds=settings.shutdown.drain_seconds,
@@ -47,6 +60,48 @@ def kafka_parts(settings: Settings, logger: logging.Logger) -> KafkaParts:
         logger=logger,
     )
     return KafkaParts(source, box, Questions(config, kafka.properties, answer_seconds=_QUESTION_SECONDS))
+
+
+def reader_of(configured: Configured, canonical: Decoder[Mapping[str, object]]) -> Reader:
+    """Return the reader of every topic; ``canonical`` decodes as the settings say for all.
+
+    Raises :class:`ConfigurationError` where the schema file of a source can't be used.
+    """
+    policy = lifecycle_policy(configured.settings)
+    if configured.mapping is None:
+        return CanonicalReader(canonical, policy)
+    mapped, own = MappedCodec(), Codec(payment_event())
+    readers: list[tuple[Sequence[str], Reader]] = []
+    for source in configured.mapping.sources:
+        decoding = decoding_of(source, configured.settings.decoding)
+        wire_format = WireFormat(decoding.wire_format)
+        raw = read_schema_files(
+            decoding.model_copy(update={"schemas": ()}), own if source.canonical else mapped
+        ).raw
+        reader: Reader
+        if source.canonical:
+            reader = CanonicalReader(canonical.beside(wire_format, own, raw), policy)
+        else:
+            decoder = canonical.beside(wire_format, mapped, raw)
+            reader = MappedReader(decoder, source, configured.nested, policy)
+        readers.append((source.topics, reader))
+    return SourceReader(readers)
+
+
+def sources_read(configured: Configured) -> tuple[ReadFrom, ...]:
+    """Return what is read from where, for people."""
+    if configured.mapping is None:
+        return (ReadFrom(configured.topics, _CANONICAL),)
+    return tuple(
+        ReadFrom(source.topics, _CANONICAL if source.canonical else f"routes {', '.join(routes_of(source))}")
+        for source in configured.mapping.sources
+    )
+
+
+def skips_by_topic(configured: Configured) -> Choice[tuple[str, ...]]:
+    """Return for each topic the names of the routes that skip its records."""
+    sources = () if configured.mapping is None else configured.mapping.sources
+    return Choice((source.topics, skips_of(source)) for source in sources)
 
 
 def delivery_rules(settings: Settings) -> Rules:

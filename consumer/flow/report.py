@@ -16,9 +16,11 @@ from consumer.core.operations.status import (
     LastError,
     PartitionStatus,
     RegistryHealth,
+    SourceStatus,
     Status,
 )
 from consumer.core.partitions.distances import Standing, headroom
+from consumer.core.partitions.subscription import Choice
 from consumer.core.records import Partition
 from consumer.edges.kafka.statistics import Ends
 from consumer.edges.metrics import Gauges
@@ -34,6 +36,14 @@ STUCK_SECONDS: Final = 60.0
 class Topics(Protocol):
     """What is known of the topics beside what the consumer knows."""
 
+    @property
+    def names(self) -> Sequence[str]:
+        """The topics that are read now, whether they exist or not."""
+
+    @property
+    def unmatched(self) -> Sequence[str]:
+        """The patterns that match no topic, as far as is known."""
+
     def end(self, partition: Partition, fetched: int | None) -> int | None:
         """Return where a partition ends, ``fetched`` being what the consumer knows; None: not known."""
 
@@ -42,6 +52,14 @@ class Topics(Protocol):
 
     def kept(self, topic: str) -> float | None:
         """Return for how many seconds a topic keeps a record; None: for ever, or not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadFrom:
+    """A source as configured: its names and patterns, and what tells the meaning of their events."""
+
+    entries: tuple[str, ...]
+    meaning: str
 
 
 class Group(Protocol):
@@ -57,7 +75,7 @@ class Facts:
     """What does not change while the service runs; ``config`` is the effective one, secrets masked."""
 
     group_id: str
-    topics: Sequence[str]
+    sources: Sequence[ReadFrom]
     max_in_flight: int
     config: Mapping[str, str]
 
@@ -103,6 +121,7 @@ class Report:
         self._traffic: Final = traffic
         self._group: Final = group
         self._topics: Final = topics
+        self._source_of: Final = Choice((source.entries, source) for source in facts.sources)
         self._key_file_ok: Final = key_file_ok
         self._registry: Final = registry
         self._errors: Final = errors
@@ -114,7 +133,7 @@ class Report:
     def gauges(self) -> Gauges:
         """Return the gauges of this moment."""
         lanes, offsets = self._pipeline.lanes, self._pipeline.offsets
-        counts = [self._topics.partitions(topic) for topic in self._facts.topics]
+        counts = [self._topics.partitions(topic) for topic in self._topics.names]
         now, held = self._traffic.clock(), offsets.next_offsets()
         return Gauges(
             freshness_seconds=self._freshness(),
@@ -133,7 +152,7 @@ class Report:
             key_file_ok=self._key_file_ok(),
             assigned_partitions=len(held),
             topic_partitions=sum(filter(None, counts)),
-            missing_topics=counts.count(0),
+            missing_topics=counts.count(0) + len(self._topics.unmatched),
         )
 
     def health(self) -> Health:
@@ -142,7 +161,9 @@ class Report:
         stuck = now - min(self._group.polled_at, self._pipeline.ticked_at) > STUCK_SECONDS
         reasons = [f"hold {cause.value}: {ADVICE[cause].cure}" for cause in self._blocking()]
         if not self._group.joined:
-            reasons.append("the consumer group is not joined yet")
+            waits = self._topics.unmatched and not self._topics.names
+            why = ": no topic matches a pattern of ours" if waits else ""
+            reasons.append(f"the consumer group is not joined yet{why}")
         if self.draining:
             reasons.append("the service is stopping")
         ready = not (reasons or stuck)
@@ -168,6 +189,7 @@ class Report:
             parked=gauges.parked,
             rate_limit_per_second=gauges.rate_limit_per_second,
             freshness_seconds=gauges.freshness_seconds,
+            sources=self._sources(),
             partitions=self._partitions(),
             holds=self._hold_statuses(),
             errors=self._errors.entries(),
@@ -199,6 +221,15 @@ class Report:
             oldest=None if oldest is None else oldest / 1000,
             all_received=self._standing(partition).all_received,
             now=time.time(),
+        )
+
+    def _sources(self) -> tuple[SourceStatus, ...]:
+        read = {topic: self._source_of.of(topic) for topic in self._topics.names}
+        return tuple(
+            SourceStatus(
+                source.entries, source.meaning, tuple(topic for topic, its in read.items() if its is source)
+            )
+            for source in self._facts.sources
         )
 
     def _partitions(self) -> tuple[PartitionStatus, ...]:

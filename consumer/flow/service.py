@@ -14,7 +14,7 @@ import asyncio
 import os
 import signal
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from typing import Final
 
@@ -22,26 +22,28 @@ from prometheus_client import CollectorRegistry
 
 from consumer import __version__
 from consumer.core.api.pacing import Pacer
+from consumer.core.avro.mapped import MappedCodec
 from consumer.core.errors import ConsumerError, DependencyError, Unavailable
 from consumer.core.operations.cures import creating
 from consumer.core.operations.logbook import Event, Log
 from consumer.core.operations.traces import trace_of
 from consumer.core.partitions.lanes import Ordering
+from consumer.core.partitions.subscription import Letters, Subscription
 from consumer.core.settings.effective import effective
+from consumer.core.settings.mapped import Configured
 from consumer.core.settings.rules import warnings
-from consumer.core.settings.tree import Settings
 from consumer.edges.linkrunner import Linkrunner
 from consumer.edges.logs import Logs
 from consumer.edges.metrics import Metrics
 from consumer.edges.probes import Probes
 from consumer.edges.server_key import ServerKey
-from consumer.flow.building import delivery_rules, kafka_parts, lifecycle_policy
-from consumer.flow.decoding import Decoder
+from consumer.flow.building import delivery_rules, kafka_parts, reader_of, skips_by_topic, sources_read
+from consumer.flow.decoding import canonical_decoder
 from consumer.flow.delivery import Delivery
 from consumer.flow.pipeline import LAST_COMMIT_SECONDS, Pipeline
-from consumer.flow.reading import CanonicalReader
 from consumer.flow.report import ErrorBook, Facts, Report
 from consumer.flow.rotation import Rotation
+from consumer.flow.subscribing import Subscribing
 from consumer.flow.traffic import Traffic
 from consumer.flow.watch import Watch
 
@@ -57,16 +59,17 @@ CLOSING_SECONDS: Final = LAST_COMMIT_SECONDS + 4
 _ASK_AGAIN_SECONDS: Final = 5.0
 
 
-def run(settings: Settings, environ: Mapping[str, str]) -> int:
+def run(configured: Configured, environ: Mapping[str, str]) -> int:
     """Run the service until it is told to stop; return the exit code.
 
     Raises :class:`ConsumerError` for what the operator has to mend: a missing key, an address that can't be
     listened on, a Kafka client that is beyond repair.
     """
+    settings = configured.settings
     key = ServerKey(settings.linkrunner, environ)
     with Logs(settings.log.level, settings.log.format) as logs:
         try:
-            return asyncio.run(Service(settings, key, logs).run())
+            return asyncio.run(Service(configured, key, logs).run())
         except BaseExceptionGroup as group:
             known = _first_known(group)
             if isinstance(known, DependencyError):
@@ -80,9 +83,11 @@ def run(settings: Settings, environ: Mapping[str, str]) -> int:
 class Service:
     """All parts of one process, and their life."""
 
-    def __init__(self, settings: Settings, key: ServerKey, logs: Logs) -> None:
+    def __init__(self, configured: Configured, key: ServerKey, logs: Logs) -> None:
         """Build the parts; nothing is opened yet."""
+        settings = configured.settings
         self._settings: Final = settings
+        self._skips: Final = skips_by_topic(configured)
         self._log: Final = ErrorBook(logs)
         self._metrics: Final = Metrics(CollectorRegistry())
         self._traffic: Final = Traffic(
@@ -100,14 +105,17 @@ class Service:
             connections=settings.linkrunner.max_in_flight,
             user_agent=f"linkrunner-consumer/{__version__}",
         )
-        kafka = kafka_parts(settings, logs.librdkafka)
+        subscription = Subscription.of(configured.topics, Letters(settings.dead_letters.topic))
+        kafka = kafka_parts(settings, subscription.at_once, logs.librdkafka)
         self._box: Final = kafka.box
         self._source: Final = kafka.source
-        self._decoder: Final = Decoder.from_settings(settings)
+        self._decoder: Final = canonical_decoder(
+            settings, None if configured.mapping is None else MappedCodec()
+        )
         self._pipeline: Final = Pipeline(
             source=self._source,
             delivery=Delivery(
-                reader=CanonicalReader(self._decoder, lifecycle_policy(settings)),
+                reader=reader_of(configured, self._decoder),
                 api=self._api,
                 box=self._box,
                 traffic=self._traffic,
@@ -122,9 +130,17 @@ class Service:
             max_in_flight=settings.linkrunner.max_in_flight,
             commit_seconds=settings.commit.interval_seconds,
         )
+        self._subscribing: Final = Subscribing(
+            subscription,
+            existing=kafka.questions.topics,
+            subscribe=self._source.subscribe,
+            announce=self._announce,
+            aside=asyncio.to_thread,
+            log=self._log,
+        )
         self._watch: Final = Watch(
             kafka.questions,
-            settings.kafka.topics,
+            self._subscribing,
             held=self._pipeline.offsets.next_offsets,
             aside=asyncio.to_thread,
             clock=self._traffic.clock,
@@ -140,14 +156,13 @@ class Service:
             errors=self._log,
             facts=Facts(
                 settings.kafka.group_id,
-                settings.kafka.topics,
+                sources_read(configured),
                 settings.linkrunner.max_in_flight,
                 effective(settings),
             ),
         )
         self._watchdog: threading.Timer | None = None
         self._metrics.observe(self._report.gauges)
-        self._metrics.watch_topics(settings.kafka.topics)
 
     async def run(self) -> int:
         """Open everything, work until a signal, close everything; return the exit code."""
@@ -202,17 +217,23 @@ class Service:
                 task.cancel()
 
     async def _ask_for_dead_letter_topics(self) -> None:
+        prepared: frozenset[str] = frozenset()
         while True:
-            try:
-                missing = await self._box.prepare(self._settings.kafka.topics)
-            except Unavailable:
-                self._log(Event.WAITING, target="kafka", address=self._settings.kafka.bootstrap_servers)
-            else:
-                for topic in missing:
-                    self._log(Event.DEAD_LETTER_TOPIC_MISSING, topic=topic, cure=creating(topic))
-                if not (missing and self._settings.dead_letters.create):
-                    return
+            topics = frozenset(self._subscribing.topics)
+            if topics - prepared and await self._prepare_dead_letters(topics - prepared):
+                prepared |= topics
             await asyncio.sleep(_ASK_AGAIN_SECONDS)
+
+    async def _prepare_dead_letters(self, topics: Collection[str]) -> bool:
+        """Say which dead-letter topics of ``topics`` are missing; return whether nothing is left to do."""
+        try:
+            missing = await self._box.prepare(topics)
+        except Unavailable:
+            self._log(Event.WAITING, target="kafka", address=self._settings.kafka.bootstrap_servers)
+            return False
+        for topic in missing:
+            self._log(Event.DEAD_LETTER_TOPIC_MISSING, topic=topic, cure=creating(topic))
+        return not (missing and self._settings.dead_letters.create)
 
     def _start_watchdog(self) -> None:
         if self._watchdog is None:
@@ -220,6 +241,12 @@ class Service:
             self._watchdog = threading.Timer(seconds, _exit_now)
             self._watchdog.daemon = True
             self._watchdog.start()
+
+    def _announce(self, topics: Collection[str]) -> None:
+        """Let the series of topics begin, before anything of them is read."""
+        self._metrics.watch_topics(topics)
+        for topic in topics:
+            self._metrics.watch_skips(topic, self._skips.of(topic) or ())
 
     def _wake(self) -> None:
         self._pipeline.wake()

@@ -300,7 +300,8 @@ CATALOGUE: Final = (
         "missing_topics",
         _GAUGE,
         "topics",
-        "Subscribed topics that do not exist, or that this service may not see.",
+        "Subscribed topics that do not exist, or that this service may not see, and patterns of topics that "
+        "match none.",
     ),
     MetricSpec("build_info", _GAUGE, "flag", "Always 1; what runs is in the labels.", _BUILD),
 )

@@ -172,7 +172,30 @@ BROKEN: Final = {
     "no topics": Broken(kafka("topics: []"), "kafka.topics (c.yaml:4)", "names no topic", "at least one"),
     "topic twice": Broken(kafka("topics: [a, a]"), "kafka.topics (c.yaml:4)", "twice", "once"),
     "topic pattern": Broken(
-        kafka("topics: ['^refunds']"), "kafka.topics[0] (c.yaml:4)", "patterns are not supported", "by name"
+        kafka("topics: ['^refunds(']"), "kafka.topics[0] (c.yaml:4)", "no regular expression", "Python's re"
+    ),
+    "topic pattern for ever": Broken(
+        kafka("topics: ['^(a+)+$']"), "kafka.topics[0] (c.yaml:4)", "for ever", "list the topics"
+    ),
+    "pattern of a dead-letter topic": Broken(
+        f"{CURRENCY}kafka: {{bootstrap_servers: 'a:9092', topics: ['^pay', pay.dlq]}}",
+        "dead_letters.topic (c.yaml)",
+        "the dead letters of pay to pay.dlq, which is read as a source",
+        "{topic}.dlq",
+    ),
+    "pattern of topics that are their own dead letters": Broken(
+        f"{CURRENCY}kafka: {{bootstrap_servers: 'a:9092', topics: ['^pay']}}\n"
+        "dead_letters: {topic: '{topic}'}",
+        "dead_letters.topic (c.yaml:3)",
+        "to the topics that they came from",
+        "{topic}.dlq",
+    ),
+    "one dead-letter topic that is read": Broken(
+        f"{CURRENCY}kafka: {{bootstrap_servers: 'a:9092', topics: ['^pay', dead]}}\n"
+        "dead_letters: {topic: dead}",
+        "dead_letters.topic (c.yaml:3)",
+        "all dead letters to dead, which is read as a source",
+        "{topic}.dlq",
     ),
     "no topic name": Broken(kafka("topics: [a b]"), "kafka.topics[0] (c.yaml:4)", "no topic name", "letters"),
     "dots for a topic": Broken(
@@ -358,7 +381,7 @@ def test_ten_mistakes_are_told_at_once_in_the_order_of_the_file() -> None:
     text = """\
         kafka:
           bootstrap_servers: ''
-          topics: [a, '^b']
+          topics: [a, '^b(']
           gruop_id: x
           properties:
             group.id: x
