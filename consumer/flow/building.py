@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from consumer import __version__
 from consumer.core.api.calls import PlanRules
@@ -12,6 +12,7 @@ from consumer.core.avro.framing import WireFormat
 from consumer.core.avro.mapped import MappedCodec
 from consumer.core.avro.schemas import payment_event
 from consumer.core.letters import Sender
+from consumer.core.meaning import mapping
 from consumer.core.meaning.lifecycle import LifecyclePolicy, Status
 from consumer.core.partitions.starts import StartFrom
 from consumer.core.partitions.subscription import Choice
@@ -21,10 +22,12 @@ from consumer.edges.kafka.clients import consumer_config, producer_config
 from consumer.edges.kafka.dead_letters import DeadLetters
 from consumer.edges.kafka.questions import Questions
 from consumer.edges.kafka.source import Source
-from consumer.flow.decoding import Decoder, read_schema_files
+from consumer.flow.decoding import AvroCodec, Decoder, read_schema_files
 from consumer.flow.delivery import Reader, Rules
 from consumer.flow.reading import CanonicalReader, MappedReader, SourceReader
 from consumer.flow.report import ReadFrom
+
+T = TypeVar("T")
 
 #: What tells the meaning of events of the canonical schema.
 _CANONICAL: Final = "canonical"
@@ -67,25 +70,32 @@ def reader_of(configured: Configured, canonical: Decoder[Mapping[str, object]]) 
 
     Raises :class:`ConfigurationError` where the schema file of a source can't be used.
     """
-    policy = lifecycle_policy(configured.settings)
+    settings, policy = configured.settings, lifecycle_policy(configured.settings)
     if configured.mapping is None:
         return CanonicalReader(canonical, policy)
     mapped, own = MappedCodec(), Codec(payment_event())
     readers: list[tuple[Sequence[str], Reader]] = []
     for source in configured.mapping.sources:
-        decoding = decoding_of(source, configured.settings.decoding)
-        wire_format = WireFormat(decoding.wire_format)
-        raw = read_schema_files(
-            decoding.model_copy(update={"schemas": ()}), own if source.canonical else mapped
-        ).raw
         reader: Reader
         if source.canonical:
-            reader = CanonicalReader(canonical.beside(wire_format, own, raw), policy)
+            reader = CanonicalReader(decoder_of(source, canonical, settings, own), policy)
         else:
-            decoder = canonical.beside(wire_format, mapped, raw)
+            decoder = decoder_of(source, canonical, settings, mapped)
             reader = MappedReader(decoder, source, configured.nested, policy)
         readers.append((source.topics, reader))
     return SourceReader(readers)
+
+
+def decoder_of(
+    source: mapping.Source, canonical: Decoder[Mapping[str, object]], settings: Settings, codec: AvroCodec[T]
+) -> Decoder[T]:
+    """Return what decodes the records of ``source`` with ``codec``, framed as it says.
+
+    Raises :class:`ConfigurationError` where its schema file can't be used.
+    """
+    decoding = decoding_of(source, settings.decoding)
+    raw = read_schema_files(decoding.model_copy(update={"schemas": ()}), codec).raw
+    return canonical.beside(WireFormat(decoding.wire_format), codec, raw)
 
 
 def sources_read(configured: Configured) -> tuple[ReadFrom, ...]:

@@ -52,6 +52,14 @@ class SchemaFiles:
     more: tuple[WriterSchema, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A value out of its framing, and the schema that wrote it."""
+
+    framed: Framed
+    schema: WriterSchema
+
+
 class AvroCodec(Protocol[T_co]):
     """Decodes by the schema of the writer."""
 
@@ -85,10 +93,15 @@ class Decoder(Generic[T]):
         None is a tombstone. Raises :class:`Unreadable` if the record can never be decoded, and
         :class:`Unavailable` if its schema can't be had now.
         """
+        opened = await self.open(record)
+        return None if opened is None else self._codec.decode(opened.schema, opened.framed.body)
+
+    async def open(self, record: Record) -> Opened | None:
+        """Return the value out of its framing, not decoded yet; None is a tombstone. Raises as ``decode``."""
         if record.value is None:
             return None
         framed = frame(record.value, record.headers, self._wire_format)
-        return self._codec.decode(await self._schema(framed), framed.body)
+        return Opened(framed, await self._schema(framed))
 
     def describe_registry(self) -> RegistryHealth | None:
         """Return how the registry does; None: none is configured."""

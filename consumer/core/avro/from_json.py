@@ -73,13 +73,17 @@ def encode(schema: WriterSchema, value: Plain) -> bytes:
     return _Encoder(types).encode(documents[-1], "", value, "")
 
 
-def symbols(schema: WriterSchema) -> frozenset[str]:
-    """Return the symbols of all enums in ``schema``: words of the schema, never somebody's data."""
+def words(schema: WriterSchema) -> frozenset[str]:
+    """Return the names of all fields and the symbols of all enums: what the schema says, nobody's data."""
     types: dict[str, tuple[dict[str, Json], str]] = {}
     for text in (*schema.references, schema.text):
         _name_types(json.loads(text), "", types)
-    listed = (document.get("symbols") for document, _ in types.values())
-    return frozenset(symbol for each in listed if isinstance(each, list) for symbol in map(str, each))
+    found: set[str] = set()
+    for document, _ in types.values():
+        symbols = document.get("symbols")
+        found.update(map(str, symbols if isinstance(symbols, list) else ()))
+        found.update(str(field.get("name")) for field in _fields(document))
+    return frozenset(found)
 
 
 def _no_constant(_: str) -> object:

@@ -18,7 +18,6 @@ from consumer.core.meaning.intents import ContentType, PaymentStatus, PaymentTyp
 from consumer.core.meaning.lifecycle import Kind, Status
 from consumer.core.meaning.mapping.converters import Minor
 from consumer.core.meaning.money import Money
-from consumer.core.settings.documents import Node
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -92,19 +91,15 @@ def kind_of(value: object) -> str:
     return next((told for kind, told in _KINDS if isinstance(value, kind)), "value")
 
 
-def words_of(node: Node | None) -> frozenset[str]:
-    """Return every text in a tree of a file, keys included: what its author wrote is no record's data."""
-    if node is None:
-        return frozenset()
-    match node.value:
-        case str():
-            return frozenset({node.value})
-        case tuple():
-            return frozenset().union(*map(words_of, node.value))
-        case Mapping():
-            return frozenset(node.value).union(*map(words_of, node.value.values()))
-        case _:
-            return frozenset()
+def words_of(definition: object) -> frozenset[str]:
+    """Return every text in a tree of frozen values, such as a source of a mapping: its author's words."""
+    if isinstance(definition, str):
+        return frozenset({definition})
+    if is_dataclass(definition) and not isinstance(definition, type):
+        return frozenset().union(*map(words_of, _parts(definition).values()))
+    if isinstance(definition, tuple):
+        return frozenset().union(*map(words_of, definition))
+    return frozenset()
 
 
 def count(number: int, thing: str) -> str:

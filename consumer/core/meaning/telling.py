@@ -18,6 +18,9 @@ from consumer.core.settings.documents import Source as Place
 #: Where the table stands that every route of this trace is a row of.
 TABLE: Final = Place("docs/events.md")
 
+#: The one step that is no value of the event: how many digits the currency has.
+ISO_DIGITS: Final = "digits by ISO 4217"
+
 _AMOUNTS: Final = ("amount", "original_amount", "cumulative_refunded")
 
 
@@ -113,7 +116,7 @@ def _money(event: Mapping[str, object], name: str) -> list[Step]:
     return [
         Step(f"{name}.minor_units", money.get("minor_units")),
         Step(f"{name}.currency", currency),
-        Step(f"{name}.fraction_digits", digits) if digits is not None else Step("digits by ISO 4217", known),
+        Step(f"{name}.fraction_digits", digits) if digits is not None else Step(ISO_DIGITS, known),
     ]
 
 

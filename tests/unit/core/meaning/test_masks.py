@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 
 from consumer.core.meaning.intents import Item, PaymentType
 from consumer.core.meaning.mapping.converters import Minor
+from consumer.core.meaning.mapping.language import Attributes, Expression, First, Name, Path, Read, Root
 from consumer.core.meaning.masks import Mask, words_of
 from consumer.core.meaning.money import Money
-from consumer.core.settings.documents import Source, read
+from consumer.core.settings.documents import Source
 
+NOWHERE = Source("m.yaml", 1)
 NOW = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 
 
@@ -85,11 +87,11 @@ def test_nothing_of_a_value_is_in_what_is_shown(value: object) -> None:
     assert [leaf for leaf in leaves(value) if leaf in shown] == []
 
 
-def test_the_words_of_a_file_are_its_keys_and_texts() -> None:
+def test_the_words_of_a_mapping_are_its_texts() -> None:
     """What the author of a mapping has written is not the data of a record."""
-    root = read("a: [b, {c: d}]\ne: 1\n", Source("m.yaml", 1)).root
-    assert words_of(root) == {"a", "b", "c", "d", "e"}
-    assert words_of(None) == frozenset()
+    path = Path(Root.RECORD, (Name("metadata"), First("key", "x")), "metadata[key=x]")
+    told = words_of(Attributes((("campaign", Expression(Read(path), (), (("a", 1),), None, NOWHERE)),)))
+    assert told >= {"metadata", "key", "x", "metadata[key=x]", "campaign", "a"}
 
 
 def test_what_nobody_thought_of_is_masked_too() -> None:
