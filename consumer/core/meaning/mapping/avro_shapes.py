@@ -92,7 +92,7 @@ def _form(branch: Mapping[str, Json]) -> Form:
     return _PRIMITIVES[str(branch["type"])]
 
 
-def _texts(value: Json | None) -> list[str]:
+def _texts(value: Json) -> list[str]:
     return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
 
 
@@ -163,7 +163,7 @@ class AvroShapes:
     def _below(self, branch: Mapping[str, Json], key: str) -> Shape:
         return self._shape(branch[key], str(branch["namespace"]))
 
-    def _shape(self, schema: Json | None, namespace: str) -> Shape:
+    def _shape(self, schema: Json, namespace: str) -> Shape:
         if isinstance(schema, list):
             return _joined([self._shape(branch, namespace) for branch in schema])
         if isinstance(schema, str):

@@ -253,8 +253,8 @@ class _Reader:
 
     def _origin(self, path: tuple[str, ...], expression: Expression, base: Shape) -> _Value | None:
         match expression.origin:
-            case Read(read):
-                return self._read(path, expression.place, read, base)
+            case Read(way):
+                return self._read(path, expression.place, way, base)
             case Const(value):
                 return _Value(of_plain(value))
             case Template(parts):
