@@ -61,7 +61,9 @@ def _with_mapping(reading: Reading, named: Node, path: Path) -> Reading:
     nested = NestedAvro(MappedCodec())
     converting = getattr(reading.rest.currency, "reporting", None) is not None
     compiled = compile_mapping(document.root, schemas, nested.open, converting=converting)
-    return reading.with_findings(findings).with_mapping(compiled, nested)
+    told = {finding.source for finding in findings}  # what is missing there, the compiler misses too
+    rest = tuple(finding for finding in compiled.findings if finding.source not in told)
+    return reading.with_findings(findings).with_mapping(replace(compiled, findings=rest), nested)
 
 
 def _schemas_of(mapping: Node) -> tuple[dict[str, str], list[Finding]]:
@@ -70,7 +72,8 @@ def _schemas_of(mapping: Node) -> tuple[dict[str, str], list[Finding]]:
     for name, node in mapping_files(mapping):
         held = _read_file(Path(name))
         if held.fault:
-            findings.append(Finding((), node.source, f"names a file that {held.fault}", _CURE))
+            what = f"names a file that {held.fault}"
+            findings.append(Finding(("sources",), node.source, what, _CURE))
         else:
             texts[name] = held.text
     return texts, findings

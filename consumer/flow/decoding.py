@@ -8,7 +8,18 @@ from typing import Final, Generic, Protocol, TypeVar, assert_never
 
 from consumer.core.avro import schemas
 from consumer.core.avro.codec import Codec, SchemaLibrary
-from consumer.core.avro.framing import ByFingerprint, ByGuid, ById, Framed, Raw, WireFormat, frame
+from consumer.core.avro.framing import (
+    ApicurioId,
+    ByApicurioId,
+    ByFingerprint,
+    ByGuid,
+    ById,
+    Framed,
+    Raw,
+    SchemaKey,
+    WireFormat,
+    frame,
+)
 from consumer.core.avro.inspection import WriterSchema
 from consumer.core.errors import ConfigurationError, Mistake, Unavailable
 from consumer.core.operations.status import RegistryHealth
@@ -23,7 +34,7 @@ U = TypeVar("U")
 
 _NO_REGISTRY: Final = (
     "the record names a schema in a registry, and none is configured; set schema_registry.url, or mend "
-    "decoding.wire_format if the record is not in Confluent's framing"
+    "decoding.wire_format if the record is not framed so"
 )
 _ID_ZERO: Final = (
     "the record names schema 0, which no registry gives out; mend the producer, or decoding.wire_format if "
@@ -34,7 +45,7 @@ _ID_ZERO: Final = (
 class Schemas(Protocol):
     """Where schemas in a registry come from."""
 
-    async def find(self, key: int | str) -> WriterSchema:
+    async def find(self, key: SchemaKey) -> WriterSchema:
         """Return the schema with this id or GUID. Raises Unavailable or Unreadable."""
 
     def describe(self) -> RegistryHealth:
@@ -118,6 +129,8 @@ class Decoder(Generic[T]):
                 return await self._registered(schema_id)
             case ByGuid(guid=guid):
                 return await self._registered(guid)
+            case ByApicurioId(schema_id=apicurio_id):
+                return await self._registered(apicurio_id)
             case ByFingerprint(fingerprint=fingerprint):
                 return self._library.find(fingerprint)
             case Raw():
@@ -127,10 +140,10 @@ class Decoder(Generic[T]):
             case _:
                 assert_never(framed)
 
-    async def _registered(self, key: int | str) -> WriterSchema:
+    async def _registered(self, key: SchemaKey) -> WriterSchema:
         if self._registry is None:
             raise Unavailable(_NO_REGISTRY)
-        if key == 0:
+        if key == 0 or (isinstance(key, ApicurioId) and key.number == 0):
             raise Unavailable(_ID_ZERO)
         return await self._registry.find(key)
 

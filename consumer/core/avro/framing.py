@@ -1,8 +1,9 @@
 """Split a record's value into the name of its schema and the Avro body.
 
 Sources: Confluent's wire format and its schema ids in headers as ``confluent-kafka`` 2.16 writes them
-(``confluent_kafka/schema_registry/common/serde.py``, class ``SchemaId``); single-object encoding as in the
-Avro specification.
+(``confluent_kafka/schema_registry/common/serde.py``, class ``SchemaId``); what Apicurio's
+``AvroKafkaSerializer`` 2.6.13 wrote, tried out (``apicurio.registry.headers.enabled`` decides between its two
+forms, and is on unless set); single-object encoding as in the Avro specification.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -25,8 +26,18 @@ _SINGLE_OBJECT_MAGIC: Final = b"\xc3\x01"
 _SINGLE_OBJECT_BYTES: Final = 10
 _GUID_BYTES: Final = 16
 
+#: Apicurio's headers: one of the first two has the id, the last says how the value is written.
+GLOBAL_ID_HEADER: Final = "apicurio.value.globalId"
+CONTENT_ID_HEADER: Final = "apicurio.value.contentId"
+ENCODING_HEADER: Final = "apicurio.value.encoding"
+_BINARY: Final = b"BINARY"
+_APICURIO_ID_BYTES: Final = 8
+_APICURIO_BYTES: Final = 1 + _APICURIO_ID_BYTES
+
 #: A registry's ids are positive Java ints: above it there is none that anybody could register.
 _MAX_ID: Final = 2**31 - 1
+#: Apicurio's are positive Java longs.
+_MAX_APICURIO_ID: Final = 2**63 - 1
 
 
 class WireFormat(StrEnum):
@@ -35,8 +46,32 @@ class WireFormat(StrEnum):
     AUTO = "auto"
     CONFLUENT = "confluent"
     CONFLUENT_HEADER = "confluent_header"
+    APICURIO = "apicurio"
     SINGLE_OBJECT = "single_object"
     RAW = "raw"
+
+
+class ApicurioIdKind(StrEnum):
+    """What Apicurio counts: every version of an artifact, or every content that differs."""
+
+    GLOBAL = "global"
+    CONTENT = "content"
+
+
+@dataclass(frozen=True, slots=True)
+class ApicurioId:
+    """An id in Apicurio's registry: 0 (which it does not give out) to 2⁶³ - 1."""
+
+    kind: ApicurioIdKind
+    number: int
+
+    def __str__(self) -> str:
+        """Return the id as people write it."""
+        return f"with the {self.kind} id {self.number}"
+
+
+#: What a registry is asked by: Confluent's id or GUID, or Apicurio's id.
+SchemaKey: TypeAlias = int | str | ApicurioId
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +91,14 @@ class ByGuid:
 
 
 @dataclass(frozen=True, slots=True)
+class ByApicurioId:
+    """The schema has this id in Apicurio's registry."""
+
+    schema_id: ApicurioId
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class ByFingerprint:
     """The schema has this CRC-64-AVRO fingerprint: 8 bytes, in the order of the wire (little-endian)."""
 
@@ -70,7 +113,7 @@ class Raw:
     body: bytes
 
 
-Framed: TypeAlias = ById | ByGuid | ByFingerprint | Raw
+Framed: TypeAlias = ById | ByGuid | ByApicurioId | ByFingerprint | Raw
 
 
 def frame(value: bytes, headers: Sequence[Header], wire_format: WireFormat) -> Framed:
@@ -104,6 +147,24 @@ def _confluent_header(value: bytes, headers: Sequence[Header]) -> Framed:
     raise _undecodable(f"the header {SCHEMA_HEADER} holds neither a schema id nor a schema GUID")
 
 
+def _apicurio(value: bytes, headers: Sequence[Header]) -> Framed:
+    """Take the id from a header, where the serializer puts it unless told otherwise, else from the value."""
+    found = dict(reversed(headers))
+    for kind, name in _APICURIO_HEADERS:
+        header = found.get(name)
+        if header is not None:
+            if len(header) != _APICURIO_ID_BYTES:
+                raise _undecodable(f"the header {name} holds no id of 8 bytes")
+            if found.get(ENCODING_HEADER, _BINARY) != _BINARY:
+                raise _undecodable(f"the header {ENCODING_HEADER} says that the value is not binary Avro")
+            return ByApicurioId(_apicurio_id(kind, header), value)
+    if not value.startswith(_CONFLUENT_MAGIC) or len(value) < _APICURIO_BYTES:
+        raise _undecodable("the value is not in Apicurio's framing (byte 0, then a global id of 8 bytes)")
+    return ByApicurioId(
+        _apicurio_id(ApicurioIdKind.GLOBAL, value[1:_APICURIO_BYTES]), value[_APICURIO_BYTES:]
+    )
+
+
 def _single_object(value: bytes, _: Sequence[Header]) -> Framed:
     if not value.startswith(_SINGLE_OBJECT_MAGIC) or len(value) < _SINGLE_OBJECT_BYTES:
         raise _undecodable("the value is no single Avro object (bytes C3 01, then a fingerprint of 8 bytes)")
@@ -122,6 +183,13 @@ def _schema_id(name: bytes) -> int:
     return schema_id
 
 
+def _apicurio_id(kind: ApicurioIdKind, name: bytes) -> ApicurioId:
+    number = int.from_bytes(name)
+    if number > _MAX_APICURIO_ID:
+        raise _undecodable("the schema id is above 9223372036854775807, which no registry gives out")
+    return ApicurioId(kind, number)
+
+
 def _guid(name: bytes) -> str:
     digits = name.hex()
     return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
@@ -131,10 +199,16 @@ def _undecodable(detail: str) -> Unreadable:
     return Unreadable(DeadLetterReason.UNDECODABLE, detail)
 
 
+_APICURIO_HEADERS: Final = (
+    (ApicurioIdKind.GLOBAL, GLOBAL_ID_HEADER),
+    (ApicurioIdKind.CONTENT, CONTENT_ID_HEADER),
+)
+
 _SPLITTERS: Final[Mapping[WireFormat, Callable[[bytes, Sequence[Header]], Framed]]] = {
     WireFormat.AUTO: _auto,
     WireFormat.CONFLUENT: _confluent,
     WireFormat.CONFLUENT_HEADER: _confluent_header,
+    WireFormat.APICURIO: _apicurio,
     WireFormat.SINGLE_OBJECT: _single_object,
     WireFormat.RAW: _raw,
 }

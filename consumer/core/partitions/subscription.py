@@ -12,23 +12,16 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, NamedTuple, TypeVar
 
+from consumer.core.patterns import BadPattern, compile_pattern
+
 T = TypeVar("T")
 
 #: What an entry begins with that is a pattern.
 PATTERN_MARK: Final = "^"
 #: Topics that Kafka and its tools keep for themselves begin so, such as ``__consumer_offsets``.
 _INTERNAL: Final = "__"
-#: The longest name of a topic (org.apache.kafka.common.internals.Topic); no pattern needs more.
-_MAX_CHARACTERS: Final = 249
-#: Repeats in one pattern: each more multiplies the steps for the longest name by its length.
-_MAX_REPEATS: Final = 3
 #: Looks at the topics in a row, without one that was matched, until it counts as deleted.
 GONE_LOOKS: Final = 6
-
-#: What a pattern's repeats are not: escaped characters and sets of characters.
-_QUOTED: Final = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]")
-_GROUP_REPEATS: Final = re.compile(r"\)[*+{]")
-_REPEAT: Final = re.compile(r"[*+]|\{")
 
 _PLACE: Final = "{topic}"
 
@@ -46,25 +39,13 @@ def is_pattern(entry: str) -> bool:
 
 
 def pattern_fault(entry: str) -> Fault | None:
-    """Return why the pattern ``entry`` can't be used, None where it can.
-
-    What could take long over a name is refused: backtracking has no bound but the pattern's own.
-    """
-    if len(entry) > _MAX_CHARACTERS:
-        return Fault(f"is a pattern of more than {_MAX_CHARACTERS} characters", "write a shorter one")
+    """Return why the pattern ``entry`` can't be used, None where it can; what could take long can't."""
     try:
-        re.compile(entry)
-    except (re.error, OverflowError, RecursionError):
+        compile_pattern(entry)
+    except BadPattern as bad:
         return Fault(
-            "is no regular expression", r"write one as Python's re takes it, as in ^refunds\..*, or a name"
+            str(bad), r"write a pattern as Python's re takes it, such as ^refunds\..*, or list the topics"
         )
-    bare = re.sub(r"\s", "", _QUOTED.sub("x", entry))  # space means nothing within (?x: )
-    if _GROUP_REPEATS.search(bare):
-        cure = "repeat single characters or sets of them, such as [a-z]+, or list the topics"
-        return Fault("is a pattern that repeats a group, which could take for ever", cure)
-    if len(_REPEAT.findall(bare)) > _MAX_REPEATS:
-        cure = "write several patterns, or list the topics"
-        return Fault(f"is a pattern with more than {_MAX_REPEATS} repeats, which could take long", cure)
     return None
 
 

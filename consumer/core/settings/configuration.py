@@ -36,9 +36,9 @@ class Reading:
     """What a configuration came to: ``settings``, or None and the ``findings`` that are in the way.
 
     ``properties`` are the pass-through properties as far as they can be read, also beside other mistakes.
-    ``root`` knows where each value stands. ``rest`` are the settings without the keys that have mistakes: what
-    stands for those is made up. ``mapping`` is what the mapping came to, where one is named and can be read;
-    ``nested`` has opened the nested Avro bytes in it.
+    ``root`` knows where each value stands. ``rest`` are the settings, with stand-ins for what has mistakes.
+    ``mapping`` is what the mapping came to, where one is named and can be read; ``nested`` has opened the
+    nested Avro bytes in it.
     """
 
     settings: Settings | None
@@ -191,6 +191,8 @@ def _failed(found: Iterable[Finding]) -> set[Path]:
 
 def _across(rest: Settings, root: Node, failed: set[Path]) -> list[Finding]:
     """Return what is wrong across keys, judged on ``rest``, whose keys nothing was found about."""
+    if root.value is not None and not isinstance(root.value, Mapping):
+        return []
     return [
         Finding(broken.path, place(root, broken.path), broken.what, broken.cure)
         for rule in RULES

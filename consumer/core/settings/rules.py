@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from consumer.core.partitions.subscription import Letters, is_pattern, letters_read
 from consumer.core.settings.environment import variable_name
 from consumer.core.settings.keys import Path
+from consumer.core.settings.registries import apicurio_api
 from consumer.core.settings.tree import Settings
 from consumer.core.settings.types import is_topic
 
@@ -95,11 +96,21 @@ def _raw_has_schema(settings: Settings) -> Iterator[Broken]:
         )
 
 
-def _confluent_has_registry(settings: Settings) -> Iterator[Broken]:
+def _ids_have_registry(settings: Settings) -> Iterator[Broken]:
     wire_format = settings.decoding.wire_format
-    if wire_format in {"confluent", "confluent_header"} and settings.schema_registry.url is None:
+    if wire_format in {"confluent", "confluent_header", "apicurio"} and settings.schema_registry.url is None:
         what = f"is {wire_format}, whose schemas are in a registry, and none is set"
         yield Broken(("decoding", "wire_format"), what, "set schema_registry.url")
+
+
+def _apicurio_is_apicurios(settings: Settings) -> Iterator[Broken]:
+    url = settings.schema_registry.url
+    if settings.decoding.wire_format == "apicurio" and url is not None and apicurio_api(url) is None:
+        yield Broken(
+            ("schema_registry", "url"),
+            "is not where Apicurio answers for its own ids, which decoding.wire_format asks for",
+            "let each address end in /apis/registry/v2",
+        )
 
 
 def _registry_properties_are_used(settings: Settings) -> Iterator[Broken]:
@@ -121,7 +132,8 @@ def _topics_are_named(settings: Settings) -> Iterator[Broken]:
 #: How records are framed, and what that needs. A source of a mapping may have a framing of its own.
 FRAMING: Final = (
     CrossRule((("decoding", "wire_format"), ("decoding", "schema")), _raw_has_schema),
-    CrossRule((("decoding", "wire_format"), ("schema_registry", "url")), _confluent_has_registry),
+    CrossRule((("decoding", "wire_format"), ("schema_registry", "url")), _ids_have_registry),
+    CrossRule((("decoding", "wire_format"), ("schema_registry", "url")), _apicurio_is_apicurios),
 )
 
 RULES: Final = (

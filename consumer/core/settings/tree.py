@@ -32,7 +32,7 @@ from consumer.core.settings.types import (
 
 StartFrom: TypeAlias = Literal["earliest", "latest", "refuse"]
 OnOutOfRange: TypeAlias = Literal["hold", "earliest"]
-WireFormat: TypeAlias = Literal["auto", "confluent", "confluent_header", "single_object", "raw"]
+WireFormat: TypeAlias = Literal["auto", "confluent", "confluent_header", "apicurio", "single_object", "raw"]
 PartialRefunds: TypeAlias = Literal["keep", "remove", "dead_letter"]
 CaptureStatus: TypeAlias = Literal["INITIATED", "FAILED", "CANCELLED"]
 Ordering: TypeAlias = Literal["key", "partition"]
@@ -74,10 +74,12 @@ class KafkaSettings(Section):
 
 
 class SchemaRegistrySettings(Section):
-    """Where the schemas of Confluent-framed records are."""
+    """Where the schemas are that records name by an id."""
 
     url: RegistryUrls | None = None
-    """Address of the registry; several, separated by commas, are tried in turn. `null`: none is used."""
+    """Address of the registry; several, separated by commas, are tried in turn. `null`: none is used.
+    Apicurio's may end in `/apis/ccompat/v7` or `/apis/registry/v2`: each wire format is asked for where it is
+    served."""
     properties: PropertyMap = Field(default_factory=Properties)
     """More properties of confluent-kafka's registry client, such as `basic.auth.user.info` or
     `ssl.ca.location`. `{file: PATH}` as a value reads it from a file."""
@@ -88,7 +90,8 @@ class DecodingSettings(Section):
 
     wire_format: WireFormat = "auto"
     """How records are framed. `auto` tells `confluent` from `single_object` by their first bytes;
-    `confluent_header` has the schema id in a header; `raw` is Avro without framing."""
+    `confluent_header` has the schema id in a header; `apicurio` has Apicurio's own id of 8 bytes, in a header
+    or before the value; `raw` is Avro without framing."""
     schema_file: FilePath | None = Field(default=None, alias="schema")
     """File with the Avro schema of `raw` records."""
     schemas: tuple[FilePath, ...] = ()

@@ -8,8 +8,9 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeAlias, TypeVar
+from typing import Final, Protocol, TypeVar
 
+from consumer.core.avro.framing import SchemaKey
 from consumer.core.avro.inspection import WriterSchema
 from consumer.core.errors import ConfigurationError, Mistake, Unavailable, Unreadable
 from consumer.core.meaning.intents import DeadLetterReason
@@ -34,14 +35,14 @@ _CURE: Final = "see the configuration of SchemaRegistryClient in confluent-kafka
 MAX_KNOWN: Final = 256
 MAX_MISSING: Final = 1024
 
-#: A registry's number for a schema, or its GUID.
-SchemaKey: TypeAlias = int | str
-
 V = TypeVar("V")
 
 
 class NoSuchSchema(Exception):
-    """The registry says, in its own words (404 with error code 40403), that it has no such schema."""
+    """The registry says in its own words that it has no such schema.
+
+    That is a 404 with error code 40403, or in Apicurio's API one with the name of what is missing.
+    """
 
 
 class Client(Protocol):
@@ -84,10 +85,10 @@ class Registry:
         """
         if settings.url is None:
             return None
-        from consumer.edges.registry.client import ConfluentClient  # noqa: PLC0415  # 20 MiB, spared without a url
+        from consumer.edges.registry.clients import AnyClient  # noqa: PLC0415  # 20 MiB, spared without a url
 
         try:
-            client = ConfluentClient(settings.url, settings.properties)
+            client = AnyClient(settings.url, settings.properties)
         except (ValueError, TypeError, OSError) as error:
             said = error.strerror if isinstance(error, OSError) else error
             what = f"are not what the registry client takes: {said}"

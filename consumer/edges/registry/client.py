@@ -6,20 +6,26 @@ environment, reads answers of any size, and puts whole answers into its errors. 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Mapping
-from typing import Final, TypeVar
+import ssl
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Final, TypedDict, TypeVar
 
 from confluent_kafka.schema_registry import AsyncSchemaRegistryClient, Schema, SchemaReference
+from confluent_kafka.schema_registry._async.schema_registry_client import _AsyncOAuthClient
 
 # Whichever httpx the client itself was built on: its session has to be one of the same library.
 from confluent_kafka.schema_registry.common._httpx_compat import httpx
+from confluent_kafka.schema_registry.common._oauthbearer import _AsyncBearerFieldProvider
 from confluent_kafka.schema_registry.error import OAuthTokenError, SchemaRegistryError
 
 from consumer.core.avro.inspection import WriterSchema
 from consumer.core.errors import Unavailable, Unreadable
 from consumer.core.meaning.intents import DeadLetterReason
 from consumer.core.settings.kafka_properties import for_registry
-from consumer.edges.registry import NoSuchSchema, SchemaKey
+from consumer.core.settings.registries import confluent_api
+from consumer.edges.registry import NoSuchSchema
 
 T = TypeVar("T")
 
@@ -27,10 +33,13 @@ T = TypeVar("T")
 #: refers to.
 ANSWER_SECONDS: Final = 5
 SCHEMA_SECONDS: Final = 15.0
+#: Time of a token whose issuer does not tell it.
+TOKEN_SECONDS: Final = 60.0
 #: The largest answer. A registry keeps its schemas as Kafka records, which are a megabyte at most.
 MAX_ANSWER_BYTES: Final = 4 * 1024 * 1024
 MAX_REFERENCES: Final = 32
 MAX_REFERENCE_LEVELS: Final = 8
+SILENT: Final = f"the schema registry has not answered for {SCHEMA_SECONDS:.0f} s"
 
 _NO_SUCH_SCHEMA: Final = (404, 40403)
 
@@ -48,6 +57,7 @@ _CREDENTIALS: Final = frozenset({401, 403, 407})
 _REDIRECT: Final = ("sends elsewhere", "set schema_registry.url to where it really is")
 _FAILING: Final = ("fails", "it is asked again")
 _OTHER: Final = ("gives an answer that is not a registry's", "check schema_registry.url")
+NOT_A_REGISTRYS: Final = "; ".join(_OTHER)
 
 
 class Forbidden(Unavailable):
@@ -62,14 +72,9 @@ class ConfluentClient:
     """
 
     def __init__(self, url: str, properties: Mapping[str, str]) -> None:
-        given = for_registry(url, properties)
-        # One try each: the record waits and comes back by itself.
-        self._client: Final = AsyncSchemaRegistryClient(
-            {"timeout": ANSWER_SECONDS, **given, "max.retries": 0}
-        )
-        _restrain(self._client)
+        self._client: Final = restrained(confluent_api(url), properties)
 
-    async def fetch(self, key: SchemaKey) -> WriterSchema:
+    async def fetch(self, key: int | str) -> WriterSchema:
         """Return the schema ``key`` with all that it refers to.
 
         Raises :class:`NoSuchSchema` if the registry says so in its own words, :class:`Unreadable`
@@ -82,7 +87,10 @@ class ConfluentClient:
                 references: dict[tuple[str, int], str] = {}
                 await self._collect(schema, references, level=1)
         except TimeoutError:
-            raise Unavailable(f"the schema registry has not answered for {SCHEMA_SECONDS:.0f} s") from None
+            raise Unavailable(SILENT) from None
+        except Forbidden:
+            forget_token(self._client)
+            raise
         finally:
             await self._client.clear_caches()  # type: ignore[no-untyped-call]  # the library does not say
         return WriterSchema(_avro(schema), tuple(references.values()))
@@ -98,7 +106,7 @@ class ConfluentClient:
             if name in known:
                 continue
             if level > MAX_REFERENCE_LEVELS or len(known) >= MAX_REFERENCES:
-                raise _unusable("refers to too many others")
+                raise unusable("refers to too many others")
             try:
                 version = await _answer(self._client.get_version(*name, deleted=True))
             except NoSuchSchema:
@@ -118,13 +126,13 @@ async def _answer(asking: Awaitable[T]) -> T:
         ):
             problem: Exception = NoSuchSchema()
         else:
-            kind = Forbidden if _refuses(error) else Unavailable
-            problem = kind(f"the schema registry {_explain(error)}")
+            kind = Forbidden if refuses(error) else Unavailable
+            problem = kind(f"the schema registry {explain(error)}")
     # Raised here and not above: the client's exceptions hold whole answers and may hold credentials.
     raise problem
 
 
-def _explain(error: Exception) -> str:
+def explain(error: Exception) -> str:
     """Say what is wrong in words that hold nothing of the answer."""
     match error:
         case SchemaRegistryError():
@@ -139,11 +147,10 @@ def _explain(error: Exception) -> str:
         case _TooLarge():
             return f"gives an answer of more than {MAX_ANSWER_BYTES // 1024 // 1024} MiB"
         case _:
-            what, cure = _OTHER
-            return f"{what}; {cure}"
+            return NOT_A_REGISTRYS
 
 
-def _refuses(error: Exception) -> bool:
+def refuses(error: Exception) -> bool:
     """Tell whether ``error`` is about our credentials."""
     if isinstance(error, SchemaRegistryError):
         return error.http_status_code in _CREDENTIALS
@@ -167,10 +174,9 @@ def _avro(schema: Schema) -> str:
     text: object = schema.schema_str
     kind: object = schema.schema_type
     if kind in {"JSON", "PROTOBUF"}:
-        raise _unusable(f"is of the type {kind}, not Avro")
+        raise unusable(f"is of the type {kind}, not Avro")
     if not isinstance(text, str) or kind not in {"AVRO", None}:
-        what, cure = _OTHER
-        raise Unavailable(f"the schema registry {what}; {cure}")
+        raise Unavailable(f"the schema registry {NOT_A_REGISTRYS}")
     return text
 
 
@@ -178,12 +184,12 @@ def _reference(reference: SchemaReference) -> tuple[str, int]:
     subject: object = reference.subject
     version: object = reference.version
     if not isinstance(subject, str) or not isinstance(version, int):
-        what, cure = _OTHER
-        raise Unavailable(f"the schema registry {what}; {cure}")
+        raise Unavailable(f"the schema registry {NOT_A_REGISTRYS}")
     return subject, version
 
 
-def _unusable(what: str) -> Unreadable:
+def unusable(what: str) -> Unreadable:
+    """Return the error for a schema that can never be used; ``what`` follows on "the schema"."""
     return Unreadable(DeadLetterReason.UNDECODABLE, f"the schema {what}")
 
 
@@ -219,19 +225,93 @@ async def _bound(answer: httpx.Response) -> None:
         answer.stream = _Bounded(answer.stream)
 
 
-def _restrain(client: AsyncSchemaRegistryClient) -> None:
-    """Have ``client`` go nowhere but where it is told, and read no more than a schema can be.
+def restrained(url: str, properties: Mapping[str, str]) -> AsyncSchemaRegistryClient:
+    """Return a client that goes nowhere but where it is told, and reads no more than a schema can be.
 
-    There is no public way to do so: the session, made of the same parts, takes the place of the client's own.
+    There is no public way to have one: sessions made of the same parts take the place of the client's own.
+    Raises :class:`ValueError`, :class:`TypeError` or :class:`OSError` for ``properties`` that are not taken.
     """
+    # One try each: the record waits and comes back by itself.
+    given = {"timeout": ANSWER_SECONDS, **for_registry(url, properties), "max.retries": 0}
+    client = AsyncSchemaRegistryClient(given)
     rest = client._rest_client  # noqa: SLF001 - see above; a test holds it to what is promised here
-    rest.session = httpx.AsyncClient(
-        verify=rest.verify,
-        auth=rest.auth,
-        proxy=rest.proxy,
-        timeout=rest.timeout,
-        headers={"Accept-Encoding": "identity"},
-        event_hooks={"response": [_bound]},
-        follow_redirects=False,
-        trust_env=False,
-    )
+    held: _Held = {
+        "proxy": rest.proxy,
+        "timeout": rest.timeout,
+        "headers": {"Accept-Encoding": "identity"},
+        "event_hooks": {"response": [_bound]},
+        "follow_redirects": False,
+        "trust_env": False,
+    }
+    rest.session = httpx.AsyncClient(verify=rest.verify, auth=rest.auth, **held)
+    if isinstance(rest.bearer_field_provider, _AsyncOAuthClient):
+        issuer = rest.bearer_field_provider
+        verify = _for_issuer(properties.get("ssl.ca.location"))
+        issuer.client = type(issuer.client)(
+            client_id=properties["bearer.auth.client.id"],
+            client_secret=properties["bearer.auth.client.secret"],
+            scope=issuer.client.scope,
+            verify=verify,
+            **held,
+        )
+        rest.bearer_field_provider = _Tokens(issuer)
+    return client
+
+
+def forget_token(client: AsyncSchemaRegistryClient) -> None:
+    """Have ``client`` ask for a new token before its next question; the one it has was refused."""
+    provider = client._rest_client.bearer_field_provider  # noqa: SLF001 - as above
+    if isinstance(provider, _Tokens):
+        provider.forget()
+
+
+class _Held(TypedDict):
+    """What holds a session to its bounds."""
+
+    proxy: str | None
+    timeout: float | None
+    headers: Mapping[str, str]
+    event_hooks: Mapping[str, list[Callable[[httpx.Response], Awaitable[None]]]]
+    follow_redirects: bool
+    trust_env: bool
+
+
+def _for_issuer(authority: str | None) -> ssl.SSLContext:
+    """Return whom to trust as the issuer of tokens: the registry's authority, and those of everybody.
+
+    The registry is often inside and its issuer outside. It gets no certificate of ours.
+    """
+    context = httpx.create_ssl_context()
+    if authority is not None:
+        kind = "capath" if Path(authority).is_dir() else "cafile"
+        context.load_verify_locations(**{kind: authority})
+    return context
+
+
+class _Tokens(_AsyncBearerFieldProvider):
+    """Tokens of ``issuer``, each used for four fifths of its time.
+
+    The library's own does not take a token whose time is not told, which RFC 6749 allows (5.1), and keeps one
+    that the registry refuses.
+    """
+
+    def __init__(self, issuer: _AsyncOAuthClient) -> None:
+        self._issuer: Final = issuer
+        self._good_until = 0.0
+
+    def forget(self) -> None:
+        """Use the token no longer."""
+        self._good_until = 0.0
+
+    async def get_bearer_fields(self) -> dict[str, str]:
+        """Return what the client puts into its questions; raise OAuthTokenError where there is no token."""
+        issuer = self._issuer
+        if time.monotonic() >= self._good_until:
+            await issuer.generate_access_token()
+            seconds = issuer.token_object.get("expires_in")
+            lifetime = float(seconds) if isinstance(seconds, int | float) else TOKEN_SECONDS
+            self._good_until = time.monotonic() + lifetime * issuer.token_expiry_threshold
+        fields = {"bearer.auth.token": issuer.token, "bearer.auth.logical.cluster": issuer.logical_cluster}
+        if issuer.identity_pool is not None:
+            fields["bearer.auth.identity.pool.id"] = issuer.identity_pool
+        return fields

@@ -21,7 +21,8 @@ from consumer.edges.registry import (
     PAUSE_SECONDS,
     Registry,
 )
-from consumer.edges.registry.client import MAX_ANSWER_BYTES, ConfluentClient
+from consumer.edges.registry.client import MAX_ANSWER_BYTES
+from consumer.edges.registry.clients import AnyClient
 from tests.support.http_registry import Answer, HttpRegistry, answer, broken, endless, silent
 
 INT = '"int"'
@@ -125,7 +126,7 @@ def test_nobody_listens() -> None:
         server = HttpRegistry()
         async with server.serving() as url:
             pass
-        registry = Registry(ConfluentClient(url, {}), Clock())
+        registry = Registry(AnyClient(url, {}), Clock())
         assert "can't be reached (ConnectError)" in await unavailable(registry)
         await registry.close()
 
@@ -412,7 +413,7 @@ def test_a_second_address_helps_the_first() -> None:
             pass
         async with here.serving() as second:
             here.schema(7, INT)
-            registry = Registry(ConfluentClient(f"{first},{second}", {}), Clock())
+            registry = Registry(AnyClient(f"{first},{second}", {}), Clock())
             assert await registry.find(7) == WriterSchema(INT)
             await registry.close()
 

@@ -9,7 +9,7 @@ import pytest
 
 from consumer.core.avro import schemas
 from consumer.core.avro.codec import Codec, fingerprint
-from consumer.core.avro.framing import WireFormat
+from consumer.core.avro.framing import ApicurioId, ApicurioIdKind, SchemaKey, WireFormat
 from consumer.core.avro.inspection import MAX_SCHEMA_BYTES, WriterSchema
 from consumer.core.errors import ConfigurationError, Unavailable, Unreadable
 from consumer.core.meaning.intents import DeadLetterReason
@@ -32,11 +32,11 @@ CODEC = Codec(schemas.payment_event())
 class KnownSchemas:
     """A registry that knows what a test tells it and is down for all else."""
 
-    def __init__(self, known: Mapping[int | str, WriterSchema]) -> None:
+    def __init__(self, known: Mapping[SchemaKey, WriterSchema]) -> None:
         self._known = known
         self.closed = False
 
-    async def find(self, key: int | str) -> WriterSchema:
+    async def find(self, key: SchemaKey) -> WriterSchema:
         """Return what is known."""
         if key not in self._known:
             raise Unavailable("down")
@@ -73,7 +73,8 @@ def single_object(schema: WriterSchema, body: bytes) -> bytes:
     return b"\xc3\x01" + fingerprint(schema) + body
 
 
-REGISTRY = KnownSchemas({7: TODAY, 8: NEWER, GUID: NEWER})
+GLOBAL_9 = ApicurioId(ApicurioIdKind.GLOBAL, 9)
+REGISTRY = KnownSchemas({7: TODAY, 8: NEWER, GUID: NEWER, GLOBAL_9: NEWER})
 GUID_HEADER = ("__value_schema_id", bytes.fromhex("01" + GUID.replace("-", "")))
 
 WAYS = [
@@ -82,6 +83,8 @@ WAYS = [
     (WireFormat.CONFLUENT, record(b"\x00\x00\x00\x00\x08" + NEWER_BODY)),
     (WireFormat.CONFLUENT_HEADER, record(NEWER_BODY, GUID_HEADER)),
     (WireFormat.CONFLUENT_HEADER, record(BODY, ("__value_schema_id", b"\x00\x00\x00\x00\x07"))),
+    (WireFormat.APICURIO, record(bytes(8) + b"\x09" + NEWER_BODY)),
+    (WireFormat.APICURIO, record(NEWER_BODY, ("apicurio.value.globalId", bytes(7) + b"\x09"))),
     (WireFormat.SINGLE_OBJECT, record(single_object(NEWER, NEWER_BODY))),
     (WireFormat.RAW, record(BODY)),
 ]

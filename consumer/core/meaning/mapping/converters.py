@@ -16,8 +16,8 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 from consumer.core.errors import Unreadable
 from consumer.core.meaning.mapping.language import Rounding
 from consumer.core.meaning.mapping.moments import day, epoch, rfc3339
-from consumer.core.meaning.mapping.patterns import MAX_TEXT, compile_pattern
 from consumer.core.meaning.mapping.values import WrongValue, as_text, bounded, integer, number, text, wanted
+from consumer.core.patterns import MAX_TEXT, compile_pattern
 
 Convert: TypeAlias = Callable[[object], object]
 #: Decodes bytes of one schema: the record's full name and the value. Raises Unreadable.

@@ -28,10 +28,9 @@ from consumer.core.meaning.mapping.language import (
     Unwrap,
 )
 from consumer.core.meaning.mapping.nodes import At, near
-from consumer.core.meaning.mapping.patterns import BadPattern, compile_pattern
 from consumer.core.meaning.mapping.reading_values import read_expression, read_field, read_path, read_pattern
 from consumer.core.settings.documents import Finding, Node, Plain
-from consumer.core.settings.types import is_topic
+from consumer.core.settings.types import topic_fault
 
 SOURCE_KEYS: Final = ("topics", "schema", "decoding", "unwrap", "routes")
 ROUTE_KEYS: Final = ("name", "when", "action", "set")
@@ -90,21 +89,13 @@ def _source(at: At) -> SourceDefinition | None:
 
 
 def _topics(at: At) -> Iterator[str]:
-    cure = "write the name of a topic, or a regular expression that begins with ^"
     for each in at.list("write a list of topics, like [payments.events]") or ():
-        topic = each.text(cure)
-        if topic is None:
-            continue
-        if topic.startswith("^"):
-            try:
-                compile_pattern(topic)
-            except BadPattern as bad:
-                each.wrong(str(bad), cure)
-                continue
-        elif not is_topic(topic):
-            each.wrong("is no topic name that Kafka takes", cure)
-            continue
-        yield topic
+        topic = each.text("write the name of a topic, or a regular expression that begins with ^")
+        fault = None if topic is None else topic_fault(topic)
+        if fault is not None:
+            each.wrong(*fault)
+        elif topic is not None:
+            yield topic
 
 
 def _decoding(at: At) -> SourceDecoding | None:

@@ -32,9 +32,9 @@ from consumer.core.meaning.mapping.language import (
 )
 from consumer.core.meaning.mapping.nodes import At, near
 from consumer.core.meaning.mapping.paths import BadPath, parse_path
-from consumer.core.meaning.mapping.patterns import BadPattern, compile_pattern
 from consumer.core.meaning.mapping.templates import BadTemplate, parse_template
 from consumer.core.meaning.money import MAX_FRACTION_DIGITS, is_currency
+from consumer.core.patterns import BadPattern, compile_pattern
 from consumer.core.settings.documents import Plain
 
 #: The keys that say where a value comes from; an expression has one of them.

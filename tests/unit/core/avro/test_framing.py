@@ -11,7 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consumer.core.avro.framing import (
+    CONTENT_ID_HEADER,
+    ENCODING_HEADER,
+    GLOBAL_ID_HEADER,
     SCHEMA_HEADER,
+    ApicurioId,
+    ApicurioIdKind,
+    ByApicurioId,
     ByFingerprint,
     ByGuid,
     ById,
@@ -28,6 +34,10 @@ GUID = "89791762-2336-4186-9674-299b90a802e2"
 GUID_HEADER = (SCHEMA_HEADER, b"\x01" + UUID(GUID).bytes)
 ID_HEADER = (SCHEMA_HEADER, b"\x00\x00\x00\x01\x02")
 
+GLOBAL_258 = ApicurioId(ApicurioIdKind.GLOBAL, 258)
+LONG_258 = bytes(6) + b"\x01\x02"
+BINARY = (ENCODING_HEADER, b"BINARY")
+
 CONFLUENT = b"\x00\x00\x00\x01\x02body"
 SINGLE_OBJECT = b"\xc3\x01\x8f\x5c\x39\x3f\x1a\xd5\x75\x72body"
 FINGERPRINT = bytes.fromhex("8f5c393f1ad57572")
@@ -42,6 +52,32 @@ GOOD: list[tuple[WireFormat, bytes, tuple[Header, ...], Framed]] = [
     (WireFormat.CONFLUENT_HEADER, CONFLUENT, (GUID_HEADER,), ByGuid(GUID, CONFLUENT)),
     (WireFormat.CONFLUENT_HEADER, b"body", (("other", b"x"), ID_HEADER), ById(258, b"body")),
     (WireFormat.CONFLUENT_HEADER, b"body", (ID_HEADER, GUID_HEADER), ById(258, b"body")),
+    (WireFormat.APICURIO, b"\x00" + LONG_258 + b"body", (), ByApicurioId(GLOBAL_258, b"body")),
+    (WireFormat.APICURIO, bytes(9), (), ByApicurioId(ApicurioId(ApicurioIdKind.GLOBAL, 0), b"")),
+    (
+        WireFormat.APICURIO,
+        b"\x00\x7f" + b"\xff" * 7,
+        (GUID_HEADER, BINARY),
+        ByApicurioId(ApicurioId(ApicurioIdKind.GLOBAL, 2**63 - 1), b""),
+    ),
+    (
+        WireFormat.APICURIO,
+        b"\x00body",
+        ((GLOBAL_ID_HEADER, LONG_258),),
+        ByApicurioId(GLOBAL_258, b"\x00body"),
+    ),
+    (
+        WireFormat.APICURIO,
+        b"",
+        (BINARY, (CONTENT_ID_HEADER, LONG_258)),
+        ByApicurioId(ApicurioId(ApicurioIdKind.CONTENT, 258), b""),
+    ),
+    (
+        WireFormat.APICURIO,
+        b"body",
+        ((GLOBAL_ID_HEADER, LONG_258), (CONTENT_ID_HEADER, b"x"), (GLOBAL_ID_HEADER, b"x")),
+        ByApicurioId(GLOBAL_258, b"body"),
+    ),
     (WireFormat.SINGLE_OBJECT, SINGLE_OBJECT, (), ByFingerprint(FINGERPRINT, b"body")),
     (WireFormat.RAW, CONFLUENT, (GUID_HEADER,), Raw(CONFLUENT)),
     (WireFormat.RAW, SINGLE_OBJECT, (), Raw(SINGLE_OBJECT)),
@@ -67,6 +103,14 @@ BAD: list[tuple[WireFormat, bytes, tuple[Header, ...]]] = [
     (WireFormat.CONFLUENT_HEADER, b"body", ((SCHEMA_HEADER, ID_HEADER[1][:4]),)),
     (WireFormat.CONFLUENT_HEADER, b"body", ((SCHEMA_HEADER, b"\x00\xff\xff\xff\xff"),)),
     (WireFormat.CONFLUENT_HEADER, b"body", ((SCHEMA_HEADER, b"\x02" + UUID(GUID).bytes),)),
+    (WireFormat.APICURIO, b"", ()),
+    (WireFormat.APICURIO, bytes(8), ()),
+    (WireFormat.APICURIO, b"\x01" + bytes(20), ()),
+    (WireFormat.APICURIO, b"\x00\x80" + bytes(7), ()),
+    (WireFormat.APICURIO, bytes(20), ((GLOBAL_ID_HEADER, bytes(7)),)),
+    (WireFormat.APICURIO, bytes(20), ((GLOBAL_ID_HEADER, b"\xff" * 8),)),
+    (WireFormat.APICURIO, b"{}", ((GLOBAL_ID_HEADER, LONG_258), (ENCODING_HEADER, b"JSON"))),
+    (WireFormat.APICURIO, b"{}", ((CONTENT_ID_HEADER, LONG_258), (ENCODING_HEADER, None))),
     (WireFormat.SINGLE_OBJECT, CONFLUENT, ()),
     (WireFormat.SINGLE_OBJECT, b"\xc3\x02" + SINGLE_OBJECT[2:], ()),
 ]

@@ -36,7 +36,6 @@ def subscription(*entries: str, letters: Letters = DLQ) -> Subscription:
         (r"^.*\.us", ["payments.us", "refunds.us"]),
         ("^refunds|payments", ["payments.eu", "payments.us", "refunds.us"]),
         ("^x|us", []),
-        ("^(?!pay)", ["refunds.us"]),
         ("^", ["pay", "payments.eu", "payments.us", "refunds.us"]),
     ],
 )
@@ -88,15 +87,11 @@ def test_what_is_matched_takes_no_letters_of_what_is_matched(there: list[str], t
     ("pattern", "words"),
     [
         ("^(", "no regular expression"),
-        ("^*", "no regular expression"),
-        ("^a{2,1}", "no regular expression"),
         ("^a{99999999999}", "no regular expression"),
-        ("^(a+)+$", "repeats a group"),
-        ("^(a|a)*$", "repeats a group"),
-        ("^(?:a*){2,}$", "repeats a group"),
-        ("^(?x:(a+) +)$", "repeats a group"),
-        ("^.*.*.*.*x$", "more than 3 repeats"),
-        ("^" + "a" * 249, "more than 249 characters"),
+        ("^(a+)+$", "no bounded time"),
+        ("^.*.*.*.*x$", "too many ways"),
+        ("^(?!pay)", "no bounded time"),
+        ("^" + "a" * 500, "longer than"),
     ],
 )
 def test_a_pattern_that_can_not_be_used_is_refused(pattern: str, words: str) -> None:

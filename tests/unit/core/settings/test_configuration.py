@@ -82,7 +82,7 @@ BROKEN: Final = {
         "did you mean shutdown.drain_seconds?",
     ),
     "a later feature's key": Broken(
-        f"{LEAST}mapping: m.yaml", "mapping (c.yaml:3)", "is no key that there is", "the sections are: kafka"
+        f"{LEAST}tracing: x", "tracing (c.yaml:3)", "is no key that there is", "the sections are: kafka"
     ),
     "attribute that is no key": Broken(
         f"{LEAST}decoding: {{schema_file: a.avsc}}",
@@ -169,13 +169,22 @@ BROKEN: Final = {
         "too large",
         "smaller",
     ),
+    "topics beside a mapping": Broken(
+        f"{LEAST}mapping: m.yaml", "kafka.topics (c.yaml:1)", "beside mapping", "schema: canonical"
+    ),
+    "neither topics nor a mapping": Broken(
+        f"{CURRENCY}kafka: {{bootstrap_servers: 'a:9092'}}",
+        "kafka.topics (c.yaml:2)",
+        "is not set",
+        "LINKRUNNER_CONSUMER__KAFKA__TOPICS, or name a mapping",
+    ),
     "no topics": Broken(kafka("topics: []"), "kafka.topics (c.yaml:4)", "names no topic", "at least one"),
     "topic twice": Broken(kafka("topics: [a, a]"), "kafka.topics (c.yaml:4)", "twice", "once"),
     "topic pattern": Broken(
         kafka("topics: ['^refunds(']"), "kafka.topics[0] (c.yaml:4)", "no regular expression", "Python's re"
     ),
     "topic pattern for ever": Broken(
-        kafka("topics: ['^(a+)+$']"), "kafka.topics[0] (c.yaml:4)", "for ever", "list the topics"
+        kafka("topics: ['^(a+)+$']"), "kafka.topics[0] (c.yaml:4)", "no bounded time", "list the topics"
     ),
     "pattern of a dead-letter topic": Broken(
         f"{CURRENCY}kafka: {{bootstrap_servers: 'a:9092', topics: ['^pay', pay.dlq]}}",
@@ -428,6 +437,7 @@ def test_defaults_are_the_documented_ones() -> None:
         "lifecycle.capture_statuses": "[]",
         "lifecycle.wallet_topups": "capture",
         "lifecycle.withdrawals": "skip",
+        "mapping": "null",
         "ordering": "key",
         "linkrunner.base_url": "https://api.linkrunner.io/api/v1",
         "linkrunner.server_key_file": "/var/run/secrets/linkrunner/server-key",

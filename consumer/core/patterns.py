@@ -21,7 +21,7 @@ _MAX_REPEATS: Final = 256
 _TOKEN: Final = re.compile(
     r"""(?P<escape>\\.)
       | (?P<set>\[\^?\]?(?:\\.|[^\]\\])*\])
-      | (?P<open>\((?:\?(?::|P<\w+>))?)
+      | (?P<open>\((?:\?(?::|P<\w+>)|(?!\?)))
       | (?P<extension>\(\?)
       | (?P<close>\))
       | (?P<bar>\|)
