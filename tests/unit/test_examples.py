@@ -15,7 +15,7 @@ from consumer.core.avro import from_json
 from consumer.core.avro.inspection import WriterSchema
 from consumer.core.avro.mapped import MappedCodec
 from consumer.core.meaning.intents import Reject, Skip
-from consumer.core.meaning.mapping import MappedEvent, Source, check_against
+from consumer.core.meaning.mapping import MappedEvent, SchemaFinding, Severity, Source, check_against
 from consumer.core.partitions.subscription import Choice
 from consumer.core.settings.mapped import Configured
 from consumer.flow.building import delivery_rules, lifecycle_policy
@@ -75,7 +75,8 @@ def became(sample: Sample, configured: Configured) -> dict[str, object]:
     decoded = CODEC.decode(sample.schema, from_json.encode(sample.schema, from_json.parse(sample.text)))
     headers = tuple((name, text.encode()) for name, text in sample.told.get("headers", {}).items())
     topic = sample.told["topic"]
-    event = MappedEvent(decoded.value, decoded.name, b"key", headers, topic, 0, 5, 1_772_368_200_000)
+    key = sample.told.get("key", "").encode() or None
+    event = MappedEvent(decoded.value, decoded.name, key, headers, topic, 0, 5, 1_772_368_200_000)
     configured.nested.begin()
     policy = lifecycle_policy(configured.settings)
     source = source_of(configured, topic)
@@ -118,7 +119,12 @@ def test_each_mapping_is_without_a_finding(configured: Configured, request: pyte
     pairs = {(sample.told["topic"], sample.told["schema"]) for sample in SAMPLES if sample.example == example}
     for topic, schema in sorted(pairs):
         found = check_against(source_of(configured, topic), texts[schema], texts)
-        assert [str(each.finding.mistake()) for each in found] == []
+        # What may be null by the schema and never is in this route, no schema says.
+        assert [each for each in found if not _may_be_null(each)] == []
+
+
+def _may_be_null(found: SchemaFinding) -> bool:
+    return found.severity is Severity.WARNING and "can be null by the schema" in found.finding.what
 
 
 @pytest.mark.parametrize("example", NAMES)
