@@ -131,6 +131,11 @@ def _settled() -> tuple[tuple[str, ...], ...]:
     )
 
 
+def skipped_by_route(name: str) -> tuple[str, str, str]:
+    """Return action, outcome and reason of a record that the mapping's route ``name`` skips."""
+    return (Action.NONE, Outcome.SKIPPED, name)
+
+
 def _values(*members: Iterable[StrEnum]) -> tuple[str, ...]:
     return tuple(member.value for group in members for member in group)
 
@@ -139,7 +144,11 @@ _PARTITION: Final = Label("partition", note="the number of a partition held by t
 _SENT: Final = Label("action", (Action.CAPTURE.value, Action.REMOVE.value))
 _ACTION: Final = Label("action", _values(Action))
 _OUTCOME: Final = Label("outcome", _values(Outcome))
-_REASON: Final = Label("reason", (NO_REASON, *dict.fromkeys(_values(SkipReason, DeadLetterReason))))
+_REASON: Final = Label(
+    "reason",
+    (NO_REASON, *dict.fromkeys(_values(SkipReason, DeadLetterReason))),
+    "the name of a route that skips, where a mapping has such",
+)
 _STATUS: Final = Label("status", (*KNOWN_STATUSES, *_values(FaultKind)), "any other HTTP status, 100 to 599")
 _RETRY: Final = Label(
     "reason", ("429", "500", "503", *_values(FaultKind), "html"), "any other HTTP status, 100 to 599"

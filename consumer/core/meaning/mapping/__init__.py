@@ -12,7 +12,9 @@ from consumer.core.meaning.mapping.compiling import (
     mapping_files,
 )
 from consumer.core.meaning.mapping.events import MappedEvent
+from consumer.core.meaning.mapping.json_schema import mapping_schema
 from consumer.core.meaning.mapping.language import SourceDecoding
+from consumer.core.meaning.mapping.schema_check import SchemaFinding, Severity, check_against
 from consumer.core.meaning.mapping.sources import Source
 from consumer.core.meaning.mapping.trace import FieldTrace, RouteTrace, Step, Trace
 
@@ -22,10 +24,14 @@ __all__ = [
     "MappedEvent",
     "Mapping",
     "RouteTrace",
+    "SchemaFinding",
+    "Severity",
     "Source",
     "SourceDecoding",
     "Step",
     "Trace",
+    "check_against",
     "compile_mapping",
     "mapping_files",
+    "mapping_schema",
 ]

@@ -60,8 +60,8 @@ def compile_mapping(
     """
     reading = read_mapping(root)
     findings = list(reading.findings)
-    told = {finding.path[:length] for finding in findings for length in range(1, len(finding.path) + 1)}
-    findings += [each for each in lint(reading.sources, converting=converting) if each.path not in told]
+    judged = lint(reading.sources, converting=converting)
+    findings += [each for each in judged if not _is_told(each, reading.findings)]
     decoders: dict[str, DecodeNested] = {}
     for nested in _nested(reading.sources):
         opened = _opened(nested, schemas or {}, open_schema)
@@ -74,6 +74,12 @@ def compile_mapping(
         return CompiledMapping(None, tuple(findings))
     sources = tuple(Source(each, decoders, converting=converting) for each in reading.sources)
     return CompiledMapping(Mapping(sources, _skipping(reading.sources)), (), tuple(warnings(reading.sources)))
+
+
+def _is_told(judged: Finding, findings: abc.Sequence[Finding]) -> bool:
+    """Tell whether something is wrong already with the form of the field that was judged."""
+    path = judged.path
+    return path[-2:-1] == ("set",) and any(each.path[: len(path)] == path for each in findings)
 
 
 def _nested(sources: tuple[SourceDefinition, ...]) -> Iterator[Nested]:

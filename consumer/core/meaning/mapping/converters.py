@@ -66,6 +66,8 @@ def decimal(value: object) -> Decimal:
 
 def minor(value: object) -> Minor:
     """Return minor units: a whole number, also as a text or as a double or decimal without a fraction."""
+    if type(value) is int:
+        return Minor(integer(value))
     units = decimal(value)
     if units != units.to_integral_value():
         raise WrongValue("is a number with a fraction, and minor units have none")

@@ -138,7 +138,7 @@ def _template(parts: tuple[str | Path, ...]) -> Evaluate:
             value = read[1](record, scope)
             if value is None:
                 return None
-            texts.append(_labelled(as_text, value, read[0]))
+            texts.append(value if type(value) is str else _labelled(as_text, value, read[0]))
         return "".join(texts)
 
     return evaluate

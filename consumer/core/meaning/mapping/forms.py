@@ -69,6 +69,11 @@ _WORDS: Final = (
 )
 
 
+def root_form(root: Root) -> Form:
+    """Return what a path gives that begins at ``root``, before anything is known of the record."""
+    return _ROOTS[root]
+
+
 def words(form: Form) -> str:
     """Return what a form is, in words."""
     return " or ".join(word for each, word in _WORDS if each in form)
@@ -80,7 +85,7 @@ def check_form(at: At, expression: Expression, accepts: Form) -> None:
     form = _form(at, expression)
     if form is None:
         return
-    default = None if expression.default is None else _of_plain(expression.default.value)
+    default = None if expression.default is None else of_plain(expression.default.value)
     if default is not None and not default & accepts:
         at.wrong(f"has a default that is not {words(accepts)}", "write one that fits")
     elif not form & accepts:
@@ -93,7 +98,7 @@ def _form(at: At, expression: Expression) -> Form | None:
     """Return what comes out at the end, or None where one converter can't take what the one before gives."""
     form = _of_origin(expression.origin)
     for conversion in expression.conversions:
-        takes, gives = _takes_and_gives(conversion)
+        takes, gives = takes_and_gives(conversion)
         if not form & takes:
             what = f"gives {words(form)} to the converter {_name(conversion)}, which takes {words(takes)}"
             at.wrong(what, "change the order of the converters, or leave one out")
@@ -104,7 +109,7 @@ def _form(at: At, expression: Expression) -> Form | None:
     if not form & _KEYS:
         at.wrong(f"looks up {words(form)} in map", "map takes texts, whole numbers and booleans")
         return None
-    return _union(_of_plain(value) for _, value in expression.table)
+    return _union(of_plain(value) for _, value in expression.table)
 
 
 _KEYS: Final = Form.TEXT | Form.BYTES | Form.NUMBER | Form.BOOLEAN
@@ -161,7 +166,7 @@ def _of_origin(origin: Origin) -> Form:
             named = path.steps and isinstance(path.steps[-1], RecordName)
             return Form.TEXT if named else _ROOTS[path.root]
         case Const(value):
-            return _of_plain(value)
+            return of_plain(value)
         case Coalesce(options):
             return _union(_known(option) for option in options)
         case Template():
@@ -175,9 +180,9 @@ def _of_origin(origin: Origin) -> Form:
 def _known(expression: Expression) -> Form:
     """Return what an entry of coalesce comes to; its own mistakes are found where it is read."""
     if expression.table is not None:
-        return _union(_of_plain(value) for _, value in expression.table)
+        return _union(of_plain(value) for _, value in expression.table)
     if expression.conversions:
-        return _takes_and_gives(expression.conversions[-1])[1]
+        return takes_and_gives(expression.conversions[-1])[1]
     return _of_origin(expression.origin)
 
 
@@ -185,13 +190,15 @@ def _union(forms: Iterable[Form]) -> Form:
     return reduce(or_, forms, Form(0))
 
 
-def _of_plain(value: Plain) -> Form:
+def of_plain(value: Plain) -> Form:
+    """Return what a constant is."""
     if isinstance(value, bool):
         return Form.BOOLEAN
     return Form.NUMBER if isinstance(value, int | float) else Form.TEXT
 
 
-def _takes_and_gives(conversion: Conversion) -> tuple[Form, Form]:
+def takes_and_gives(conversion: Conversion) -> tuple[Form, Form]:
+    """Return what a converter takes and what it gives."""
     name = _name(conversion)
     converter = CONVERTERS[name] if isinstance(conversion, Simple) else OPTIONED[name]
     return converter.takes, converter.gives

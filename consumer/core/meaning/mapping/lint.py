@@ -20,11 +20,13 @@ from consumer.core.meaning.mapping.language import (
     Items,
     Nested,
     Path,
+    Predicate,
     Root,
     Route,
     SourceDefinition,
 )
 from consumer.core.meaning.mapping.nodes import near
+from consumer.core.meaning.mapping.reading import UNREAD
 from consumer.core.meaning.mapping.scope import NOWHERE
 from consumer.core.meaning.mapping.settable import CONTENT_TYPES, PAYMENT_STATUSES, PAYMENT_TYPES
 from consumer.core.meaning.mapping.values import WrongValue
@@ -111,12 +113,17 @@ def _names(sources: Sequence[SourceDefinition]) -> Iterator[Finding]:
             if catches_all is not None:
                 what = f"is never reached: the route {catches_all.name} before it takes every event"
                 yield Finding(path, route.place, what, "give that one a when, or move it to the end")
-            elif same := next((each for each in seen.values() if each.when == route.when), None):
+            elif route.when != UNREAD and (same := _asking(route.when, seen.values())):
                 what = f"is never reached: the route {same.name} before it asks the same"
                 yield Finding(path, route.place, what, "join the two, or change one when")
             if route.when is None:
                 catches_all = catches_all or route
             seen.setdefault(route.name, route)
+
+
+def _asking(when: Predicate | None, routes: Iterable[Route]) -> Route | None:
+    """Return the route that has this very predicate."""
+    return next((each for each in routes if each.when == when), None)
 
 
 # ------------------------------------------------------------------------------------ routes

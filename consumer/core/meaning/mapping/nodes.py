@@ -93,5 +93,5 @@ class At:
 def near(word: str, known: Sequence[str]) -> str:
     """Return what to do about a word that is none of ``known``: the probable one, or all that there are."""
     folded = {name.lower(): name for name in known}
-    meant = get_close_matches(word.lower(), folded, 1, 0.6)
+    meant = get_close_matches(word.lower(), folded, 1, 0.5)
     return f"did you mean {folded[meant[0]]}?" if meant else f"there are: {', '.join(known)}"

@@ -39,6 +39,8 @@ TESTED: Final = ("path", "coalesce", "sum")
 GROUPS: Final = ("all", "any", "not")
 #: A route's name becomes the value of a label.
 ROUTE_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,59}")
+#: Stands for a predicate that could not be read, so that the rest of its route is judged all the same.
+UNREAD: Final = AnyOf(())
 _SOURCES_CURE: Final = "write sources: [{topics: […], routes: […]}]"
 _USER_IN_REMOVE: Final = (
     "would remove every payment of that user, so no mapping can do it",
@@ -159,9 +161,9 @@ def _route(at: At) -> Route | None:
     given = below["set"].node.value if "set" in below else {}
     if isinstance(given, Mapping):
         _check_required(named, does, given)
-    if name is None or ("when" in below and when is None):
-        return None
-    return Route(name, when, does, fields, at.place)
+    if "when" in below and when is None:
+        when = UNREAD
+    return Route(name or at.path[-1], when, does, fields, at.place)
 
 
 def _route_name(at: At) -> str | None:

@@ -94,6 +94,18 @@ def predicate_paths(predicate: Predicate | None) -> Iterator[Path]:
         yield from (each.operand for each in test.comparisons if isinstance(each.operand, Path))
 
 
+def negated(predicate: Predicate | None) -> Iterator[Path]:
+    """Yield the paths that a predicate reads under a ``not``."""
+    match predicate:
+        case Not(part):
+            yield from predicate_paths(part)
+        case All(parts) | AnyOf(parts):
+            for part in parts:
+                yield from negated(part)
+        case Test() | None:
+            return
+
+
 def nested_files(source: SourceDefinition) -> Iterator[Nested]:
     """Yield every schema of bytes inside of records, wherever the source names one."""
     if isinstance(source.unwrap, AvroBytes):
