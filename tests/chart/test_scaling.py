@@ -51,6 +51,15 @@ def test_each_topic_has_a_trigger() -> None:
     assert known[2].at("desiredReplicas").value == "4"
 
 
+def test_topics_that_the_chart_can_not_know_are_named_for_keda() -> None:
+    """A mapping is a file, and a pattern no topic: the names are written beside them."""
+    assert [one.at("topic").value for one in triggers("mapping")] == [
+        "payments.events.v1",
+        "orders.eu",
+        "orders.us",
+    ]
+
+
 @pytest.mark.parametrize(
     ("start", "policy"), [("earliest", "earliest"), ("latest", "latest"), ("refuse", "earliest")]
 )

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from ssl import SSLContext
 from typing import TypeAlias
 
 from aiohttp import web
@@ -34,15 +35,14 @@ class HttpRegistry:
         self.answers[f"/schemas/ids/{schema_id}"] = answer(404, body)
 
     @asynccontextmanager
-    async def serving(self) -> AsyncIterator[str]:
-        """Answer on a free port of this machine; gives the address."""
+    async def serving(self, tls: SSLContext | None = None) -> AsyncIterator[str]:
+        """Answer on a free port of this machine, over ``tls`` if given; gives the address."""
         application = web.Application()
         application.router.add_route("*", "/{path:.*}", self._handle)
         runner = web.AppRunner(application, shutdown_timeout=0.1, handler_cancellation=True)
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{runner.addresses[0][1]}"
         try:
             yield self.url
         finally:

@@ -25,6 +25,7 @@ from consumer.edges.registry.client import (
     SCHEMA_SECONDS,
     SILENT,
     Forbidden,
+    close,
     explain,
     forget_token,
     refuses,
@@ -83,7 +84,7 @@ class ApicurioClient:
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._client.aclose()
+        await close(self._client)
 
     async def _collect(self, path: str, known: dict[_Reference, str], *, level: int) -> None:
         """Add to ``known`` what the schema at ``path`` refers to, each behind what it needs itself."""

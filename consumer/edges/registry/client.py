@@ -97,7 +97,7 @@ class ConfluentClient:
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._client.aclose()
+        await close(self._client)
 
     async def _collect(self, schema: Schema, known: dict[tuple[str, int], str], *, level: int) -> None:
         """Add to ``known`` what ``schema`` refers to, each schema behind those that it needs itself."""
@@ -265,6 +265,14 @@ def forget_token(client: AsyncSchemaRegistryClient) -> None:
         provider.forget()
 
 
+async def close(client: AsyncSchemaRegistryClient) -> None:
+    """Close the connections of ``client``, also those to the issuer of its tokens."""
+    await client.aclose()
+    provider = client._rest_client.bearer_field_provider  # noqa: SLF001 - as above
+    if isinstance(provider, _Tokens):
+        await provider.close()
+
+
 class _Held(TypedDict):
     """What holds a session to its bounds."""
 
@@ -302,6 +310,10 @@ class _Tokens(_AsyncBearerFieldProvider):
     def forget(self) -> None:
         """Use the token no longer."""
         self._good_until = 0.0
+
+    async def close(self) -> None:
+        """Close the connections to the issuer."""
+        await self._issuer.client.aclose()
 
     async def get_bearer_fields(self) -> dict[str, str]:
         """Return what the client puts into its questions; raise OAuthTokenError where there is no token."""

@@ -342,6 +342,19 @@ BROKEN: Final = {
         "schemas are in a registry",
         "schema_registry.url",
     ),
+    "apicurio without registry": Broken(
+        f"{LEAST}decoding: {{wire_format: apicurio}}",
+        "decoding.wire_format (c.yaml:3)",
+        "schemas are in a registry",
+        "schema_registry.url",
+    ),
+    "apicurio at another registry": Broken(
+        f"{LEAST}decoding: {{wire_format: apicurio}}\n"
+        "schema_registry: {url: 'http://a/apis/registry/v2,http://b:8081'}",
+        "schema_registry.url (c.yaml:4)",
+        "its own ids",
+        "/apis/registry/v2",
+    ),
     "properties of no registry": Broken(
         f"{LEAST}schema_registry: {{properties: {{timeout: 5}}}}",
         "schema_registry.properties (c.yaml:3)",
