@@ -12,7 +12,7 @@ import typer
 
 from consumer.core.api import calls
 from consumer.core.api.calls import Planned
-from consumer.core.avro.framing import ByFingerprint, ByGuid, ById, Framed, Raw
+from consumer.core.avro.framing import ByApicurioId, ByFingerprint, ByGuid, ById, Framed, Raw
 from consumer.core.avro.from_json import parse
 from consumer.core.meaning.intents import Reject, Skip
 from consumer.core.meaning.mapping import FieldTrace, RouteTrace, Step
@@ -32,7 +32,7 @@ UNIT: Final = (
 )
 
 #: Characters of one value in the text; the JSON has all of it.
-_WIDTH: Final = 160
+_WIDTH: Final = 120
 
 #: What a mask has made, which needs no quotes.
 _MASKED: Final = re.compile(r"<[a-z]+(?: of day|, [0-9]+(?: characters?)?)?>(?: [A-Z]{3}| minor units)?")
@@ -51,6 +51,7 @@ def tree_of(explanation: Explanation, mask: Mask) -> Tree:
         },
         "framing": None if opened is None else _framing(opened.framed),
         "schema": explanation.name,
+        "value": mask.shown(explanation.value),
         "read_by": "lifecycle" if explanation.canonical else "mapping",
         "unwrap": _steps(() if trace is None else trace.unwrap, mask),
         "routes": [_route(route, mask) for route in (() if trace is None else trace.routes)],
@@ -76,6 +77,8 @@ def _framing(framed: Framed) -> Tree:
     match framed:
         case ById(schema_id=schema_id):
             return {"by": "id in a registry", "schema_id": schema_id}
+        case ByApicurioId(schema_id=schema_id):
+            return {"by": "Apicurio's id in a registry", "schema_id": schema_id}
         case ByGuid(guid=guid):
             return {"by": "GUID in a registry", "schema_id": guid}
         case ByFingerprint(fingerprint=fingerprint):
@@ -176,12 +179,29 @@ def _lines(tree: Tree, *, masked: bool) -> Iterator[str]:
     if isinstance(framing, dict):
         named = "" if framing["schema_id"] is None else f" {framing['schema_id']}"
         yield f"  schema    {tree['schema'] or 'not a record'}, by {framing['by']}{named}"
+    yield from _record(tree["value"])
     for step in _trees(tree["unwrap"]):
-        yield f"  unwrap    {_compact(step['value'])}"
+        yield _bold("unwrapped")
+        yield from _named(step["value"])
     yield from _routes(_trees(tree["routes"]), str(tree["read_by"]))
     yield from _fields(_trees(tree["fields"]))
     yield from _data(tree)
     yield from _end(tree, masked=masked)
+
+
+def _record(value: object) -> Iterator[str]:
+    if value is not None:
+        yield _bold("record")
+        yield from _named(value)
+
+
+def _named(value: object) -> Iterator[str]:
+    """Yield the fields of a record, a line for each."""
+    if not isinstance(value, dict):
+        yield f"  {_compact(value)}"
+        return
+    width = max((len(str(name)) for name in value), default=0)
+    yield from (f"  {name!s:<{width}}  {_compact(part)}" for name, part in value.items())
 
 
 def _routes(routes: Sequence[Tree], read_by: str) -> Iterator[str]:
@@ -191,8 +211,8 @@ def _routes(routes: Sequence[Tree], read_by: str) -> Iterator[str]:
         mark = _green("yes") if route["matched"] else "no "
         place = f"  ({route['at']})" if route["at"] else ""
         yield f"  {mark} {route['name']}{place}"
-        for test in _trees(route["tests"]):
-            yield f"        {test['what']}: {_compact(test['value'])}"
+        tests = [f"{test['what']} = {_compact(test['value'])}" for test in _trees(route["tests"])]
+        yield from (f"        {test}" for test in tests)
 
 
 def _fields(fields: Sequence[Tree]) -> Iterator[str]:
@@ -200,11 +220,11 @@ def _fields(fields: Sequence[Tree]) -> Iterator[str]:
         yield _bold("fields")
     width = max((len(str(field["field"])) for field in fields), default=0)
     for field in fields:
-        steps = [f"{step['what']} {_compact(step['value'])}" for step in _trees(field["steps"])]
+        steps = [f"{step['what']} = {_compact(step['value'])}" for step in _trees(field["steps"])]
         last = _compact(field["value"])
         way = (
             " -> ".join((*steps, last))
-            if not steps or not steps[-1].endswith(f" {last}")
+            if not steps or not steps[-1].endswith(f" = {last}")
             else " -> ".join(steps)
         )
         yield f"  {field['field']!s:<{width}}  {way}"

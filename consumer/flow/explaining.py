@@ -41,14 +41,16 @@ Outcome: TypeAlias = Plan | Held
 class Explanation:
     """One record's way. ``opened`` is None for a tombstone, and where it was not framed.
 
-    ``trace`` is None where the record could not be decoded: ``outcome`` then says why. ``source`` is None for
-    canonical events without a mapping. ``words`` are the schema's and the mapping's, which may be shown.
+    ``value`` is the record as it was decoded. ``trace`` is None where it could not be: ``outcome`` then says
+    why. ``source`` is None for canonical events without a mapping. ``words`` are the schema's and the
+    mapping's, which may be shown.
     """
 
     record: Record
     source: Source | None
     opened: Opened | None
     name: str | None
+    value: object
     trace: Trace | None
     outcome: Outcome
     words: frozenset[str]
@@ -145,12 +147,13 @@ class Explainer:
             trace = source.explain(mapped_event(record, decoded), self._policy)
         outcome = calls.plan(trace.intent, self._rules)
         name = None if opened is None else inspect(opened.schema).name
-        return Explanation(record, source, opened, name, trace, outcome, _words(source, opened))
+        value = None if decoded is None else decoded.value
+        return Explanation(record, source, opened, name, value, trace, outcome, _words(source, opened))
 
     def _undecoded(
         self, record: Record, source: Source | None, opened: Opened | None, outcome: Outcome
     ) -> Explanation:
-        return Explanation(record, source, opened, None, None, outcome, _words(source, None))
+        return Explanation(record, source, opened, None, None, None, outcome, _words(source, None))
 
 
 def _words(source: Source | None, opened: Opened | None) -> frozenset[str]:
