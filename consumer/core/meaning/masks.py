@@ -2,7 +2,7 @@
 
 The rule is that a value is hidden and not that some are: what is shown is listed. Shown are null, words that
 are known beforehand (symbols of a schema's enums, constants of a mapping, our own types and statuses), and
-the currency of an amount. A text that is equal to such a word tells nobody anything new.
+ISO 4217's codes of currencies. A text that is equal to such a word tells nobody anything new.
 """
 
 import base64
@@ -17,7 +17,7 @@ from consumer.core.meaning.ecommerce import RESERVED
 from consumer.core.meaning.intents import ContentType, PaymentStatus, PaymentType
 from consumer.core.meaning.lifecycle import Kind, Status
 from consumer.core.meaning.mapping.converters import Minor
-from consumer.core.meaning.money import Money
+from consumer.core.meaning.money import Money, is_currency
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -79,7 +79,7 @@ class Mask:
         if self.reveals:
             return _revealed(value)
         if isinstance(value, str):
-            known = value in self._known or value in also
+            known = value in self._known or value in also or is_currency(value)
             return value if known else f"<text, {count(len(value), 'character')}>"
         if isinstance(value, bytes):
             return f"<bytes, {len(value)}>"

@@ -63,7 +63,7 @@ def test_known_words_are_shown() -> None:
     """Those that the mask was given for good, and those for one value."""
     mask = Mask(["PAID", "metadata"])
     assert mask.shown({"metadata": "PAID"}) == {"metadata": "PAID"}
-    assert mask.shown(["inr", "usd"], {"inr"}) == ["inr", "<text, 3 characters>"]
+    assert mask.shown(["inr", "usd", "USD"], {"inr"}) == ["inr", "<text, 3 characters>", "USD"]
 
 
 @given(
