@@ -10,7 +10,7 @@ from consumer.core.settings import documents
 from consumer.core.settings.configuration import Reading
 from consumer.core.settings.documents import Finding, Node, place
 from consumer.core.settings.kafka_properties import Refusal, Role
-from consumer.core.settings.mapped import Configured, decoding_of
+from consumer.core.settings.mapped import Configured, decoding_of, held_against
 from consumer.core.settings.properties import Properties
 from consumer.core.settings.tree import Settings
 from consumer.edges import configuration
@@ -33,7 +33,9 @@ def read(path: Path, environ: Mapping[str, str]) -> Reading:
     Raises :class:`ConfigurationError` where the file can't be read at all.
     """
     reading = configuration.read(path, environ)
-    return reading.with_findings((*_schemas(reading), *_source_schemas(reading), *_by_clients(reading)))
+    reading = reading.with_findings((*_schemas(reading), *_by_clients(reading)))
+    wrong, doubtful = _source_schemas(reading)
+    return reading.with_findings(wrong).with_doubts(doubtful)
 
 
 def _schemas(reading: Reading) -> Iterator[Finding]:
@@ -50,8 +52,13 @@ def _schemas(reading: Reading) -> Iterator[Finding]:
                 yield Finding(path, node.source, found.what, found.cure)
 
 
-def _source_schemas(reading: Reading) -> Iterator[Finding]:
-    """Yield what is wrong with the schemas of raw records that sources name, and that canonical ones use."""
+def _source_schemas(reading: Reading) -> tuple[list[Finding], list[Finding]]:
+    """Return what is wrong, and what is doubtful, with the schemas of raw records that sources use.
+
+    Raw records have this one schema and no other, so every path of the source can be held against it.
+    """
+    all_wrong: list[Finding] = []
+    all_doubtful: list[Finding] = []
     mapping = None if reading.mapping is None else reading.mapping.mapping
     for number, source in enumerate(() if mapping is None else mapping.sources):
         file = decoding_of(source, reading.rest.decoding).schema_file
@@ -60,7 +67,12 @@ def _source_schemas(reading: Reading) -> Iterator[Finding]:
         found = read_schema(file, Codec(payment_event()) if source.canonical else MappedCodec())
         if isinstance(found, SchemaFault):
             path = ("sources", str(number), "decoding", "schema")
-            yield Finding(path, source.definition.place, found.what, found.cure)
+            all_wrong.append(Finding(path, source.definition.place, found.what, found.cure))
+            continue
+        wrong, doubtful = held_against(number, source, found.text, reading.nested_schemas)
+        all_wrong += wrong
+        all_doubtful += doubtful
+    return all_wrong, all_doubtful
 
 
 def _schema_nodes(root: Node) -> Iterator[tuple[tuple[str, ...], Node]]:

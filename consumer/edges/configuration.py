@@ -63,7 +63,7 @@ def _with_mapping(reading: Reading, named: Node, path: Path) -> Reading:
     compiled = compile_mapping(document.root, schemas, nested.open, converting=converting)
     told = {finding.source for finding in findings}  # what is missing there, the compiler misses too
     rest = tuple(finding for finding in compiled.findings if finding.source not in told)
-    return reading.with_findings(findings).with_mapping(replace(compiled, findings=rest), nested)
+    return reading.with_findings(findings).with_mapping(replace(compiled, findings=rest), nested, schemas)
 
 
 def _schemas_of(mapping: Node) -> tuple[dict[str, str], list[Finding]]:

@@ -28,7 +28,7 @@ from consumer.core.meaning.ecommerce import Rule
 from consumer.core.meaning.intents import Action
 from consumer.core.operations.catalogue import CATALOGUE, MetricSpec, MetricType, skipped_by_route
 from consumer.core.operations.negotiation import preferred
-from consumer.core.outcomes import CommitResult, Outcome, RebalanceEvent, Settled
+from consumer.core.outcomes import CommitResult, RebalanceEvent, Settled
 from consumer.core.records import Partition
 
 _PLAIN: Final = "text/plain"
@@ -85,7 +85,6 @@ class Metrics:
             if spec.type is MetricType.HISTOGRAM
         }
         self._gauges: Final = _GaugeCollector()
-        self._routes: tuple[str, ...] = ()
         registry.register(self._gauges)
         ProcessCollector(registry=registry)
         self._start()
@@ -107,17 +106,11 @@ class Metrics:
                 if spec.type is MetricType.COUNTER and spec.starts_with_topic:
                     for values in spec.start:
                         self._counters[spec.name].labels(topic, *values)
-            for name in self._routes:
-                self._counters["records_settled_total"].labels(topic, *skipped_by_route(name))
-
-    def name_routes(self, names: Iterable[str]) -> None:
-        """Start the series of records that these routes of a mapping skip, for each topic from now on."""
-        self._routes = tuple(names)
 
     def watch_skips(self, topic: str, routes: Iterable[str]) -> None:
         """Start the series of records of ``topic`` that these routes of a mapping skip at 0."""
         for route in routes:
-            self._counters["records_settled_total"].labels(topic, Action.NONE, Outcome.SKIPPED, route)
+            self._counters["records_settled_total"].labels(topic, *skipped_by_route(route))
 
     def observe(self, source: Callable[[], Gauges]) -> None:
         """Read the gauges from ``source`` at each scrape from now on. It must be quick."""

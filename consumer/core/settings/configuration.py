@@ -4,7 +4,7 @@ Pure: ``consumer.edges.configuration`` reads the files and variables and hands o
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
 from pydantic import ValidationError
@@ -38,7 +38,8 @@ class Reading:
     ``properties`` are the pass-through properties as far as they can be read, also beside other mistakes.
     ``root`` knows where each value stands. ``rest`` are the settings, with stand-ins for what has mistakes.
     ``mapping`` is what the mapping came to, where one is named and can be read; ``nested`` has opened the
-    nested Avro bytes in it.
+    nested Avro bytes in it, whose schemas by file are ``nested_schemas``. ``doubtful`` is what keeps nothing
+    from starting.
     """
 
     settings: Settings | None
@@ -48,15 +49,24 @@ class Reading:
     rest: Settings
     mapping: CompiledMapping | None = None
     nested: NestedAvro | None = None
+    nested_schemas: Mapping[str, str] = field(default_factory=dict)
+    doubtful: tuple[Finding, ...] = ()
 
     def with_findings(self, more: Iterable[Finding]) -> "Reading":
         """Return the reading with ``more`` that is wrong; there are settings only while nothing is."""
         findings = (*self.findings, *more)
         return replace(self, findings=findings, settings=None if findings else self.settings)
 
-    def with_mapping(self, mapping: CompiledMapping, nested: NestedAvro) -> "Reading":
-        """Return the reading with what its mapping came to."""
-        reading = replace(self, mapping=mapping, nested=nested).with_findings(mapping.findings)
+    def with_doubts(self, more: Iterable[Finding]) -> "Reading":
+        """Return the reading with ``more`` that is worth a second look."""
+        return replace(self, doubtful=(*self.doubtful, *more))
+
+    def with_mapping(
+        self, mapping: CompiledMapping, nested: NestedAvro, schemas: Mapping[str, str]
+    ) -> "Reading":
+        """Return the reading with what its mapping came to, and the ``schemas`` of nested bytes by file."""
+        reading = replace(self, mapping=mapping, nested=nested, nested_schemas=schemas)
+        reading = reading.with_findings(mapping.findings).with_doubts(mapping.warnings)
         if mapping.mapping is None:
             return reading
         return reading.with_findings(disagreements(mapping.mapping, self.rest))
@@ -84,12 +94,11 @@ class Reading:
         settings = self.unwrap()
         if self.mapping is None or self.nested is None:
             return Configured(settings)
-        return Configured(settings, self.mapping.mapping, self.nested)
+        return Configured(settings, self.mapping.mapping, self.nested, self.nested_schemas)
 
     def doubts(self) -> tuple[str, ...]:
-        """Return what the mapping has that is allowed but worth a second look, each as a sentence."""
-        found = () if self.mapping is None else self.mapping.warnings
-        return tuple(str(finding.mistake()) for finding in found)
+        """Return what is allowed in a mapping but worth a second look, each as a sentence."""
+        return tuple(str(finding.mistake()) for finding in self.doubtful)
 
     def source(self, path: Path) -> Source | None:
         """Return where the value of the key ``path`` was set, or None where it is the default."""

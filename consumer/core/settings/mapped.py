@@ -1,12 +1,13 @@
 """What the settings and a mapping have to agree on: what is read, how it is framed, where dead letters go."""
 
+from collections import abc
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from consumer.core.avro.mapped import MappedCodec
 from consumer.core.avro.nested import NestedAvro
-from consumer.core.meaning.mapping import Mapping, Source
+from consumer.core.meaning.mapping import Mapping, Severity, Source, check_against
 from consumer.core.meaning.mapping.language import Does
 from consumer.core.settings import rules
 from consumer.core.settings.documents import Finding
@@ -17,12 +18,13 @@ from consumer.core.settings.tree import DecodingSettings, Settings
 class Configured:
     """Everything that a process is started with. ``mapping`` None: all topics have canonical events.
 
-    ``nested`` has opened the nested Avro bytes of the mapping.
+    ``nested`` has opened the nested Avro bytes of the mapping, whose schemas by file are ``nested_schemas``.
     """
 
     settings: Settings
     mapping: Mapping | None = None
     nested: NestedAvro = field(default_factory=lambda: NestedAvro(MappedCodec()))
+    nested_schemas: abc.Mapping[str, str] = field(default_factory=dict)
 
     @property
     def topics(self) -> tuple[str, ...]:
@@ -53,6 +55,22 @@ def disagreements(mapping: Mapping, settings: Settings) -> Iterator[Finding]:
     topics = Configured(settings, mapping).topics
     for broken in rules.dead_letters_apart(topics, settings):
         yield Finding(broken.path, mapping.sources[0].definition.place, broken.what, broken.cure)
+
+
+def held_against(
+    number: int, source: Source, schema: str, nested: abc.Mapping[str, str]
+) -> tuple[list[Finding], list[Finding]]:
+    """Return what ``source``, the one with this number, can't do with records of ``schema``, and may not.
+
+    The first fails with all of them, the second with some. ``nested`` are the schemas of bytes in them, by
+    file.
+    """
+    wrong: list[Finding] = []
+    doubtful: list[Finding] = []
+    for found in check_against(source, schema, nested):
+        finding = replace(found.finding, path=("sources", str(number), *found.finding.path))
+        (wrong if found.severity is Severity.ERROR else doubtful).append(finding)
+    return wrong, doubtful
 
 
 def routes_of(source: Source) -> tuple[str, ...]:

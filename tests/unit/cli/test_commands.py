@@ -157,6 +157,11 @@ class TestConfig:
                 at = schema["$defs"][at["$ref"].rpartition("/")[2]] if "$ref" in at else at
             assert at["description"], path
 
+    def test_mapping_files_have_a_schema_of_their_own(self, call: Call) -> None:
+        """For the same editors."""
+        schema = json.loads(call("config", "schema", "--mapping").stdout)
+        assert schema["required"] == ["sources"]
+
 
 class TestOthers:
     """The small commands, and what all have in common."""

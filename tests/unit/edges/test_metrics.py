@@ -259,3 +259,12 @@ def test_others_get_the_text_format(accept: str) -> None:
     assert content_type.startswith("text/plain; version=0.0.4")
     assert list(parse_text(body.decode()))
     assert b"_created" not in body
+
+
+def test_routes_that_skip_begin_with_the_topics_of_their_source() -> None:
+    """A rate sees the first record that a route skips; topics of other sources have no such series."""
+    scraper = Scraper(("orders", "canonical"))
+    scraper.metrics.watch_skips("orders", ("in_tests",))
+    labels = {"action": "none", "outcome": "skipped", "reason": "in_tests"}
+    assert scraper.value("records_settled_total", topic="orders", **labels) == 0
+    assert scraper.value("records_settled_total", topic="canonical", **labels) is None
