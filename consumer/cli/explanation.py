@@ -14,7 +14,7 @@ from consumer.core.api import calls
 from consumer.core.api.calls import Planned
 from consumer.core.avro.framing import ByApicurioId, ByFingerprint, ByGuid, ById, Framed, Raw
 from consumer.core.avro.from_json import parse
-from consumer.core.meaning.intents import Reject, Skip
+from consumer.core.meaning.intents import Capture, Reject, Skip
 from consumer.core.meaning.mapping import FieldTrace, RouteTrace, Step
 from consumer.core.meaning.mapping.language import Operator
 from consumer.core.meaning.masks import Mask
@@ -57,7 +57,7 @@ def tree_of(explanation: Explanation, mask: Mask) -> Tree:
         "routes": [_route(route, mask) for route in (() if trace is None else trace.routes)],
         "fields": [_field(field, mask) for field in (() if trace is None else trace.fields)],
     }
-    return tree | _outcome(explanation, mask)
+    return tree | {"currency": _currency(explanation)} | _outcome(explanation, mask)
 
 
 def text_of(tree: Tree, *, masked: bool) -> str:
@@ -126,6 +126,19 @@ def _at(place: Place) -> str | None:
     return str(place) if place.line else None
 
 
+def _currency(explanation: Explanation) -> Tree | None:
+    """Return in which currency a payment is sent: that of the event, as nothing is converted."""
+    intent = None if explanation.trace is None else explanation.trace.intent
+    if not isinstance(intent, Capture) or not isinstance(explanation.outcome, Planned):
+        return None
+    return {
+        "of_the_event": intent.amount.currency,
+        "sent": intent.amount.currency,
+        "rate": None,
+        "dated": None,
+    }
+
+
 def _outcome(explanation: Explanation, mask: Mask) -> Tree:
     outcome = explanation.outcome
     told: Tree = {
@@ -185,6 +198,7 @@ def _lines(tree: Tree, *, masked: bool) -> Iterator[str]:
         yield from _named(step["value"])
     yield from _routes(_trees(tree["routes"]), str(tree["read_by"]))
     yield from _fields(_trees(tree["fields"]))
+    yield from _money(_tree(tree["currency"]))
     yield from _data(tree)
     yield from _end(tree, masked=masked)
 
@@ -228,6 +242,12 @@ def _fields(fields: Sequence[Tree]) -> Iterator[str]:
             else " -> ".join(steps)
         )
         yield f"  {field['field']!s:<{width}}  {way}"
+
+
+def _money(currency: Tree) -> Iterator[str]:
+    if currency and currency["rate"] is None:
+        yield _bold("currency")
+        yield f"  {currency['sent']}, sent as it is"
 
 
 def _data(tree: Tree) -> Iterator[str]:

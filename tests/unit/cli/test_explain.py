@@ -251,6 +251,12 @@ class TestTraces:
         assert "dead letter mapping" in result.stdout
         assert "route paid: amount" in result.stdout
 
+    def test_the_currency_is_told(self) -> None:
+        """Nothing is converted: it is that of the event."""
+        currency = read(told(SALE, "--output", "json"))["currency"]
+        assert currency == {"of_the_event": "INR", "sent": "INR", "rate": None, "dated": None}
+        assert "INR, sent as it is" in told(SALE).stdout
+
     def test_broken_rules_of_the_catalogue_are_told(self) -> None:
         """With what they cost."""
         result = told(SALE | {"items": [{"id": "canary-sku", "quantity": 1}]})
