@@ -21,8 +21,8 @@ _MAX_REPEATS: Final = 256
 _TOKEN: Final = re.compile(
     r"""(?P<escape>\\.)
       | (?P<set>\[\^?\]?(?:\\.|[^\]\\])*\])
-      | (?P<open>\((?:\?(?::|P<\w+>)|(?!\?)))
-      | (?P<extension>\(\?)
+      | (?P<extension>\(\?(?!:|P<))
+      | (?P<open>\((?:\?(?::|P<\w+>))?)
       | (?P<close>\))
       | (?P<bar>\|)
       | (?P<repeat>(?:[*+?]|\{\d*(?:,\d*)?\})[?+]?)

@@ -198,9 +198,10 @@ class Service:
         watching = asyncio.create_task(self._watch.run())
         stopping = asyncio.create_task(stop.wait())
         try:
-            await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            if working.done():
-                await working
+            await asyncio.wait({working, watching, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            for endless in (working, watching):
+                if endless.done():
+                    await endless  # raises what has ended it
             self._start_watchdog()
             # A question that waits for the brokers holds up the end of the process: no new ones.
             watching.cancel()

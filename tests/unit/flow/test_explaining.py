@@ -85,7 +85,11 @@ def ran(configured: Configured, given_record: Record) -> Outcome:
     return plan(intent, delivery_rules(configured.settings).plan)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=60)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    max_examples=60,
+    deadline=None,  # each builds the parts of the service anew
+)
 @given(event=ANY_EVENT)
 @pytest.mark.parametrize("topic", ["mapped", "canonical"])
 def test_explained_and_run_agree(configured: Configured, topic: str, event: Event) -> None:

@@ -21,7 +21,7 @@ from consumer.core.meaning.intents import (
 )
 from consumer.core.meaning.lifecycle import LifecyclePolicy
 from consumer.core.meaning.mapping.expressions import Toolbox
-from consumer.core.meaning.mapping.language import ACTIONS, Does, FieldValue, Route
+from consumer.core.meaning.mapping.language import ACTIONS, Does, Field, FieldValue, Route
 from consumer.core.meaning.mapping.predicates import Decide, compile_predicate
 from consumer.core.meaning.mapping.scope import Scope
 from consumer.core.meaning.mapping.settable import (
@@ -37,6 +37,7 @@ from consumer.core.meaning.mapping.settable import (
     items,
     moment,
     optional_text,
+    source_of,
 )
 from consumer.core.meaning.mapping.trace import FieldTrace, Step
 from consumer.core.meaning.mapping.values import WrongValue
@@ -90,9 +91,15 @@ class _Setting:
     def field(self, name: str, make: Callable[[FieldValue], Get[_T]], otherwise: _T) -> Get[_T]:
         """Return what gives the field ``name``, or ``otherwise`` where the route does not set it."""
         found = next((each for each in self.route.fields if each.name == name), None)
-        if found is None:
-            return constant(otherwise)
-        get, told, place = make(found.value), self.told, found.place
+        return constant(otherwise) if found is None else self._named(found, make(found.value))
+
+    def required(self, name: str, make: Callable[[FieldValue], Get[_T]]) -> Get[_T]:
+        """Return what gives the field ``name``, which every route of this action sets."""
+        found = next(each for each in self.route.fields if each.name == name)
+        return self._named(found, make(found.value))
+
+    def _named(self, field: Field, get: Get[_T]) -> Get[_T]:
+        name, place, told = field.name, field.place, self.told
 
         def named(record: object, scope: Scope) -> _T:
             try:
@@ -111,28 +118,6 @@ class _Setting:
 
         return named if told is None else observed
 
-    def required(self, name: str, make: Callable[[FieldValue], Get[_T | None]]) -> Get[_T]:
-        """Return what gives the field ``name``, which must not be null."""
-        get = self.field(name, lambda value: _not_null(make(value)), None)
-
-        def there(record: object, scope: Scope) -> _T:
-            value = get(record, scope)
-            if value is None:
-                raise WrongValue(f"{name}: is null")
-            return value
-
-        return there
-
-
-def _not_null(get: Get[_T | None]) -> Get[_T | None]:
-    def there(record: object, scope: Scope) -> _T | None:
-        value = get(record, scope)
-        if value is None:
-            raise WrongValue("is null")
-        return value
-
-    return there
-
 
 def _taken(notes: list[Step] | None) -> tuple[Step, ...]:
     taken = tuple(notes or ())
@@ -145,7 +130,7 @@ def _capture(setting: _Setting) -> Build:
     tools = setting.tools
     user_id = setting.required("user_id", lambda value: identifier(value, tools))
     payment_id = setting.required("payment_id", lambda value: identifier(value, tools))
-    paid = setting.required("amount", lambda value: _payment(amount(value, tools)))
+    paid = setting.required("amount", lambda value: _payment(value, tools))
     kind = setting.field("type", lambda value: choice(value, PAYMENT_TYPES, tools), PaymentType.DEFAULT)
     status = setting.field(
         "status", lambda value: choice(value, PAYMENT_STATUSES, tools), PaymentStatus.COMPLETED
@@ -178,27 +163,52 @@ def _capture(setting: _Setting) -> Build:
     return build
 
 
-def _payment(get: Get[Money | None]) -> Get[Money | None]:
-    """Return what gives the amount of a payment: not negative, and its currency is that of the items."""
+def _payment(value: FieldValue, tools: Toolbox) -> Get[Money]:
+    """Return what gives the amount of a payment: not null, not negative, and the items have its currency."""
+    get = _not_null(value, tools)
 
-    def checked(record: object, scope: Scope) -> Money | None:
+    def checked(record: object, scope: Scope) -> Money:
         money = get(record, scope)
-        if money is not None:
-            if money.amount < 0:
-                raise WrongValue("is negative")
-            scope.currency = money.currency
+        if money.amount < 0:
+            raise WrongValue("is negative")
+        scope.currency = money.currency
         return money
 
     return checked
 
 
+def _not_null(value: FieldValue, tools: Toolbox) -> Get[Money]:
+    get = amount(value, tools)
+
+    def there(record: object, scope: Scope) -> Money:
+        money = get(record, scope)
+        if money is None:
+            raise WrongValue(f"{source_of(value)} is null")
+        return money
+
+    return there
+
+
+def _part(value: FieldValue, tools: Toolbox) -> Get[Money | None]:
+    """Return what gives the amount of a refund; the other amounts have its currency."""
+    get = amount(value, tools)
+
+    def part(record: object, scope: Scope) -> Money | None:
+        money = get(record, scope)
+        if money is not None:
+            scope.currency = money.currency
+        return money
+
+    return part
+
+
 def _remove(setting: _Setting) -> Build:
     tools = setting.tools
     payment_id = setting.required("payment_id", lambda value: identifier(value, tools))
-    given_back = setting.field("amount", lambda value: _payment(amount(value, tools)), None)
     if setting.route.get("original_amount") is None:
         return lambda record, scope, _: Remove(payment_id(record, scope))
-    original = setting.required("original_amount", lambda value: amount(value, tools))
+    given_back = setting.field("amount", lambda value: _part(value, tools), None)
+    original = setting.required("original_amount", lambda value: _not_null(value, tools))
     cumulative = setting.field("cumulative_refunded", lambda value: amount(value, tools), None)
 
     def build(record: object, scope: Scope, policy: LifecyclePolicy) -> Intent:

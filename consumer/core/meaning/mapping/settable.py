@@ -6,7 +6,7 @@ Here a value of the wrong type ends: what leaves is what ``intents`` promises.
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, TypeAlias, TypeVar, assert_never
 
 from consumer.core.meaning.fields import is_blank
 from consumer.core.meaning.intents import ContentType, Item, PaymentStatus, PaymentType, Scalar
@@ -45,6 +45,17 @@ def _read(value: FieldValue | None, tools: Toolbox) -> tuple[Evaluate, str]:
     if not isinstance(value, Expression):
         raise TypeError("this field has a form of its own")
     return compile_expression(value, tools), describe(value.origin)
+
+
+def source_of(value: FieldValue) -> str:
+    """Return where the value of a field comes from, for errors."""
+    match value:
+        case Expression(origin) | Amount(Expression(origin)) | Items(Expression(origin)):
+            return describe(origin)
+        case Attributes():
+            return "attributes"
+        case _:
+            assert_never(value)
 
 
 def identifier(value: FieldValue | None, tools: Toolbox) -> Get[str]:
