@@ -126,8 +126,10 @@ def test_files_are_named_once_and_missed_where_they_are_named() -> None:
     assert {node.source.line for _, node in mapping_files(root)} == {3}
     missing = compile_mapping(root, {"paid.avsc": "shop.Paid"}, OPEN)
     assert [str(each.mistake()) for each in missing.findings] == [
-        "sources (mapping.yaml:3): names a schema file that is not there; "
-        "name a file with one Avro schema in JSON"
+        (
+            "sources (mapping.yaml:3): names a schema file that is not there; "
+            "name a file with one Avro schema in JSON"
+        )
     ]
     broken = compile_mapping(root, FILES | {"back.avsc": ""}, OPEN)
     assert "is of no use: the schema is no JSON" in str(broken.findings[0].mistake())
