@@ -52,7 +52,7 @@ class Mask:
             return {name: self.shown(part, also) for name, part in self._named(value)}
         if isinstance(value, tuple) and len(value) == _PAIR and isinstance(value[1], Mapping):
             return {str(value[0]): self.shown(value[1], also)}  # a record beside its name
-        if isinstance(value, list | tuple) and not isinstance(value, Minor):
+        if isinstance(value, list | tuple):
             return [self.shown(part, also) for part in value]
         return self._single(value, also)
 
@@ -61,7 +61,7 @@ class Mask:
         if isinstance(value, Money):
             return f"{self._scalar(value.amount, also)} {value.currency}"
         if isinstance(value, Minor):
-            return f"{self._scalar(value.units, also)} minor units"
+            return f"{self._scalar(int(value), also)} minor units"
         if isinstance(value, Enum) or value is None:
             return None if value is None else str(value.value)
         if is_dataclass(value) and not isinstance(value, type):

@@ -41,9 +41,9 @@ def from_minor_units(minor_units: int, currency: str, fraction_digits: int | Non
     ``fraction_digits`` None means the currency's ISO 4217 exponent. Raises :class:`InvalidMoney` for a code
     that ISO 4217 does not list, for one without an exponent where none is given, for digits outside 0..18.
     """
-    if not is_currency(currency):
-        raise InvalidMoney("is in a currency that is no ISO 4217 code in upper case")
     digits = exponent(currency) if fraction_digits is None else fraction_digits
+    if digits is None or fraction_digits is not None:  # else the table has just told the digits
+        _check_currency(currency)
     if digits is None:
         raise InvalidMoney("is in a currency without minor units, and fraction_digits is not given")
     if not 0 <= digits <= MAX_FRACTION_DIGITS:
@@ -52,6 +52,11 @@ def from_minor_units(minor_units: int, currency: str, fraction_digits: int | Non
         return Money(_WIDE.scaleb(Decimal(minor_units), -digits), currency)
     except Inexact:
         raise InvalidMoney(f"has more than {_WIDE.prec} digits") from None
+
+
+def _check_currency(code: str) -> None:
+    if not is_currency(code):
+        raise InvalidMoney("is in a currency that is no ISO 4217 code in upper case")
 
 
 #: The thread's context would round to 28 digits; this one never rounds.
