@@ -56,6 +56,15 @@ COMMANDS: Final = (
         ),
     ),
     Command(
+        "explain",
+        "Explain the call that an event would become, or why it becomes none.",
+        (
+            "explain --config config.yaml --topic orders --partition 0 --offset 42",
+            "explain --config config.yaml --topic orders --json event.json --schema order.avsc",
+            "explain --config config.yaml --topic orders --avro event.bin --reveal --output json",
+        ),
+    ),
+    Command(
         "config",
         "Show what is in force, or the JSON Schema of the configuration.",
         ("config show --config config.yaml --sources", "config schema > linkrunner-consumer.schema.json"),

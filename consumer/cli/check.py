@@ -37,7 +37,7 @@ def check(config: ConfigOption, connect: ConnectOption = False, output: OutputOp
     Exit codes: 0 all is well (warnings allowed), 69 something outside can't be reached or is not fit, 77 no
     server key, or credentials are refused, 78 mistakes.
     """
-    from consumer.cli.loading import load  # noqa: PLC0415  # so that --help does not wait for the libraries
+    from consumer.cli.loading import read  # noqa: PLC0415  # so that --help does not wait for the libraries
     from consumer.core.settings import rules  # noqa: PLC0415  # the same
     from consumer.edges.server_key import ServerKey  # noqa: PLC0415  # the same
 
@@ -45,13 +45,15 @@ def check(config: ConfigOption, connect: ConnectOption = False, output: OutputOp
     checks: Sequence[Check] | None = None
     error: ConsumerError | None = None
     try:
-        settings = load(config, os.environ)
-        warnings = rules.warnings(settings)
+        reading = read(config, os.environ)
+        configured = reading.configured()
+        settings = configured.settings
+        warnings = (*rules.warnings(settings), *reading.doubts())
         key = ServerKey(settings.linkrunner, os.environ)
         if connect:
             from consumer.cli.connections import examine  # noqa: PLC0415  # the same
 
-            checks = asyncio.run(examine(settings, key.current))
+            checks = asyncio.run(examine(configured, key.current))
     except (ConfigurationError, CredentialsError) as found:
         error = found
     if output is Output.JSON:

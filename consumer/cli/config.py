@@ -57,8 +57,15 @@ def _yaml(values: Sequence[tuple[_Path, object]], origins: Mapping[_Path, str]) 
 
 
 @config.command(epilog="Example: linkrunner-consumer config schema > linkrunner-consumer.schema.json")
-def schema() -> None:
+def schema(
+    mapping: Annotated[bool, typer.Option("--mapping", help="That of mapping files instead.")] = False,
+) -> None:
     """Write the JSON Schema of the configuration file, for editors that complete and check YAML."""
+    if mapping:
+        from consumer.core.meaning.mapping import mapping_schema  # noqa: PLC0415  # the same
+
+        write_json(mapping_schema())
+        return
     from consumer.core.settings.tree import Settings  # noqa: PLC0415  # the same
 
     tree = Settings.model_json_schema(by_alias=True)

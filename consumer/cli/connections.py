@@ -1,51 +1,71 @@
 """Everything outside that the service needs, asked side by side; see ``check --connect``."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
 from consumer import __version__
-from consumer.core.operations import http_checks, kafka_checks
-from consumer.core.operations.checks import Check, Failure, Result, Trouble
+from consumer.core.avro.inspection import WriterSchema
+from consumer.core.operations import http_checks, kafka_checks, mapping_checks
+from consumer.core.operations.checks import Check, Failure, Result, Trouble, any_failed
 from consumer.core.operations.kafka_checks import TopicState
+from consumer.core.partitions.subscription import Choice, Letters, Subscription
+from consumer.core.settings.mapped import Configured, decoding_of, held_against
 from consumer.core.settings.tree import Settings
 from consumer.edges.kafka.clients import consumer_config, is_shared, producer_config
 from consumer.edges.kafka.survey import Survey
 from consumer.edges.linkrunner import Linkrunner
 from consumer.edges.linkrunner.route import route_to
 
+#: Framings whose records name no schema in the registry.
+_WITHOUT_REGISTRY: Final = frozenset({"single_object", "raw"})
+#: Topics whose schemas are asked for; those of one pattern are much alike.
+_MOST_SCHEMAS: Final = 20
+_NOT_ASKED: Final = Failure(Trouble.OTHER, "the registry does not answer")
+_NO_SUBJECT: Final = Failure(Trouble.MISSING, "the registry has no such subject")
+_REFERS: Final = Failure(Trouble.OTHER, "the schema refers to others, which are not followed here")
 #: Seconds for one answer of the API, whatever calls may take: a check is no payment.
 _ANSWER_SECONDS: Final = 10.0
 
 
-async def examine(settings: Settings, key: Callable[[], str]) -> list[Check]:
+async def examine(configured: Configured, key: Callable[[], str]) -> list[Check]:
     """Ask brokers, registry and API, and return what each said, in the order of the configuration.
 
     Nothing is joined, committed, produced or posted. Each question is bounded; all together they take some
     20 seconds at most.
     """
-    kafka, registry, api = await asyncio.gather(
-        asyncio.to_thread(ask_kafka, settings), ask_registry(settings), ask_api(settings, key)
+    settings = configured.settings
+    (kafka, topics), registry, api = await asyncio.gather(
+        asyncio.to_thread(ask_kafka, configured), ask_registry(settings), ask_api(settings, key)
     )
-    return [*kafka, *registry, *api]
+    fits = [] if any_failed(registry) else await ask_schemas(configured, topics)
+    return [*kafka, *registry, *fits, *api]
 
 
-def ask_kafka(settings: Settings) -> list[Check]:
-    """Ask the brokers for topics, group and dead-letter topics, with our rights. Waits, bounded."""
+def ask_kafka(configured: Configured) -> tuple[list[Check], Sequence[str]]:
+    """Ask the brokers for topics, group and dead-letter topics, with our rights. Waits, bounded.
+
+    Also returns the topics that are read, as far as they are known.
+    """
+    settings = configured.settings
     kafka = settings.kafka
     survey = Survey(
         consumer_config(kafka.bootstrap_servers, kafka.group_id, kafka.properties), kafka.properties
     )
     first = kafka_checks.of_brokers(kafka.bootstrap_servers, contact := survey.brokers())
+    subscription = Subscription.of(configured.subscription, Letters(settings.dead_letters.topic))
     if isinstance(contact, Failure):
-        return [first]
+        return [first], subscription.names
     group = kafka_checks.of_group(kafka.group_id, survey.group(kafka.group_id))
-    sources = survey.topics(settings.subscription)
+    there = survey.names() if subscription.patterns else frozenset()
+    topics = dict.fromkeys((*subscription.names, *subscription.matching(there or ())))
+    sources = survey.topics(topics) if topics else {}
     checks = [
-        check for topic in settings.subscription for check in kafka_checks.of_topic(topic, sources[topic])
+        kafka_checks.of_pattern(pattern.pattern, subscription, there) for pattern in subscription.patterns
     ]
-    return [first, *checks, group, *_dead_letters(settings, survey, sources)]
+    checks += [check for topic in topics for check in kafka_checks.of_topic(topic, sources[topic])]
+    return [first, *checks, group, *_dead_letters(settings, survey, sources)], tuple(topics)
 
 
 def _dead_letters(
@@ -63,7 +83,9 @@ def _dead_letters(
         checks.append(first)
         if isinstance(found, Failure):
             return checks
-    targets = survey.topics(letters.topic_for(topic) for topic in settings.subscription)
+    if not sources:
+        return checks
+    targets = survey.topics(letters.topic_for(topic) for topic in sources)
     for target, state in targets.items():
         missing = isinstance(state, Failure) and state.trouble is Trouble.MISSING
         creation = survey.creation(target) if missing and letters.create else None
@@ -91,6 +113,37 @@ async def ask_registry(settings: Settings) -> list[Check]:
     return [
         http_checks.of_registry(url, failure, others=others) for url, failure in zip(urls, found, strict=True)
     ]
+
+
+async def ask_schemas(configured: Configured, topics: Sequence[str]) -> list[Check]:
+    """Hold the mapping against the latest schemas of ``topics`` whose records name them by an id."""
+    registry, decoding = configured.settings.schema_registry, configured.settings.decoding
+    if registry.url is None or configured.mapping is None:
+        return []
+    from consumer.edges.registry.latest import latest_schemas  # noqa: PLC0415  # as above
+
+    sources = Choice(
+        (source.topics, (number, source)) for number, source in enumerate(configured.mapping.sources)
+    )
+    asked = {
+        topic: of
+        for topic in topics
+        if (of := sources.of(topic)) is not None
+        and not of[1].canonical
+        and decoding_of(of[1], decoding).wire_format not in _WITHOUT_REGISTRY
+    }
+    wanted = {topic: mapping_checks.subject_of(topic) for topic in list(asked)[:_MOST_SCHEMAS]}
+    found = await latest_schemas(registry.url, registry.properties, wanted.values())
+    checks: list[Check] = []
+    for topic, subject in wanted.items():
+        state = found.get(subject, _NOT_ASKED)
+        if isinstance(state, WriterSchema) and not state.references:
+            fits = held_against(*asked[topic], state.text, configured.nested_schemas)
+            checks += mapping_checks.of_schema(topic, None, *fits)
+        else:
+            failure = _NO_SUBJECT if state is None else _REFERS if isinstance(state, WriterSchema) else state
+            checks += mapping_checks.of_schema(topic, failure, (), ())
+    return checks
 
 
 async def ask_api(settings: Settings, key: Callable[[], str]) -> list[Check]:

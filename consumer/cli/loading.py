@@ -6,6 +6,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from consumer.core.avro.codec import Codec
+from consumer.core.avro.mapped import MappedCodec
 from consumer.core.avro.schemas import payment_event
 from consumer.core.meaning.money import is_currency
 from consumer.core.meaning.rates import RateTable
@@ -13,16 +14,22 @@ from consumer.core.settings import documents
 from consumer.core.settings.configuration import Reading, plain
 from consumer.core.settings.documents import Finding, Node, Source, place
 from consumer.core.settings.kafka_properties import Refusal, Role
+from consumer.core.settings.mapped import Configured, decoding_of, held_against
 from consumer.core.settings.properties import Properties
 from consumer.core.settings.tree import RatesSettings, Settings
 from consumer.edges import configuration
 from consumer.edges.rates import RatesFile
-from consumer.edges.schema_files import SchemaFault, read_schema
+from consumer.edges.schema_files import Examiner, SchemaFault, read_schema
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Settings:
     """Return the settings, or raise :class:`ConfigurationError` with all mistakes."""
     return read(path, environ).unwrap()
+
+
+def configure(path: Path, environ: Mapping[str, str]) -> Configured:
+    """Return the settings and the mapping that they name; raises as :func:`load` does."""
+    return read(path, environ).configured()
 
 
 def read(path: Path, environ: Mapping[str, str]) -> Reading:
@@ -31,19 +38,46 @@ def read(path: Path, environ: Mapping[str, str]) -> Reading:
     Raises :class:`ConfigurationError` where the file can't be read at all.
     """
     reading = configuration.read(path, environ)
-    findings = (*_schemas(reading.root), *_rates(reading.root), *_by_clients(reading))
-    return reading.with_findings(findings)
+    reading = reading.with_findings((*_schemas(reading), *_rates(reading.root), *_by_clients(reading)))
+    wrong, doubtful = _source_schemas(reading)
+    return reading.with_findings(wrong).with_doubts(doubtful)
 
 
-def _schemas(root: Node) -> Iterator[Finding]:
-    """Yield what is wrong with the schema files that the settings name."""
-    codec: Codec | None = None
-    for path, node in _schema_nodes(root):
+def _schemas(reading: Reading) -> Iterator[Finding]:
+    """Yield what is wrong with the schema files that the settings name.
+
+    Without a mapping they have to be those of canonical events.
+    """
+    examiner: Examiner | None = None
+    for path, node in _schema_nodes(reading.root):
         if isinstance(node.value, str):
-            codec = codec or Codec(payment_event())
-            found = read_schema(Path(node.value), codec)
+            examiner = examiner or (Codec(payment_event()) if reading.mapping is None else MappedCodec())
+            found = read_schema(Path(node.value), examiner)
             if isinstance(found, SchemaFault):
                 yield Finding(path, node.source, found.what, found.cure)
+
+
+def _source_schemas(reading: Reading) -> tuple[list[Finding], list[Finding]]:
+    """Return what is wrong, and what is doubtful, with the schemas of raw records that sources use.
+
+    Raw records have this one schema and no other, so every path of the source can be held against it.
+    """
+    all_wrong: list[Finding] = []
+    all_doubtful: list[Finding] = []
+    mapping = None if reading.mapping is None else reading.mapping.mapping
+    for number, source in enumerate(() if mapping is None else mapping.sources):
+        file = decoding_of(source, reading.rest.decoding).schema_file
+        if file is None:
+            continue
+        found = read_schema(file, Codec(payment_event()) if source.canonical else MappedCodec())
+        if isinstance(found, SchemaFault):
+            path = ("sources", str(number), "decoding", "schema")
+            all_wrong.append(Finding(path, source.definition.place, found.what, found.cure))
+            continue
+        wrong, doubtful = held_against(number, source, found.text, reading.nested_schemas)
+        all_wrong += wrong
+        all_doubtful += doubtful
+    return all_wrong, all_doubtful
 
 
 def _schema_nodes(root: Node) -> Iterator[tuple[tuple[str, ...], Node]]:

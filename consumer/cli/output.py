@@ -12,10 +12,15 @@ from consumer.core.errors import ConfigurationError, ConsumerError, CredentialsE
 
 
 class ExitCode(IntEnum):
-    """What a command says to its caller; from 69 on as in BSD's sysexits.h, 143 as after a SIGTERM."""
+    """What a command says to its caller; from 69 on as in BSD's sysexits.h, 143 as after a SIGTERM.
+
+    3 and 4 are ``explain``'s: an event that is skipped, one that becomes a dead letter or can't be read.
+    """
 
     DONE = 0
     USAGE = 2
+    SKIPPED = 3
+    REJECTED = 4
     DEPENDENCY = 69
     BUG = 70
     CREDENTIALS = 77

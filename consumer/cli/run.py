@@ -13,9 +13,9 @@ def run(config: ConfigOption) -> None:
     A broker, registry or API that is away is waited for. Exit codes: 0 drained, 69 something outside failed
     for good, 70 a bug, 77 no server key, 78 mistakes in the configuration, 143 the drain timed out.
     """
-    from consumer.cli.loading import load  # noqa: PLC0415  # so that --help does not wait for the libraries
+    from consumer.cli.loading import configure  # noqa: PLC0415  # so that --help does not wait for the libraries
 
-    settings = load(config, os.environ)
+    configured = configure(config, os.environ)
     from consumer.flow import service  # noqa: PLC0415  # after the mistakes: it takes longer to load
 
-    raise typer.Exit(service.run(settings, os.environ))
+    raise typer.Exit(service.run(configured, os.environ))

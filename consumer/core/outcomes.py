@@ -23,9 +23,10 @@ class Outcome(StrEnum):
 class Settled:
     """The end of one record's story: its offset may move.
 
-    ``reason`` is a :class:`~consumer.core.intents.SkipReason` of a skipped record, a
-    :class:`~consumer.core.intents.DeadLetterReason` of a dead-lettered one, else ``none``. ``status`` is
-    the HTTP status of the answer that settled it, None where no answer did.
+    ``reason`` is a :class:`~consumer.core.intents.SkipReason` of a skipped record or the name of the
+    mapping's route that skipped it, a :class:`~consumer.core.intents.DeadLetterReason` of a dead-lettered
+    one, else ``none``. ``status`` is the HTTP status of the answer that settled it, None where no answer
+    did.
     """
 
     action: Action

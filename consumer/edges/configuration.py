@@ -5,7 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from consumer.core.avro.mapped import MappedCodec
+from consumer.core.avro.nested import NestedAvro
 from consumer.core.errors import ConfigurationError
+from consumer.core.meaning.mapping import compile_mapping, mapping_files
 from consumer.core.settings import configuration, documents, environment
 from consumer.core.settings.configuration import Reading
 from consumer.core.settings.documents import Finding, Node, Source
@@ -37,7 +40,43 @@ def read(path: Path, environ: Mapping[str, str]) -> Reading:
         raise ConfigurationError([finding.mistake() for finding in document.findings])
     root, findings = _with_variables(document.root, environ)
     root, more = _with_files(root)
-    return configuration.parse(root, (*document.findings, *findings, *more))
+    reading = configuration.parse(root, (*document.findings, *findings, *more))
+    mapping = documents.child(root, ("mapping",))
+    if mapping is None or not isinstance(mapping.value, str):
+        return reading
+    return _with_mapping(reading, mapping, Path(mapping.value))
+
+
+def _with_mapping(reading: Reading, named: Node, path: Path) -> Reading:
+    """Return ``reading`` with the mapping in the file ``path``, which ``named`` names."""
+    held = _read_file(path)
+    if held.fault:
+        what = f"names a file that {held.fault}"
+        return reading.with_findings([Finding(("mapping",), named.source, what, _CURE)])
+    document = documents.read(held.text, Source(str(path), 1))
+    reading = reading.with_findings(document.findings)
+    if document.root is None:
+        return reading
+    schemas, findings = _schemas_of(document.root)
+    nested = NestedAvro(MappedCodec())
+    converting = getattr(reading.rest.currency, "reporting", None) is not None
+    compiled = compile_mapping(document.root, schemas, nested.open, converting=converting)
+    told = {finding.source for finding in findings}  # what is missing there, the compiler misses too
+    rest = tuple(finding for finding in compiled.findings if finding.source not in told)
+    return reading.with_findings(findings).with_mapping(replace(compiled, findings=rest), nested, schemas)
+
+
+def _schemas_of(mapping: Node) -> tuple[dict[str, str], list[Finding]]:
+    """Return the text of each schema file that the mapping names, and what is wrong with the others."""
+    texts, findings = {}, []
+    for name, node in mapping_files(mapping):
+        held = _read_file(Path(name))
+        if held.fault:
+            what = f"names a file that {held.fault}"
+            findings.append(Finding(("sources",), node.source, what, _CURE))
+        else:
+            texts[name] = held.text
+    return texts, findings
 
 
 class _Held(NamedTuple):

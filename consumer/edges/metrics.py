@@ -26,7 +26,7 @@ from consumer import __version__
 from consumer.core.api.verdicts import FaultKind, HoldCause
 from consumer.core.meaning.ecommerce import Rule
 from consumer.core.meaning.intents import Action
-from consumer.core.operations.catalogue import CATALOGUE, MetricSpec, MetricType
+from consumer.core.operations.catalogue import CATALOGUE, MetricSpec, MetricType, skipped_by_route
 from consumer.core.operations.negotiation import preferred
 from consumer.core.outcomes import CommitResult, Outcome, RebalanceEvent, Settled
 from consumer.core.records import Partition
@@ -110,6 +110,11 @@ class Metrics:
                 if spec.type is MetricType.COUNTER and spec.starts_with_topic:
                     for values in spec.start:
                         self._counters[spec.name].labels(topic, *values)
+
+    def watch_skips(self, topic: str, routes: Iterable[str]) -> None:
+        """Start the series of records of ``topic`` that these routes of a mapping skip at 0."""
+        for route in routes:
+            self._counters["records_settled_total"].labels(topic, *skipped_by_route(route))
 
     def observe(self, source: Callable[[], Gauges]) -> None:
         """Read the gauges from ``source`` at each scrape from now on. It must be quick."""

@@ -38,5 +38,5 @@ def read_schema(path: Path, codec: Examiner) -> WriterSchema | SchemaFault:
         return SchemaFault("names a file that can't be read: it is no text in UTF-8", cure)
     except Unreadable as error:
         what = f"names a schema that can't be used: {error.detail}"
-        return SchemaFault(what, "name the Avro schema (.avsc) of your payment events")
+        return SchemaFault(what, "name the Avro schema (.avsc) of the events")
     return schema

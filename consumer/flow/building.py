@@ -1,24 +1,40 @@
 """The parts of the service that its settings describe: nothing is opened or asked by making them."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Final, TypeVar
 
 from consumer import __version__
 from consumer.core.api.calls import PlanRules
 from consumer.core.api.pacing import Turns
+from consumer.core.avro import schemas
+from consumer.core.avro.codec import Codec
+from consumer.core.avro.framing import WireFormat
+from consumer.core.avro.inspection import WriterSchema
+from consumer.core.avro.mapped import MappedCodec
 from consumer.core.letters import Sender
+from consumer.core.meaning import mapping
 from consumer.core.meaning.lifecycle import LifecyclePolicy, Status
 from consumer.core.meaning.rates import RateTable
 from consumer.core.partitions.starts import StartFrom
+from consumer.core.partitions.subscription import Choice
+from consumer.core.settings.mapped import Configured, decoding_of, routes_of, skips_of
 from consumer.core.settings.tree import Settings
 from consumer.edges.kafka.clients import consumer_config, producer_config
 from consumer.edges.kafka.dead_letters import DeadLetters
 from consumer.edges.kafka.questions import Questions
 from consumer.edges.kafka.source import Source
-from consumer.flow.delivery import Rules
+from consumer.flow.decoding import AvroCodec, Decoder, read_schema_files
+from consumer.flow.delivery import Reader, Rules
+from consumer.flow.reading import CanonicalReader, MappedReader, SourceReader
+from consumer.flow.report import ReadFrom
 
+T = TypeVar("T")
+
+#: What tells the meaning of events of the canonical schema.
+_CANONICAL: Final = "canonical"
 #: Seconds that a question to the brokers may take; a stop may have to wait for one.
 _QUESTION_SECONDS: float = 3.0
 
@@ -32,13 +48,13 @@ class KafkaParts:
     questions: Questions
 
 
-def kafka_parts(settings: Settings, logger: logging.Logger) -> KafkaParts:
-    """Return the clients, which write what they have to say to ``logger``."""
+def kafka_parts(settings: Settings, topics: Sequence[str], logger: logging.Logger) -> KafkaParts:
+    """Return the clients, which write what they have to say to ``logger``; ``topics`` are read at once."""
     kafka, letters = settings.kafka, settings.dead_letters
     config = consumer_config(kafka.bootstrap_servers, kafka.group_id, kafka.properties)
     source = Source(
         config,
-        settings.subscription,
+        topics,
         start_from=StartFrom(kafka.start_from),
         restart_at_beginning=kafka.on_out_of_range == "earliest",
         drain_seconds=settings.shutdown.drain_seconds,
@@ -51,6 +67,67 @@ def kafka_parts(settings: Settings, logger: logging.Logger) -> KafkaParts:
         logger=logger,
     )
     return KafkaParts(source, box, Questions(config, kafka.properties, answer_seconds=_QUESTION_SECONDS))
+
+
+def reader_of(configured: Configured, canonical: Decoder[Mapping[str, object]]) -> Reader:
+    """Return the reader of every topic; ``canonical`` decodes as the settings say for all.
+
+    Raises :class:`ConfigurationError` where the schema file of a source can't be used.
+    """
+    settings, policy = configured.settings, lifecycle_policy(configured.settings)
+    if configured.mapping is None:
+        return CanonicalReader(canonical, policy)
+    mapped, own = MappedCodec(), Codec(schemas.payment_event())
+    readers: list[tuple[Sequence[str], Reader]] = []
+    for source in configured.mapping.sources:
+        reader: Reader
+        if source.canonical:
+            reader = CanonicalReader(decoder_of(source, canonical, settings, own), policy)
+        else:
+            decoder = decoder_of(source, canonical, settings, mapped)
+            reader = MappedReader(decoder, source, configured.nested, policy)
+        readers.append((source.topics, reader))
+    return SourceReader(readers)
+
+
+def decoder_of(
+    source: mapping.Source, canonical: Decoder[Mapping[str, object]], settings: Settings, codec: AvroCodec[T]
+) -> Decoder[T]:
+    """Return what decodes the records of ``source`` with ``codec``, framed as it says.
+
+    Raises :class:`ConfigurationError` where its schema file can't be used.
+    """
+    decoding = decoding_of(source, settings.decoding)
+    raw = read_schema_files(decoding.model_copy(update={"schemas": ()}), codec).raw
+    return canonical.beside(WireFormat(decoding.wire_format), codec, raw)
+
+
+def sources_read(configured: Configured) -> tuple[ReadFrom, ...]:
+    """Return what is read from where, for people."""
+    if configured.mapping is None:
+        return (ReadFrom(configured.topics, _CANONICAL),)
+    return tuple(
+        ReadFrom(source.topics, _CANONICAL if source.canonical else f"routes {', '.join(routes_of(source))}")
+        for source in configured.mapping.sources
+    )
+
+
+def skips_by_topic(configured: Configured) -> Choice[tuple[str, ...]]:
+    """Return for each topic the names of the routes that skip its records."""
+    sources = () if configured.mapping is None else configured.mapping.sources
+    return Choice((source.topics, skips_of(source)) for source in sources)
+
+
+def erasure_decoder(
+    settings: Settings, canonical: Decoder[Mapping[str, object]]
+) -> Decoder[Mapping[str, object]]:
+    """Return a decoder of ``UserErasure`` and nothing else: same framing, same registry, own codec.
+
+    Raw records are of the bundled schema. Whoever closes ``canonical`` closes the registry of both.
+    """
+    schema = schemas.user_erasure()
+    wire_format = WireFormat(settings.decoding.wire_format)
+    return canonical.beside(wire_format, Codec(schema), WriterSchema(schema))
 
 
 def delivery_rules(settings: Settings, rates: Callable[[], RateTable | None]) -> Rules:

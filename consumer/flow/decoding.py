@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol, assert_never
+from typing import Final, Generic, Protocol, TypeVar, assert_never
 
 from consumer.core.avro import schemas
 from consumer.core.avro.codec import Codec, SchemaLibrary
@@ -26,7 +26,11 @@ from consumer.core.operations.status import RegistryHealth
 from consumer.core.records import Record
 from consumer.core.settings.tree import DecodingSettings, Settings
 from consumer.edges.registry import Registry
-from consumer.edges.schema_files import SchemaFault, read_schema
+from consumer.edges.schema_files import Examiner, SchemaFault, read_schema
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+U = TypeVar("U")
 
 _NO_REGISTRY: Final = (
     "the record names a schema in a registry, and none is configured; set schema_registry.url, or mend "
@@ -59,49 +63,56 @@ class SchemaFiles:
     more: tuple[WriterSchema, ...]
 
 
-class Decoder:
-    """Decodes the records that ``codec`` is for. ``registry`` None: none is configured."""
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A value out of its framing, and the schema that wrote it."""
+
+    framed: Framed
+    schema: WriterSchema
+
+
+class AvroCodec(Protocol[T_co]):
+    """Decodes by the schema of the writer."""
+
+    def examine(self, schema: WriterSchema) -> None:
+        """Raise Unreadable if nothing that ``schema`` wrote can be decoded."""
+
+    def decode(self, schema: WriterSchema, body: bytes) -> T_co:
+        """Return what ``schema`` wrote as ``body``. Raises Unreadable."""
+
+
+class Decoder(Generic[T]):
+    """Decodes records with ``codec``. ``registry`` None: none is configured."""
 
     def __init__(
-        self, wire_format: WireFormat, codec: Codec, files: SchemaFiles, registry: Schemas | None
+        self, wire_format: WireFormat, codec: AvroCodec[T], files: SchemaFiles, registry: Schemas | None
     ) -> None:
         self._wire_format: Final = wire_format
         self._codec: Final = codec
         self._raw: Final = files.raw
+        self._more: Final = files.more
         self._library: Final = SchemaLibrary((*map(WriterSchema, schemas.bundled()), *files.more))
         self._registry: Final = registry
 
-    @classmethod
-    def from_settings(cls, settings: Settings) -> "Decoder":
-        """Return the decoder that ``settings`` describe. Nothing is asked of a registry yet.
+    def beside(self, wire_format: WireFormat, codec: AvroCodec[U], raw: WriterSchema | None) -> "Decoder[U]":
+        """Return a decoder of other records that shares registry and schemas known by fingerprint."""
+        return Decoder(wire_format, codec, SchemaFiles(raw, self._more), self._registry)
 
-        Raises :class:`ConfigurationError` for schema files that can't be used and for properties that the
-        registry client does not take.
-        """
-        codec = Codec(schemas.payment_event())
-        files = read_schema_files(settings.decoding, codec)
-        registry = Registry.from_settings(settings.schema_registry, time.monotonic)
-        return cls(WireFormat(settings.decoding.wire_format), codec, files, registry)
-
-    def of_erasures(self) -> "Decoder":
-        """Return a decoder of ``UserErasure`` and nothing else: same framing, same registry, own codec.
-
-        Raw records are of the bundled schema. Whoever closes this decoder closes the registry of both.
-        """
-        schema = schemas.user_erasure()
-        files = SchemaFiles(WriterSchema(schema), ())
-        return Decoder(self._wire_format, Codec(schema), files, self._registry)
-
-    async def decode(self, record: Record) -> Mapping[str, object] | None:
-        """Return the event in ``record``: fields of the canonical schema to values, to be read only.
+    async def decode(self, record: Record) -> T | None:
+        """Return what the codec makes of ``record``, to be read only; of a canonical event its fields.
 
         None is a tombstone. Raises :class:`Unreadable` if the record can never be decoded, and
         :class:`Unavailable` if its schema can't be had now.
         """
+        opened = await self.open(record)
+        return None if opened is None else self._codec.decode(opened.schema, opened.framed.body)
+
+    async def open(self, record: Record) -> Opened | None:
+        """Return the value out of its framing, not decoded yet; None is a tombstone. Raises as ``decode``."""
         if record.value is None:
             return None
         framed = frame(record.value, record.headers, self._wire_format)
-        return self._codec.decode(await self._schema(framed), framed.body)
+        return Opened(framed, await self._schema(framed))
 
     def describe_registry(self) -> RegistryHealth | None:
         """Return how the registry does; None: none is configured."""
@@ -137,11 +148,24 @@ class Decoder:
         return await self._registry.find(key)
 
 
-def read_schema_files(decoding: DecodingSettings, codec: Codec) -> SchemaFiles:
+def canonical_decoder(settings: Settings, examiner: Examiner | None = None) -> Decoder[Mapping[str, object]]:
+    """Return the decoder of canonical records that ``settings`` describe. No registry is asked yet.
+
+    Schema files have to please ``examiner``; None: they are those of canonical records. Raises
+    :class:`ConfigurationError` for files that can't be used and for properties that the registry client does
+    not take.
+    """
+    codec = Codec(schemas.payment_event())
+    files = read_schema_files(settings.decoding, examiner or codec)
+    registry = Registry.from_settings(settings.schema_registry, time.monotonic)
+    return Decoder(WireFormat(settings.decoding.wire_format), codec, files, registry)
+
+
+def read_schema_files(decoding: DecodingSettings, codec: Examiner) -> SchemaFiles:
     """Return the schemas in the files of ``decoding``.
 
-    Raises :class:`ConfigurationError` with every file that can't be read, is no schema, or is not one of
-    canonical records.
+    Raises :class:`ConfigurationError` with every file that can't be read, is no schema, or is not one that
+    ``codec`` decodes by.
     """
     mistakes: list[Mistake] = []
     raw = _read_all([decoding.schema_file] if decoding.schema_file else [], "schema", codec, mistakes)
@@ -151,7 +175,9 @@ def read_schema_files(decoding: DecodingSettings, codec: Codec) -> SchemaFiles:
     return SchemaFiles(next(iter(raw), None), tuple(more))
 
 
-def _read_all(paths: Sequence[Path], key: str, codec: Codec, mistakes: list[Mistake]) -> list[WriterSchema]:
+def _read_all(
+    paths: Sequence[Path], key: str, codec: Examiner, mistakes: list[Mistake]
+) -> list[WriterSchema]:
     """Return the schemas in ``paths``, and add to ``mistakes`` what is wrong with the others."""
     found = []
     for path in paths:

@@ -325,11 +325,11 @@ class Delivery(Storyteller):
             return None
         except Unavailable as error:
             return self._wait_for_registry(story, str(error))
-        at = Circumstances(datetime.now(UTC), _recorded_at(story.record), rates)
+        at = Circumstances(datetime.now(UTC), recorded_at(story.record), rates)
         plan = calls.plan(intent, self._rules.plan, at)
         match plan:
             case Skip():
-                return Settled(plan.action, Outcome.SKIPPED, plan.reason.value)
+                return Settled(plan.action, Outcome.SKIPPED, str(plan.reason))
             case Reject():
                 self._note_broken(story.record, plan.rules)
                 story.letter = Letter(plan.reason, plan.detail, Stage.MEANING, plan.action)
@@ -377,7 +377,8 @@ def where(record: Record) -> Where:
     }
 
 
-def _recorded_at(record: Record) -> datetime | None:
+def recorded_at(record: Record) -> datetime | None:
+    """Return the time that Kafka has of a record; None where it has none, or none that there is."""
     if record.timestamp_ms is None:
         return None
     try:

@@ -40,7 +40,7 @@ class ErasureDelivery(Storyteller):
     def __init__(
         self,
         *,
-        decoder: Decoder,
+        decoder: Decoder[Mapping[str, object]],
         api: Api,
         box: DeadLetterBox,
         traffic: Traffic,
@@ -75,7 +75,7 @@ class ErasureDelivery(Storyteller):
             return self._wait_for_registry(story, str(error))
         match plan:
             case Skip():
-                return Settled(plan.action, Outcome.SKIPPED, plan.reason.value)
+                return Settled(plan.action, Outcome.SKIPPED, str(plan.reason))
             case Reject():
                 story.letter = Letter(plan.reason, plan.detail, Stage.MEANING, plan.action)
             case PlannedErasure():

@@ -60,15 +60,8 @@ class Exchange:
 
         Raises :class:`ConfigurationError` where there are none that can be used.
         """
-        if currency.reporting is None or currency.rates is None:
-            return None
-        rates = RatesFile(currency.rates, currency.reporting)
-        found = rates.read()
-        if isinstance(found, RateTable):
-            return cls(rates, found, aside=aside, log=log)
-        raise ConfigurationError(
-            [Mistake(f"currency.rates.path ({rates.path})", told(fault), fault.cure) for fault in found]
-        )
+        opened = open_rates(currency)
+        return None if opened is None else cls(*opened, aside=aside, log=log)
 
     async def run(self) -> None:
         """Look again and again until cancelled."""
@@ -100,6 +93,22 @@ class Exchange:
     def describe(self) -> RatesHealth:
         """Return what the status page shows."""
         return RatesHealth(self.table.newest, len(self.table.currencies), self.trouble)
+
+
+def open_rates(currency: CurrencySettings) -> tuple[RatesFile, RateTable] | None:
+    """Return where the rates come from and the first of them; None: nothing is converted.
+
+    Raises :class:`ConfigurationError` where there are none that can be used.
+    """
+    if currency.reporting is None or currency.rates is None:
+        return None
+    rates = RatesFile(currency.rates, currency.reporting)
+    found = rates.read()
+    if isinstance(found, RateTable):
+        return rates, found
+    raise ConfigurationError(
+        [Mistake(f"currency.rates.path ({rates.path})", told(fault), fault.cure) for fault in found]
+    )
 
 
 def told(fault: RateFault) -> str:

@@ -17,9 +17,11 @@ from consumer.core.operations.status import (
     PartitionStatus,
     RatesHealth,
     RegistryHealth,
+    SourceStatus,
     Status,
 )
 from consumer.core.partitions.distances import Standing, Unread, age, headroom
+from consumer.core.partitions.subscription import Choice
 from consumer.core.records import Partition
 from consumer.edges.kafka.statistics import Ends
 from consumer.edges.metrics import Gauges
@@ -35,6 +37,14 @@ STUCK_SECONDS: Final = 60.0
 class Topics(Protocol):
     """What is known of the topics beside what the consumer knows."""
 
+    @property
+    def names(self) -> Sequence[str]:
+        """The topics that are read now, whether they exist or not."""
+
+    @property
+    def unmatched(self) -> Sequence[str]:
+        """The patterns that match no topic, as far as is known."""
+
     def end(self, partition: Partition, fetched: int | None) -> int | None:
         """Return where a partition ends, ``fetched`` being what the consumer knows; None: not known."""
 
@@ -43,6 +53,14 @@ class Topics(Protocol):
 
     def kept(self, topic: str) -> float | None:
         """Return for how many seconds a topic keeps a record; None: for ever, or not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadFrom:
+    """A source as configured: its names and patterns, and what tells the meaning of their events."""
+
+    entries: tuple[str, ...]
+    meaning: str
 
 
 class Group(Protocol):
@@ -82,7 +100,7 @@ class Facts:
     """What does not change while the service runs; ``config`` is the effective one, secrets masked."""
 
     group_id: str
-    topics: Sequence[str]
+    sources: Sequence[ReadFrom]
     max_in_flight: int
     config: Mapping[str, str]
 
@@ -135,6 +153,7 @@ class Report:
         self._traffic: Final = traffic
         self._group: Final = group
         self._topics: Final = topics
+        self._source_of: Final = Choice((source.entries, source) for source in facts.sources)
         self._inputs: Final = inputs
         self._errors: Final = errors
         self._facts: Final = facts
@@ -146,7 +165,7 @@ class Report:
     def gauges(self) -> Gauges:
         """Return the gauges of this moment."""
         lanes, offsets = self._pipeline.lanes, self._pipeline.offsets
-        counts = [self._topics.partitions(topic) for topic in self._facts.topics]
+        counts = [self._topics.partitions(topic) for topic in self._topics.names]
         rates = self._inputs.rates
         now, looks = self._traffic.clock(), self._looks()
         kept = {topic: self._topics.kept(topic) for topic in {partition.topic for partition in looks}}
@@ -170,7 +189,7 @@ class Report:
             rates_headroom=None if rates is None else rates.headroom(),
             assigned_partitions=len(looks),
             topic_partitions=sum(filter(None, counts)),
-            missing_topics=counts.count(0),
+            missing_topics=counts.count(0) + len(self._topics.unmatched),
         )
 
     def health(self) -> Health:
@@ -179,7 +198,9 @@ class Report:
         stuck = now - min(self._group.polled_at, self._pipeline.ticked_at) > STUCK_SECONDS
         reasons = [f"hold {cause.value}: {ADVICE[cause].cure}" for cause in self._blocking()]
         if not self._group.joined:
-            reasons.append("the consumer group is not joined yet")
+            waits = self._topics.unmatched and not self._topics.names
+            why = ": no topic matches a pattern of ours" if waits else ""
+            reasons.append(f"the consumer group is not joined yet{why}")
         if self.draining:
             reasons.append("the service is stopping")
         ready = not (reasons or stuck)
@@ -205,6 +226,7 @@ class Report:
             parked=gauges.parked,
             rate_limit_per_second=gauges.rate_limit_per_second,
             freshness_seconds=gauges.freshness_seconds,
+            sources=self._sources(),
             partitions=self._partitions(),
             holds=self._hold_statuses(),
             errors=self._errors.entries(),
@@ -239,6 +261,15 @@ class Report:
             position=offsets.position(partition),
             read=client.read.get(partition),
             end=self._topics.end(partition, client.ends.get(partition)),
+        )
+
+    def _sources(self) -> tuple[SourceStatus, ...]:
+        read = {topic: self._source_of.of(topic) for topic in self._topics.names}
+        return tuple(
+            SourceStatus(
+                source.entries, source.meaning, tuple(topic for topic, its in read.items() if its is source)
+            )
+            for source in self._facts.sources
         )
 
     def _partitions(self) -> tuple[PartitionStatus, ...]:

@@ -14,7 +14,7 @@ import asyncio
 import os
 import signal
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from typing import Final
 
@@ -22,29 +22,39 @@ from prometheus_client import CollectorRegistry
 
 from consumer import __version__
 from consumer.core.api.pacing import Pacer
+from consumer.core.avro.mapped import MappedCodec
 from consumer.core.errors import ConsumerError, DependencyError, Unavailable
 from consumer.core.meaning.rates import RateTable
 from consumer.core.operations.cures import creating
 from consumer.core.operations.logbook import Event, Log
 from consumer.core.operations.traces import trace_of
 from consumer.core.partitions.lanes import Ordering
+from consumer.core.partitions.subscription import Letters, Subscription
 from consumer.core.settings.effective import effective
+from consumer.core.settings.mapped import Configured
 from consumer.core.settings.rules import warnings
-from consumer.core.settings.tree import Settings
 from consumer.edges.linkrunner import Linkrunner
 from consumer.edges.logs import Logs
 from consumer.edges.metrics import Metrics
 from consumer.edges.probes import Probes
 from consumer.edges.server_key import ServerKey
-from consumer.flow.building import delivery_rules, kafka_parts, lifecycle_policy, turns
-from consumer.flow.decoding import Decoder
+from consumer.flow.building import (
+    delivery_rules,
+    erasure_decoder,
+    kafka_parts,
+    reader_of,
+    skips_by_topic,
+    sources_read,
+    turns,
+)
+from consumer.flow.decoding import canonical_decoder
 from consumer.flow.delivery import Delivery
 from consumer.flow.erasing import ByTopic, ErasureDelivery
 from consumer.flow.exchange import Exchange
 from consumer.flow.pipeline import LAST_COMMIT_SECONDS, Pipeline, Teller
-from consumer.flow.reading import CanonicalReader
 from consumer.flow.report import ErrorBook, Facts, Inputs, Report
 from consumer.flow.rotation import Rotation
+from consumer.flow.subscribing import Subscribing
 from consumer.flow.traffic import Traffic
 from consumer.flow.watch import Watch
 
@@ -60,16 +70,17 @@ CLOSING_SECONDS: Final = LAST_COMMIT_SECONDS + 4
 _ASK_AGAIN_SECONDS: Final = 5.0
 
 
-def run(settings: Settings, environ: Mapping[str, str]) -> int:
+def run(configured: Configured, environ: Mapping[str, str]) -> int:
     """Run the service until it is told to stop; return the exit code.
 
     Raises :class:`ConsumerError` for what the operator has to mend: a missing key, an address that can't be
     listened on, a Kafka client that is beyond repair.
     """
+    settings = configured.settings
     key = ServerKey(settings.linkrunner, environ)
     with Logs(settings.log.level, settings.log.format) as logs:
         try:
-            return asyncio.run(Service(settings, key, logs).run())
+            return asyncio.run(Service(configured, key, logs).run())
         except BaseExceptionGroup as group:
             known = _first_known(group)
             if isinstance(known, DependencyError):
@@ -83,9 +94,11 @@ def run(settings: Settings, environ: Mapping[str, str]) -> int:
 class Service:
     """All parts of one process, and their life."""
 
-    def __init__(self, settings: Settings, key: ServerKey, logs: Logs) -> None:
+    def __init__(self, configured: Configured, key: ServerKey, logs: Logs) -> None:
         """Build the parts; nothing is opened yet."""
+        settings = configured.settings
         self._settings: Final = settings
+        self._skips: Final = skips_by_topic(configured)
         self._log: Final = ErrorBook(logs)
         self._metrics: Final = Metrics(CollectorRegistry())
         self._traffic: Final = Traffic(
@@ -104,14 +117,17 @@ class Service:
             connections=settings.linkrunner.max_in_flight,
             user_agent=f"linkrunner-consumer/{__version__}",
         )
-        kafka = kafka_parts(settings, logs.librdkafka)
+        subscription = Subscription.of(configured.subscription, Letters(settings.dead_letters.topic))
+        kafka = kafka_parts(settings, subscription.at_once, logs.librdkafka)
         self._box: Final = kafka.box
         self._source: Final = kafka.source
-        self._decoder: Final = Decoder.from_settings(settings)
+        self._decoder: Final = canonical_decoder(
+            settings, None if configured.mapping is None else MappedCodec()
+        )
         self._exchange: Final = Exchange.from_settings(settings.currency, asyncio.to_thread, self._log)
         self._pipeline: Final = Pipeline(
             source=self._source,
-            delivery=self._teller(settings),
+            delivery=self._teller(configured),
             traffic=self._traffic,
             metrics=self._metrics,
             log=self._log,
@@ -119,9 +135,17 @@ class Service:
             max_in_flight=settings.linkrunner.max_in_flight,
             commit_seconds=settings.commit.interval_seconds,
         )
+        self._subscribing: Final = Subscribing(
+            subscription,
+            existing=kafka.questions.topics,
+            subscribe=self._source.subscribe,
+            announce=self._announce,
+            aside=asyncio.to_thread,
+            log=self._log,
+        )
         self._watch: Final = Watch(
             kafka.questions,
-            settings.subscription,
+            self._subscribing,
             held=self._pipeline.offsets.next_offsets,
             aside=asyncio.to_thread,
             clock=self._traffic.clock,
@@ -136,20 +160,20 @@ class Service:
             errors=self._log,
             facts=Facts(
                 settings.kafka.group_id,
-                settings.subscription,
+                sources_read(configured),
                 settings.linkrunner.max_in_flight,
                 effective(settings),
             ),
         )
         self._watchdog: threading.Timer | None = None
         self._metrics.observe(self._report.gauges)
-        self._metrics.watch_topics(settings.subscription)
 
-    def _teller(self, settings: Settings) -> Teller:
+    def _teller(self, configured: Configured) -> Teller:
         """Return who tells the records' stories; only where erasure is enabled does anybody tell of that."""
+        settings = configured.settings
         rules = delivery_rules(settings, self._rates)
         payments = Delivery(
-            reader=CanonicalReader(self._decoder, lifecycle_policy(settings)),
+            reader=reader_of(configured, self._decoder),
             api=self._api,
             box=self._box,
             traffic=self._traffic,
@@ -160,7 +184,7 @@ class Service:
         if (topic := settings.erasure_topic) is None:
             return payments
         erasures = ErasureDelivery(
-            decoder=self._decoder.of_erasures(),
+            decoder=erasure_decoder(settings, self._decoder),
             api=self._api,
             box=self._box,
             traffic=self._traffic,
@@ -207,9 +231,10 @@ class Service:
         trading = asyncio.create_task(self._renew_rates())
         stopping = asyncio.create_task(stop.wait())
         try:
-            await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            if working.done():
-                await working
+            await asyncio.wait({working, watching, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            for endless in (working, watching):
+                if endless.done():
+                    await endless  # raises what has ended it
             self._start_watchdog()
             # What waits on a thread of its own holds up the end of the process: nothing new of that.
             watching.cancel()
@@ -227,17 +252,23 @@ class Service:
                 task.cancel()
 
     async def _ask_for_dead_letter_topics(self) -> None:
+        prepared: frozenset[str] = frozenset()
         while True:
-            try:
-                missing = await self._box.prepare(self._settings.subscription)
-            except Unavailable:
-                self._log(Event.WAITING, target="kafka", address=self._settings.kafka.bootstrap_servers)
-            else:
-                for topic in missing:
-                    self._log(Event.DEAD_LETTER_TOPIC_MISSING, topic=topic, cure=creating(topic))
-                if not (missing and self._settings.dead_letters.create):
-                    return
+            topics = frozenset(self._subscribing.topics)
+            if topics - prepared and await self._prepare_dead_letters(topics - prepared):
+                prepared |= topics
             await asyncio.sleep(_ASK_AGAIN_SECONDS)
+
+    async def _prepare_dead_letters(self, topics: Collection[str]) -> bool:
+        """Say which dead-letter topics of ``topics`` are missing; return whether nothing is left to do."""
+        try:
+            missing = await self._box.prepare(topics)
+        except Unavailable:
+            self._log(Event.WAITING, target="kafka", address=self._settings.kafka.bootstrap_servers)
+            return False
+        for topic in missing:
+            self._log(Event.DEAD_LETTER_TOPIC_MISSING, topic=topic, cure=creating(topic))
+        return not (missing and self._settings.dead_letters.create)
 
     async def _renew_rates(self) -> None:
         if self._exchange is not None:
@@ -252,6 +283,12 @@ class Service:
             self._watchdog = threading.Timer(seconds, _exit_now)
             self._watchdog.daemon = True
             self._watchdog.start()
+
+    def _announce(self, topics: Collection[str]) -> None:
+        """Let the series of topics begin, before anything of them is read."""
+        self._metrics.watch_topics(topics)
+        for topic in topics:
+            self._metrics.watch_skips(topic, self._skips.of(topic) or ())
 
     def _wake(self) -> None:
         self._pipeline.wake()

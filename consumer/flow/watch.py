@@ -6,17 +6,15 @@ nobody holds. Here the brokers are asked, beside the consumer and off the event 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from typing import Final, NamedTuple, Protocol, TypeVar
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Final, NamedTuple, Protocol
 
 from consumer.core.operations.checks import Failure, Trouble
 from consumer.core.operations.cures import granting
 from consumer.core.operations.logbook import Event, Log
 from consumer.core.partitions.distances import kept_seconds
 from consumer.core.records import Partition
-
-A = TypeVar("A")
-R = TypeVar("R")
+from consumer.flow.subscribing import Aside
 
 #: Seconds between two questions for ends and counts.
 PACE_SECONDS: Final = 10.0
@@ -40,11 +38,19 @@ class Brokers(Protocol):
         """Return the configuration of each topic, or why it can't be had."""
 
 
-class Aside(Protocol):
-    """Runs a call that waits on a thread of its own."""
+class Subscribed(Protocol):
+    """Which topics are read, and the look for more of them."""
 
-    def __call__(self, function: Callable[[A], R], argument: A, /) -> Awaitable[R]:
-        """Return what the call returns."""
+    @property
+    def topics(self) -> Sequence[str]:
+        """The topics that are read now, whether they exist or not."""
+
+    @property
+    def unmatched(self) -> Sequence[str]:
+        """The patterns that match no topic, as far as is known."""
+
+    async def look(self) -> None:
+        """Ask what topics there are, and read what is wanted of them."""
 
 
 class _Seen(NamedTuple):
@@ -58,7 +64,7 @@ class Watch:
     def __init__(
         self,
         brokers: Brokers,
-        topics: Sequence[str],
+        subscribed: Subscribed,
         *,
         held: Callable[[], Collection[Partition]],
         aside: Aside,
@@ -67,7 +73,7 @@ class Watch:
     ) -> None:
         """``held`` gives the partitions that are ours; ``clock`` the seconds of a steady clock."""
         self._brokers: Final = brokers
-        self._topics: Final = topics
+        self._subscribed: Final = subscribed
         self._held: Final = held
         self._aside: Final = aside
         self._clock: Final = clock
@@ -77,6 +83,17 @@ class Watch:
         self._kept: Final[dict[str, float | None]] = {}
         self._told: Final[dict[str, str]] = {}
         self._configs_due = clock()
+        self._configs_of: Sequence[str] = ()
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The topics that are read now, whether they exist or not."""
+        return self._subscribed.topics
+
+    @property
+    def unmatched(self) -> Sequence[str]:
+        """The patterns that match no topic, as far as is known."""
+        return self._subscribed.unmatched
 
     def end(self, partition: Partition, fetched: int | None) -> int | None:
         """Return where a partition ends, None where that is not known.
@@ -101,10 +118,12 @@ class Watch:
     async def run(self) -> None:
         """Ask until cancelled."""
         while True:
+            await self._subscribed.look()
             await self._look_at_ends()
-            self._counts.update(await self._aside(self._brokers.partition_counts, self._topics))
-            if self._clock() >= self._configs_due:
-                await self._look_at_configs()
+            if topics := tuple(self._subscribed.topics):
+                self._counts.update(await self._aside(self._brokers.partition_counts, topics))
+                if self._clock() >= self._configs_due or topics != self._configs_of:
+                    await self._look_at_configs(topics)
             await asyncio.sleep(PACE_SECONDS)
 
     async def _look_at_ends(self) -> None:
@@ -114,8 +133,9 @@ class Watch:
         now = self._clock()
         self._seen = known | {partition: _Seen(end, now) for partition, end in found.items()}
 
-    async def _look_at_configs(self) -> None:
-        found = await self._aside(self._brokers.configs, self._topics)
+    async def _look_at_configs(self, topics: Sequence[str]) -> None:
+        found = await self._aside(self._brokers.configs, topics)
+        self._configs_of = topics
         for topic, config in found.items():
             if isinstance(config, Failure):
                 self._not_told(topic, config)

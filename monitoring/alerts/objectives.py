@@ -20,7 +20,7 @@ class Owner(StrEnum):
     """Who has to change something so that such records are dead letters no more."""
 
     OURS = "ours"
-    """The event may be fine: the API refused our call, or we can't find its schema or its exchange rate."""
+    """The event may be fine: the API refused our call, we lack schema or rate, our mapping does not fit."""
     PRODUCER = "producer"
     """Whoever wrote it: the bytes or the event make no sense."""
     CHOSEN = "chosen"
@@ -32,6 +32,8 @@ DEAD_LETTER_OWNERS: Final = {
     DeadLetterReason.UNDECODABLE: Owner.PRODUCER,
     DeadLetterReason.UNKNOWN_SCHEMA: Owner.OURS,
     DeadLetterReason.INVALID_EVENT: Owner.PRODUCER,
+    DeadLetterReason.MAPPING: Owner.OURS,
+    DeadLetterReason.REJECTED: Owner.CHOSEN,
     DeadLetterReason.REFUSED: Owner.OURS,
     DeadLetterReason.NO_RATE: Owner.OURS,
     DeadLetterReason.CURRENCY_NOT_ACCEPTED: Owner.CHOSEN,

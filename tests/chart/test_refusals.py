@@ -48,7 +48,7 @@ WRONG: Final[tuple[tuple[str, Json, str], ...]] = (
     ("config.kafka.bootstrap_servers", 9092, "write host:port"),
     ("config.kafka.topics", "payments.events.v1", "as a list, such as [payments.events.v1]"),
     ("config.kafka.topics", ["a,b"], "as a list, such as [payments.events.v1]"),
-    ("config.kafka.topics", ["^pay.*"], "which are no patterns"),
+    ("config.kafka.topics", ["pay.*"], "or patterns that begin with ^"),
     ("config.kafka.topics", ["a", 5], "as a list, such as [payments.events.v1]"),
     ("config.kafka.topics", [".."], "as a list, such as [payments.events.v1]"),
     ("config.kafka.topics", ["a" * 250], "as a list, such as [payments.events.v1]"),
@@ -484,6 +484,21 @@ REFUSED: Final[Mapping[str, tuple[str, Values, str]]] = {
         "keda",
         change("config.kafka.properties/ssl.ca.location", "/etc/ssl/company/ca.crt"),
         "keda.enabled cannot read ssl.ca.location of config.kafka.properties",
+    ),
+    "topics beside a mapping": (
+        "mapping",
+        change("config.kafka.topics", ["payments.events.v1"]),
+        "config.kafka.topics cannot stand beside config.mapping",
+    ),
+    "KEDA with a mapping alone": (
+        "mapping",
+        {"keda": {"topics": []}},
+        "keda.enabled watches topics by name, and those of config.mapping are in a file",
+    ),
+    "KEDA with a pattern": (
+        "patterns",
+        {"keda": {"enabled": True}, "partitions": 6},
+        r"has the pattern ^payments\.(eu|us)\..*: write the names of all topics in keda.topics",
     ),
     "KEDA without a configuration": (
         "existing-configmap",

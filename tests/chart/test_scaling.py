@@ -65,6 +65,15 @@ def test_a_request_to_erase_wakes_a_pod_and_adds_none() -> None:
     assert [one.at("topic").value for one in off] == ["payments.events.v1"]
 
 
+def test_topics_that_the_chart_can_not_know_are_named_for_keda() -> None:
+    """A mapping is a file, and a pattern no topic: the names are written beside them."""
+    assert [one.at("topic").value for one in triggers("mapping")] == [
+        "payments.events.v1",
+        "orders.eu",
+        "orders.us",
+    ]
+
+
 @pytest.mark.parametrize(
     ("start", "policy"), [("earliest", "earliest"), ("latest", "latest"), ("refuse", "earliest")]
 )

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from consumer.cli.loading import configure
 from consumer.cli.loading import load as load_settings
 from consumer.core.settings.tree import Settings
 from consumer.edges.server_key import ServerKey
@@ -109,6 +110,15 @@ def test_the_service_takes_the_configuration(
     monkeypatch.chdir(file.parent)
     settings = load_settings(file, {})
     assert ServerKey(settings.linkrunner, {}).current() == "a-key"
+
+
+def test_a_mapping_in_the_files_is_the_services(
+    tmp_path: Path, secrets: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the schema that it names: its sources are what is read."""
+    file = lay_out(render(load("mapping")), tmp_path, secrets)
+    monkeypatch.chdir(file.parent)
+    assert configure(file, {}).topics == ("payments.events.v1", "^orders[.]")
 
 
 def test_variables_beside_a_configmap_of_ones_own_are_the_services(tmp_path: Path) -> None:

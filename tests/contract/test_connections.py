@@ -129,6 +129,29 @@ def test_what_is_missing_is_named_with_its_cure(
 
 
 @pytest.mark.kafka
+def test_a_pattern_is_told_with_what_it_matches(
+    kafka: Kafka, topics: Topics, api: Api, tmp_path: Path
+) -> None:
+    """Each matched topic is asked about like a named one; a pattern without any is a warning."""
+    base = topics.name("found")
+    first = topics.create(f"{base}.a")
+    topics.create(f"{first}.dlq")
+    over = {
+        "kafka": {"bootstrap_servers": kafka.bootstrap_servers, "topics": [f"^{base}", "^no-such-topic-yet"]},
+        "linkrunner": {"base_url": api.base_url},
+    }
+    result = checked(tmp_path, over)
+    assert result.exit_code == 0
+    for line in (
+        f"ok      topics ^{base}: 1 topic: {first}",
+        "warning topics ^no-such-topic-yet: none matches",
+        f"ok      topic {first}: 1 partition, may be read",
+        f"ok      dead letters {first}.dlq: 1 partition, may be written",
+    ):
+        assert line in result.stdout.splitlines()
+
+
+@pytest.mark.kafka
 def test_a_refused_key_has_its_own_code(kafka: Kafka, api: Api, tmp_path: Path) -> None:
     """Also beside other failures: 77 says that somebody with the right secret has to act."""
     api.accept_key("another-key")

@@ -236,7 +236,7 @@ class Registry:
 
 
 @cache
-def _decoder() -> Decoder:
+def _decoder() -> Decoder[Mapping[str, object]]:
     return Decoder(WireFormat.AUTO, Codec(schemas.payment_event()), SchemaFiles(None, ()), None)
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -152,10 +152,9 @@ class Rig:
         return True
 
 
-def erasure_decoder() -> Decoder:
+def erasure_decoder() -> Decoder[Mapping[str, object]]:
     """Return a decoder of erasures that knows the bundled schemas and no registry."""
-    payments_too = Decoder(WireFormat.AUTO, Codec(schemas.payment_event()), SchemaFiles(None, ()), None)
-    return payments_too.of_erasures()
+    return Decoder(WireFormat.AUTO, Codec(schemas.user_erasure()), SchemaFiles(None, ()), None)
 
 
 def erasure(user: str) -> bytes:

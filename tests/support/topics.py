@@ -68,6 +68,10 @@ class Topics:
         self._admin.create_partitions([NewPartitions(topic, partitions)])[topic].result(ANSWER_SECONDS)
         eventually(lambda: len(self.partitions(topic)) == partitions, ANSWER_SECONDS, f"{topic} has leaders")
 
+    def delete(self, topic: str) -> None:
+        """Delete ``topic``."""
+        self._admin.delete_topics([topic])[topic].result(ANSWER_SECONDS)
+
     def creates_by_itself(self) -> bool:
         """Tell whether the broker makes a topic that somebody only asks about."""
         if not self._kafka.real:

@@ -86,7 +86,7 @@ def test_the_first_screen_has_the_two_commands() -> None:
 
 def test_the_configuration_of_the_front_page_is_one(tmp_path: Path) -> None:
     """Whoever copies the first configuration that they see has no mistake in it."""
-    (block,) = re.findall(r"^```yaml\n(.+?)^```", README, re.MULTILINE | re.DOTALL)
+    block = re.findall(r"^```yaml\n(.+?)^```", README, re.MULTILINE | re.DOTALL)[0]
     file = tmp_path / "config.yaml"
     file.write_text(block, "utf-8")
     assert load(file, {"LINKRUNNER_SERVER_KEY": "a-key"}).kafka.topics == ("payments.events.v1",)

@@ -25,8 +25,8 @@ MODULES: Final = sorted((ROOT / "consumer").rglob("*.py"))
 #: What may stand at the top level; the first group has to.
 TOP_LEVEL: Final = {
     ".ci", ".dockerignore", ".gitignore", "CHANGELOG.md", "CONTRIBUTING.md", "Dockerfile", "Makefile",
-    "README.md", "benchmarks", "consumer", "docs", "helm", "monitoring", "pyproject.toml", "requirements",
-    "schemas", "tests",
+    "README.md", "benchmarks", "consumer", "docs", "examples", "helm", "monitoring", "pyproject.toml",
+    "requirements", "schemas", "tests",
 }  # fmt: skip
 
 #: Halves are joined here so that this file does not find itself.

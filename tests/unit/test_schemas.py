@@ -188,7 +188,7 @@ def say(intent: Intent) -> str:
         case Remove():
             return "remove"
         case Skip(reason=reason):
-            return f"skip `{reason.value}`"
+            return f"skip `{reason}`"
         case Reject(reason=reason):
             return f"dead letter `{reason.value}`"
 

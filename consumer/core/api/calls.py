@@ -166,7 +166,10 @@ def body(call: Call) -> bytes:
             }
             if call.event_data is not None:
                 fields["event_data"] = call.event_data
-            return _ENCODER.encode(_with_plain_numbers(fields))
+            encoded = _ENCODER.encode(fields)
+            if b"E+" in encoded or b"E-" in encoded:  # in a number, or it may be in a text: seldom either
+                return _ENCODER.encode(_with_plain_numbers(fields))
+            return encoded
         case _:
             assert_never(call)
 
@@ -313,4 +316,4 @@ def _with_plain_numbers(value: Json) -> object:
     return [_with_plain_numbers(part) for part in value]
 
 
-_ENCODER: Final = msgspec.json.Encoder()
+_ENCODER: Final = msgspec.json.Encoder(decimal_format="number")

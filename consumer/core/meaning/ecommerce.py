@@ -165,12 +165,15 @@ def _has_no_group(capture: Capture) -> bool:
 
 def _does_not_add_up(capture: Capture) -> bool:
     """R4; only where the sum means something: every price is there, in the amount's currency."""
-    if _has_no_price(capture) or _mixes_currencies(capture):
-        return False
     total = Decimal(0)
-    for item, price in zip(capture.items, _prices(capture), strict=True):
+    for item in capture.items:
+        price = item.unit_price
+        if price is None or price.currency != capture.amount.currency:
+            return False
         total = _WIDE.fma(price.amount, item.quantity, total)
     off = _WIDE.subtract(capture.amount.amount, total).copy_abs()
+    if not off:
+        return False
     return _WIDE.multiply(off, 2) > _WIDE.multiply(_minor_unit(capture.amount), len(capture.items))
 
 

@@ -1,20 +1,24 @@
 """What an event means: the seam between meaning and delivery.
 
-The canonical schema and (later) any mapping end in one of these four; nothing behind this seam knows which
-it was. An intent is typed and complete, but not yet checked against currency and catalogue rules: that is
+The canonical schema and every mapping end in one of these four; nothing behind this seam knows which it was.
+An intent is typed and complete, but not yet checked against currency and catalogue rules: that is
 ``consumer.core.calls.plan``.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
-from typing import TypeAlias
+from typing import NewType, TypeAlias
 
 from consumer.core.meaning.money import Money
 
-#: A free attribute of an event. None is dropped before it is sent.
-Scalar: TypeAlias = bool | int | float | str | None
+#: A free attribute of an event. None is dropped before it is sent; a Decimal is finite and is sent exactly.
+Scalar: TypeAlias = bool | int | float | Decimal | str | None
+
+#: The name of a mapping's route that skips: chosen by the operator, so no member of a closed set.
+RouteName = NewType("RouteName", str)
 
 
 class PaymentType(StrEnum):
@@ -66,6 +70,7 @@ class SkipReason(StrEnum):
     NO_USER = "no_user"
     ZERO_AMOUNT = "zero_amount"
     TOMBSTONE = "tombstone"
+    NO_ROUTE = "no_route"
 
 
 class DeadLetterReason(StrEnum):
@@ -74,6 +79,8 @@ class DeadLetterReason(StrEnum):
     UNDECODABLE = "undecodable"
     UNKNOWN_SCHEMA = "unknown_schema"
     INVALID_EVENT = "invalid_event"
+    MAPPING = "mapping"
+    REJECTED = "rejected"
     REFUSED = "refused"
     NO_RATE = "no_rate"
     CURRENCY_NOT_ACCEPTED = "currency_not_accepted"
@@ -122,9 +129,12 @@ class Remove:
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """Nothing to send, and that is right. ``action`` is what the event had become when it was skipped."""
+    """Nothing to send, and that is right. ``action`` is what the event had become when it was skipped.
 
-    reason: SkipReason
+    ``reason`` is the name of the route where a mapping's route skips.
+    """
+
+    reason: SkipReason | RouteName
     action: Action = Action.NONE
 
 

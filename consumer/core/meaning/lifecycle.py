@@ -26,6 +26,7 @@ from consumer.core.meaning.intents import (
     SkipReason,
 )
 from consumer.core.meaning.money import Money
+from consumer.core.meaning.refunds import Incomparable, PartialRefunds, is_full, unless_full
 
 
 class Kind(StrEnum):
@@ -59,7 +60,7 @@ class LifecyclePolicy:
     id of their own, because the API keeps only the first record of an id.
     """
 
-    partial_refunds: Literal["keep", "remove", "dead_letter"] = "keep"
+    partial_refunds: PartialRefunds = "keep"
     capture_statuses: frozenset[Status] = frozenset()
     wallet_topups: Literal["capture", "skip"] = "capture"
     withdrawals: Literal["skip", "capture"] = "skip"
@@ -142,11 +143,7 @@ def _capture_withdrawal(_: Fields, policy: LifecyclePolicy) -> _Decision:
 
 def _remove_if_full(fields: Fields, policy: LifecyclePolicy) -> _Decision:
     """Money given back: all of it removes the payment, a part of it meets the policy."""
-    if _is_full(fields) or policy.partial_refunds == "remove":
-        return _RemoveIt()
-    if policy.partial_refunds == "keep":
-        return Skip(SkipReason.PARTIAL_REFUND)
-    return Reject(DeadLetterReason.PARTIAL_REFUND, "less than original_amount was given back")
+    return unless_full(_is_full(fields), policy.partial_refunds) or _RemoveIt()
 
 
 def _skip_status(_: Fields, __: LifecyclePolicy) -> _Decision:
@@ -162,12 +159,13 @@ def _skip_kind(_: Fields, __: LifecyclePolicy) -> _Decision:
 # ------------------------------------------------------------------------------------- the table
 
 
-class _Row(NamedTuple):
-    """One row: for these kinds in these states, ``becomes`` decides."""
+class Row(NamedTuple):
+    """One row: for these kinds in these states, ``becomes`` decides; ``told`` says what in words."""
 
     kinds: tuple[Kind, ...]
     statuses: tuple[Status, ...]
     becomes: _Decide
+    told: str
 
 
 _PAYMENT = (Kind.PAYMENT,)
@@ -179,19 +177,24 @@ _OPT_IN = (Status.INITIATED, Status.FAILED, Status.CANCELLED)
 _ANY = tuple(Status)
 
 #: The first row that fits decides; together the rows cover every kind in every status.
-_LIFECYCLE: Final = (
-    _Row((Kind.UNKNOWN,), _ANY, _skip_kind),
-    _Row(_PAYMENT, _COMPLETED, _capture_by_category),
-    _Row(_PAYMENT, _OPT_IN, _capture_if_opted_in),
-    _Row(_TOPUP, _COMPLETED, _capture_topup),
-    _Row(_WITHDRAWAL, _COMPLETED, _capture_withdrawal),
-    _Row(_GIVEN_BACK, _COMPLETED, _remove_if_full),
-    _Row(tuple(Kind), _ANY, _skip_status),
+LIFECYCLE: Final = (
+    Row((Kind.UNKNOWN,), _ANY, _skip_kind, "a kind that this version does not know: skipped"),
+    Row(_PAYMENT, _COMPLETED, _capture_by_category, "revenue: captured, its type is the category"),
+    Row(_PAYMENT, _OPT_IN, _capture_if_opted_in, "no revenue (yet): by lifecycle.capture_statuses"),
+    Row(_TOPUP, _COMPLETED, _capture_topup, "money into a wallet: by lifecycle.wallet_topups"),
+    Row(_WITHDRAWAL, _COMPLETED, _capture_withdrawal, "money out of a wallet: by lifecycle.withdrawals"),
+    Row(
+        _GIVEN_BACK,
+        _COMPLETED,
+        _remove_if_full,
+        "given back: all of it removes the payment, a part is by lifecycle.partial_refunds",
+    ),
+    Row(tuple(Kind), _ANY, _skip_status, "not settled, or settled without money: skipped"),
 )
 
 _BECOMES: Final[Mapping[tuple[Kind, Status], _Decide]] = {
     (kind, status): row.becomes
-    for row in reversed(_LIFECYCLE)  # so that the first row that fits is the last one written
+    for row in reversed(LIFECYCLE)  # so that the first row that fits is the last one written
     for kind in row.kinds
     for status in row.statuses
 }
@@ -225,10 +228,10 @@ def _is_full(fields: Fields) -> bool:
         return True
     original = _not_negative(fields, "original_amount")
     name = "amount" if fields.is_null("cumulative_refunded") else "cumulative_refunded"
-    refunded = _not_negative(fields, name)
-    if refunded.currency != original.currency:
-        raise InvalidField(f"{name} is in another currency than original_amount")
-    return refunded.amount >= original.amount
+    try:
+        return is_full(_not_negative(fields, name), original)
+    except Incomparable as wrong:
+        raise InvalidField(f"{name} {wrong}") from wrong
 
 
 # ------------------------------------------------------------------------------------- captures

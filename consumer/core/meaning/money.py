@@ -1,7 +1,7 @@
 """Exact amounts of one currency. Decimals from end to end; nothing here ever rounds or uses a float."""
 
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Context, Decimal, Inexact
 from typing import Final
 
 import iso4217
@@ -41,16 +41,25 @@ def from_minor_units(minor_units: int, currency: str, fraction_digits: int | Non
     ``fraction_digits`` None means the currency's ISO 4217 exponent. Raises :class:`InvalidMoney` for a code
     that ISO 4217 does not list, for one without an exponent where none is given, for digits outside 0..18.
     """
-    if not is_currency(currency):
-        raise InvalidMoney("is in a currency that is no ISO 4217 code in upper case")
     digits = exponent(currency) if fraction_digits is None else fraction_digits
+    if digits is None or fraction_digits is not None:  # else the table has just told the digits
+        _check_currency(currency)
     if digits is None:
         raise InvalidMoney("is in a currency without minor units, and fraction_digits is not given")
     if not 0 <= digits <= MAX_FRACTION_DIGITS:
         raise InvalidMoney(f"has fraction_digits outside 0..{MAX_FRACTION_DIGITS}")
-    sign, unscaled, _ = Decimal(minor_units).as_tuple()
-    # Built from its digits: arithmetic would round to the precision of the decimal context.
-    return Money(Decimal((sign, unscaled, -digits)), currency)
+    try:
+        return Money(_WIDE.scaleb(Decimal(minor_units), -digits), currency)
+    except Inexact:
+        raise InvalidMoney(f"has more than {_WIDE.prec} digits") from None
 
+
+def _check_currency(code: str) -> None:
+    if not is_currency(code):
+        raise InvalidMoney("is in a currency that is no ISO 4217 code in upper case")
+
+
+#: The thread's context would round to 28 digits; this one never rounds.
+_WIDE: Final = Context(prec=1_000, traps=[Inexact])
 
 _EXPONENTS: Final[dict[str, int | None]] = {currency.code: currency.exponent for currency in iso4217.Currency}

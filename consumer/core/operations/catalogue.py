@@ -104,6 +104,7 @@ _SKIPS: Final = {
     SkipReason.NO_USER: (Action.CAPTURE,),
     SkipReason.ZERO_AMOUNT: (Action.CAPTURE,),
     SkipReason.TOMBSTONE: (Action.NONE,),
+    SkipReason.NO_ROUTE: (Action.NONE,),
 }
 
 #: The same for dead letters.
@@ -111,6 +112,8 @@ _DEAD_LETTERS: Final = {
     DeadLetterReason.UNDECODABLE: (Action.NONE,),
     DeadLetterReason.UNKNOWN_SCHEMA: (Action.NONE,),
     DeadLetterReason.INVALID_EVENT: (Action.NONE, Action.CAPTURE, Action.REMOVE),
+    DeadLetterReason.MAPPING: (Action.NONE, Action.CAPTURE, Action.REMOVE),
+    DeadLetterReason.REJECTED: (Action.NONE,),
     DeadLetterReason.REFUSED: (Action.NONE, Action.CAPTURE, Action.REMOVE),
     DeadLetterReason.NO_RATE: (Action.CAPTURE,),
     DeadLetterReason.CURRENCY_NOT_ACCEPTED: (Action.CAPTURE,),
@@ -138,6 +141,11 @@ def _settled() -> tuple[tuple[str, ...], ...]:
     )
 
 
+def skipped_by_route(name: str) -> tuple[str, str, str]:
+    """Return action, outcome and reason of a record that the mapping's route ``name`` skips."""
+    return (Action.NONE, Outcome.SKIPPED, name)
+
+
 def _values(*members: Iterable[StrEnum]) -> tuple[str, ...]:
     return tuple(member.value for group in members for member in group)
 
@@ -146,7 +154,11 @@ _PARTITION: Final = Label("partition", note="the number of a partition held by t
 _SENT: Final = Label("action", (Action.CAPTURE.value, Action.REMOVE.value))
 _ACTION: Final = Label("action", _values(Action))
 _OUTCOME: Final = Label("outcome", _values(Outcome))
-_REASON: Final = Label("reason", (NO_REASON, *dict.fromkeys(_values(SkipReason, DeadLetterReason))))
+_REASON: Final = Label(
+    "reason",
+    (NO_REASON, *dict.fromkeys(_values(SkipReason, DeadLetterReason))),
+    "the name of a route that skips, where a mapping has such",
+)
 _STATUS: Final = Label("status", (*KNOWN_STATUSES, *_values(FaultKind)), "any other HTTP status, 100 to 599")
 _RETRY: Final = Label(
     "reason",
@@ -342,7 +354,8 @@ CATALOGUE: Final = (
         "missing_topics",
         _GAUGE,
         "topics",
-        "Subscribed topics that do not exist, or that this service may not see.",
+        "Subscribed topics that do not exist, or that this service may not see, and patterns of topics that "
+        "match none.",
     ),
     MetricSpec("build_info", _GAUGE, "flag", "Always 1; what runs is in the labels.", _BUILD),
 )

@@ -4,18 +4,22 @@ Rights are those of Kafka's authoriser (its table "Operations and Resources on P
 committing need READ on the topic and on the group, dead letters need WRITE on their topic.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
 from consumer.core.operations.checks import Check, Failure, Result, Trouble, doubtful, failed, ok
 from consumer.core.operations.cures import creating, granting
 from consumer.core.partitions.distances import kept_seconds
+from consumer.core.partitions.subscription import Subscription
 
 #: Seconds. A topic that keeps records for less loses payments in an outage that nobody mends over night.
 SHORTEST_RETENTION: Final = 24 * 3600.0
 #: What a dead letter has more than its record: the headers that say why.
 LETTER_HEADERS_BYTES: Final = 8_192
+
+#: Topics of a pattern that are named; each has its own lines all the same.
+_MOST_NAMED: Final = 20
 
 #: Names of rights in Kafka's authoriser.
 READ: Final = "READ"
@@ -63,6 +67,24 @@ def of_topic(topic: str, state: TopicState | Failure) -> Iterator[Check]:
         return
     yield _existing(subject, asked, state, READ, f"--topic {topic}")
     yield _retention(topic, state.config)
+
+
+def of_pattern(pattern: str, subscription: Subscription, there: Collection[str] | None) -> Check:
+    """Judge a pattern of ``subscription``: which of the topics ``there`` (None: not told) it matches."""
+    subject, asked = f"topics {pattern}", "match the names of all topics that we may see"
+    if there is None:
+        return failed(subject, asked, "nobody told the names of the topics in time", _BROKERS_LOG)
+    matched = subscription.matching_one(pattern, there)
+    if not matched:
+        cure = "check the pattern, and our right to describe the topics; the service waits for one"
+        return doubtful(subject, asked, "none matches", cure)
+    more = len(matched) - _MOST_NAMED
+    names = ", ".join(matched[:_MOST_NAMED])
+    return ok(
+        subject,
+        asked,
+        f"{_plural(len(matched), 'topic')}: {names}" + (f" and {more} more" if more > 0 else ""),
+    )
 
 
 def of_group(group: str, state: GroupState | Failure) -> Check:

@@ -38,6 +38,17 @@ class Event(StrEnum):
     STARTING = "starting", Level.INFO, "The configuration is read and the service begins."
     LISTENING = "listening", Level.INFO, "Health, metrics and status are served at this address."
     WAITING = "waiting", Level.WARNING, "Something outside does not answer yet; it is tried again."
+    TOPIC_MATCHED = "topic_matched", Level.INFO, "A pattern matches this topic, which is read from now on."
+    TOPIC_GONE = (
+        "topic_gone",
+        Level.WARNING,
+        "A topic that a pattern matched does not exist any more; it is not read.",
+    )
+    PATTERN_UNMATCHED = (
+        "pattern_unmatched",
+        Level.WARNING,
+        "No topic that we may see matches this pattern; the topics are looked through again and again.",
+    )
     GROUP_JOINED = "group_joined", Level.INFO, "The consumer group is joined: the service is ready."
     PARTITIONS_ASSIGNED = "partitions_assigned", Level.INFO, "Partitions were given to this process."
     PARTITIONS_REVOKED = "partitions_revoked", Level.INFO, "Partitions were handed over, after a last commit."
@@ -206,7 +217,7 @@ FIELDS: Final[dict[str, str]] = {
     "cure": "what to do about it",
     "scope": "what is stopped",
     "group": "the consumer group",
-    "target": "which outside thing: a broker, the registry, the API",
+    "target": "which outside thing: a broker, the registry, the API; or a pattern of topics",
     "address": "host and port",
     "version": "version of this service",
     "signal": "the signal received",

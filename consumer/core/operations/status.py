@@ -54,6 +54,18 @@ class HoldStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceStatus:
+    """Topics that are read in one way: ``entries`` as configured, ``topics`` those of them there are to read.
+
+    ``meaning`` says what tells their events' meaning: ``canonical``, or the mapping's routes by name.
+    """
+
+    entries: tuple[str, ...]
+    meaning: str
+    topics: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RegistryHealth:
     """How the schema registry does; ``reachable`` None: it was not asked yet.
 
@@ -107,6 +119,7 @@ class Status:
     parked: int
     rate_limit_per_second: float
     freshness_seconds: float
+    sources: tuple[SourceStatus, ...] = ()
     partitions: tuple[PartitionStatus, ...] = ()
     holds: tuple[HoldStatus, ...] = ()
     errors: tuple[LastError, ...] = ()

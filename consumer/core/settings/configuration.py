@@ -4,15 +4,18 @@ Pure: ``consumer.edges.configuration`` reads the files and variables and hands o
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
 from pydantic import ValidationError
 
+from consumer.core.avro.nested import NestedAvro
 from consumer.core.errors import ConfigurationError
+from consumer.core.meaning.mapping import CompiledMapping
 from consumer.core.settings.documents import Finding, Node, Source, child, place
 from consumer.core.settings.kafka_properties import Role, refusals
 from consumer.core.settings.keys import SECTIONS, Path
+from consumer.core.settings.mapped import Configured, disagreements
 from consumer.core.settings.mistakes import findings_of
 from consumer.core.settings.properties import Properties, as_text
 from consumer.core.settings.rules import RULES
@@ -24,7 +27,6 @@ Value: TypeAlias = "str | int | float | bool | Properties | list[Value] | dict[s
 #: What takes the place of a required key that is missing or wrong while the rules across keys are asked.
 _STAND_INS: Final[Mapping[tuple[str, str], Value]] = {
     ("kafka", "bootstrap_servers"): "stand-in:9092",
-    ("kafka", "topics"): ["stand-in"],
 }
 
 
@@ -33,27 +35,69 @@ class Reading:
     """What a configuration came to: ``settings``, or None and the ``findings`` that are in the way.
 
     ``properties`` are the pass-through properties as far as they can be read, also beside other mistakes.
-    ``root`` knows where each value stands.
+    ``root`` knows where each value stands. ``rest`` are the settings, with stand-ins for what has mistakes.
+    ``mapping`` is what the mapping came to, where one is named and can be read; ``nested`` has opened the
+    nested Avro bytes in it, whose schemas by file are ``nested_schemas``. ``doubtful`` is what keeps nothing
+    from starting.
     """
 
     settings: Settings | None
     findings: tuple[Finding, ...]
     properties: Mapping[Role, Properties]
     root: Node
+    rest: Settings
+    mapping: CompiledMapping | None = None
+    nested: NestedAvro | None = None
+    nested_schemas: Mapping[str, str] = field(default_factory=dict)
+    doubtful: tuple[Finding, ...] = ()
 
     def with_findings(self, more: Iterable[Finding]) -> "Reading":
         """Return the reading with ``more`` that is wrong; there are settings only while nothing is."""
         findings = (*self.findings, *more)
         return replace(self, findings=findings, settings=None if findings else self.settings)
 
+    def with_doubts(self, more: Iterable[Finding]) -> "Reading":
+        """Return the reading with ``more`` that is worth a second look."""
+        return replace(self, doubtful=(*self.doubtful, *more))
+
+    def with_mapping(
+        self, mapping: CompiledMapping, nested: NestedAvro, schemas: Mapping[str, str]
+    ) -> "Reading":
+        """Return the reading with what its mapping came to, and the ``schemas`` of nested bytes by file."""
+        reading = replace(self, mapping=mapping, nested=nested, nested_schemas=schemas)
+        reading = reading.with_findings(mapping.findings).with_doubts(mapping.warnings)
+        if mapping.mapping is None:
+            return reading
+        return reading.with_findings(disagreements(mapping.mapping, self.rest))
+
     def unwrap(self) -> Settings:
-        """Return the settings, or raise :class:`ConfigurationError` with all mistakes in their order."""
+        """Return the settings, or raise :class:`ConfigurationError` with all mistakes in their order.
+
+        Those of the configuration come first, then those of the files that it names.
+        """
         if self.settings is None:
+            own = self.root.source.name
             ordered = sorted(
-                self.findings, key=lambda finding: (not finding.source.line, finding.source.line)
+                self.findings,
+                key=lambda finding: (
+                    finding.source.line > 0 and finding.source.name != own,
+                    not finding.source.line,
+                    finding.source.line,
+                ),
             )
             raise ConfigurationError([finding.mistake() for finding in ordered])
         return self.settings
+
+    def configured(self) -> Configured:
+        """Return all that a process is started with; raises as :meth:`unwrap` does."""
+        settings = self.unwrap()
+        if self.mapping is None or self.nested is None:
+            return Configured(settings)
+        return Configured(settings, self.mapping.mapping, self.nested, self.nested_schemas)
+
+    def doubts(self) -> tuple[str, ...]:
+        """Return what is allowed in a mapping but worth a second look, each as a sentence."""
+        return tuple(str(finding.mistake()) for finding in self.doubtful)
 
     def source(self, path: Path) -> Source | None:
         """Return where the value of the key ``path`` was set, or None where it is the default."""
@@ -81,10 +125,12 @@ def parse(root: Node, findings: Iterable[Finding]) -> Reading:
     tree = _tree(root, properties)
     settings, wrong = _validate(tree, root)
     found += _not_told_yet(wrong, found)
-    found += _across(tree, root, found)
+    failed = _failed(found)
+    rest = Settings.model_validate(_without(tree, failed))
+    found += _across(rest, root, failed)
     for role, given in properties.items():
         found += _refused(root, role, given)
-    return Reading(settings, (), properties, root).with_findings(found)
+    return Reading(settings, (), properties, root, rest).with_findings(found)
 
 
 def _properties(root: Node, path: Path) -> tuple[Properties, list[Finding]]:
@@ -146,13 +192,16 @@ def _validate(tree: dict[str, Value], root: Node) -> tuple[Settings | None, list
         return None, list(findings_of(error, root))
 
 
-def _across(tree: dict[str, Value], root: Node, found: Iterable[Finding]) -> list[Finding]:
-    """Return what is wrong across keys, judged on the keys that nothing was found about."""
+def _failed(found: Iterable[Finding]) -> set[Path]:
+    """Return the keys that something was found about."""
+    maps = {(role.value, "properties") for role in Role}
+    return {path if path[:2] in maps else path[:2] for path in (finding.path for finding in found) if path}
+
+
+def _across(rest: Settings, root: Node, failed: set[Path]) -> list[Finding]:
+    """Return what is wrong across keys, judged on ``rest``, whose keys nothing was found about."""
     if root.value is not None and not isinstance(root.value, Mapping):
         return []
-    maps = {(role.value, "properties") for role in Role}
-    failed = {path if path[:2] in maps else path[:2] for path in (finding.path for finding in found) if path}
-    rest = Settings.model_validate(_without(tree, failed))
     return [
         Finding(broken.path, place(root, broken.path), broken.what, broken.cure)
         for rule in RULES

@@ -1,10 +1,18 @@
 """Rules across keys: what no single value can tell. A table of functions; each names the keys it judges."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from consumer.core.partitions.subscription import (
+    Letters,
+    Subscription,
+    is_pattern,
+    letters_read,
+    pattern_fault,
+)
+from consumer.core.settings.environment import variable_name
 from consumer.core.settings.keys import Path
 from consumer.core.settings.registries import apicurio_api
 from consumer.core.settings.tree import Settings
@@ -63,18 +71,26 @@ def _has_other_placeholder(settings: Settings) -> bool:
 
 
 def _dead_letters_are_apart(settings: Settings) -> Iterator[Broken]:
+    yield from dead_letters_apart(settings.kafka.topics, settings)
+
+
+def dead_letters_apart(entries: Sequence[str], settings: Settings) -> Iterator[Broken]:
+    """Yield why dead letters can't go where ``settings`` say, with topics (names and patterns) to read."""
     if _has_other_placeholder(settings):
         return
-    for source in settings.kafka.topics:
-        target = settings.dead_letters.topic_for(source)
-        if not is_topic(target):
+    letters, own = settings.dead_letters, "give dead letters a topic of their own, such as {topic}.dlq"
+    for source in entries:
+        name = "t" if is_pattern(source) else source
+        if is_pattern(source) and letters.topic_for(name) == name:
+            yield Broken(_TOPIC, "sends dead letters to the topics that they came from", own)
+        elif not is_topic(letters.topic_for(name)):
             what = f"gives no topic name that Kafka takes for {source}"
             yield Broken(
                 _TOPIC, what, "use letters, digits, '.', '_' and '-', at most 249 with the source's name"
             )
-        elif target in settings.kafka.topics:
-            what = f"sends the dead letters of {source} to {target}, which is read as a source"
-            yield Broken(_TOPIC, what, "give dead letters a topic of their own, such as {topic}.dlq")
+    for target, source in letters_read(entries, Letters(letters.topic)):
+        told = f"the dead letters of {source}" if source else "all dead letters"
+        yield Broken(_TOPIC, f"sends {told} to {target}, which is read as a source", own)
 
 
 def _raw_has_schema(settings: Settings) -> Iterator[Broken]:
@@ -119,25 +135,39 @@ def _erasure_has_topic(settings: Settings) -> Iterator[Broken]:
 
 
 def _erasures_are_apart(settings: Settings) -> Iterator[Broken]:
-    """Yield where an erasure could be mistaken for something else; also asked while it is off."""
+    yield from erasures_apart(settings.kafka.topics, settings)
+
+
+def erasures_apart(entries: Sequence[str], settings: Settings) -> Iterator[Broken]:
+    """Yield where an erasure could be mistaken for something else, with payments in these topics.
+
+    ``entries`` are names and patterns. Also asked while erasure is off.
+    """
     topic = settings.erasure.topic
     if topic is None or _has_other_placeholder(settings):
         return
     cure = "give erasures a topic of their own, such as users.erasures.v1"
-    letters = {settings.dead_letters.topic_for(source): source for source in (*settings.kafka.topics, topic)}
-    if topic in settings.kafka.topics:
-        yield Broken(_ERASURE, "is one of kafka.topics, whose records are payments", cure)
-    elif topic in letters:
-        yield Broken(_ERASURE, f"is where the dead letters of {letters[topic]} go", cure)
+    payments = Subscription.of(
+        (entry for entry in entries if not is_pattern(entry) or pattern_fault(entry) is None),
+        Letters(settings.dead_letters.topic),
+    )
+    if topic in payments.names:
+        yield Broken(_ERASURE, "is one of the topics whose records are payments", cure)
+    elif any(pattern.match(topic) for pattern in payments.patterns):
+        yield Broken(_ERASURE, "is matched by a pattern of topics whose records are payments", cure)
+    elif payments.is_letters(topic) or settings.dead_letters.topic_for(topic) == topic:
+        yield Broken(_ERASURE, "is where dead letters go", cure)
     target = settings.dead_letters.topic_for(topic)
     if not is_topic(target):
         what = f"gives no topic name that Kafka takes for {topic}"
         yield Broken(
             _TOPIC, what, "use letters, digits, '.', '_' and '-', at most 249 with the source's name"
         )
-    elif target in settings.kafka.topics:
+    elif target in payments.names:
         what = f"sends the dead letters of {topic} to {target}, which is read as a source"
         yield Broken(_TOPIC, what, "give dead letters a topic of their own, such as {topic}.dlq")
+
+
 def _one_currency(settings: Settings) -> Iterator[Broken]:
     currency = settings.currency
     why = "the API adds up amounts whatever their currency"
@@ -201,13 +231,29 @@ def _static_rates_lead_to_reporting(settings: Settings) -> Iterator[Broken]:
         yield Broken((*_RATES, "rates"), what, "add its rate, or make it the base")
 
 
-RULES: Final = (
-    CrossRule((_PROPERTIES, ("shutdown", "drain_seconds")), _drain_fits_poll_interval),
-    CrossRule((_TOPIC,), _dead_letter_topic_is_template),
-    CrossRule((_TOPIC, ("kafka", "topics")), _dead_letters_are_apart),
+def _topics_are_named(settings: Settings) -> Iterator[Broken]:
+    topics = ("kafka", "topics")
+    if settings.mapping is not None and settings.kafka.topics:
+        cure = "remove it, or list these topics in a source with schema: canonical"
+        yield Broken(topics, "is set beside mapping, whose sources say what is read", cure)
+    if settings.mapping is None and not settings.kafka.topics:
+        cure = f"add it, or set {variable_name(topics)}, or name a mapping"
+        yield Broken(topics, "is not set", cure)
+
+
+#: How records are framed, and what that needs. A source of a mapping may have a framing of its own.
+FRAMING: Final = (
     CrossRule((("decoding", "wire_format"), ("decoding", "schema")), _raw_has_schema),
     CrossRule((("decoding", "wire_format"), ("schema_registry", "url")), _ids_have_registry),
     CrossRule((("decoding", "wire_format"), ("schema_registry", "url")), _apicurio_is_apicurios),
+)
+
+RULES: Final = (
+    CrossRule((("kafka", "topics"), ("mapping",)), _topics_are_named),
+    CrossRule((_PROPERTIES, ("shutdown", "drain_seconds")), _drain_fits_poll_interval),
+    CrossRule((_TOPIC,), _dead_letter_topic_is_template),
+    CrossRule((_TOPIC, ("kafka", "topics")), _dead_letters_are_apart),
+    *FRAMING,
     CrossRule((("schema_registry", "properties"), ("schema_registry", "url")), _registry_properties_are_used),
     CrossRule((("erasure", "enabled"), _ERASURE), _erasure_has_topic),
     CrossRule((_ERASURE, _TOPIC, ("kafka", "topics")), _erasures_are_apart),

@@ -62,8 +62,10 @@ class KafkaSettings(Section):
     """Brokers to ask first, as `host:port`, several with commas between them."""
     group_id: Text = "linkrunner-consumer"
     """Consumer group. Instances with the same group share the partitions."""
-    topics: Topics
-    """Topics to read, by name."""
+    topics: Topics = ()
+    """Topics to read: names, or `^regular expressions`, which are matched from the beginning of a name on, as
+    in `^payments\\.`. New topics are found within seconds; dead-letter topics are never matched. Required
+    without a `mapping`; beside one, whose sources say what is read, it must not be set."""
     start_from: StartFrom = "earliest"
     """Where a group without committed offsets starts: `earliest`, `latest`, or `refuse` to start at all.
     A partition or topic that appears later is read from its beginning."""
@@ -252,6 +254,9 @@ class Settings(Section):
     kafka: KafkaSettings
     schema_registry: SchemaRegistrySettings = Field(default_factory=SchemaRegistrySettings)
     decoding: DecodingSettings = Field(default_factory=DecodingSettings)
+    mapping: FilePath | None = None
+    """File that says what the events of other schemas mean, and in which topics they are. `null`: all topics
+    have events of the canonical schema."""
     lifecycle: LifecycleSettings = Field(default_factory=LifecycleSettings)
     ordering: Ordering = "key"
     """What keeps its order: records with the same `key` in a partition, or the whole `partition`. Records
@@ -271,8 +276,3 @@ class Settings(Section):
     def erasure_topic(self) -> str | None:
         """The topic whose records erase users; None while nobody is erased."""
         return self.erasure.topic if self.erasure.enabled else None
-
-    @property
-    def subscription(self) -> tuple[str, ...]:
-        """Every topic that is read: those with payments, and the erasure topic while it is enabled."""
-        return (*self.kafka.topics, *filter(None, [self.erasure_topic]))

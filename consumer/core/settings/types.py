@@ -17,6 +17,7 @@ from pydantic_core import PydanticCustomError
 
 from consumer.core.meaning.money import exponent, is_currency
 from consumer.core.meaning.rates import MAX_RATE_DIGITS
+from consumer.core.partitions.subscription import Fault, is_pattern, pattern_fault
 from consumer.core.settings.properties import Properties, as_text
 
 _MAX_PORT: Final = 65_535
@@ -55,6 +56,13 @@ def is_topic(name: str) -> bool:
     return _TOPIC.fullmatch(name) is not None and name not in {".", ".."}
 
 
+def topic_fault(entry: str) -> Fault | None:
+    """Return why ``entry`` is neither a topic's name nor a pattern of names (``^``...), None where it is."""
+    if is_pattern(entry):
+        return pattern_fault(entry)
+    return None if is_topic(entry) else Fault("is no topic name that Kafka takes", _TOPIC_RULE)
+
+
 def _text(value: str) -> str:
     if not value.strip():
         raise broken("is blank", "write a value")
@@ -64,10 +72,9 @@ def _text(value: str) -> str:
 
 
 def _topic(name: str) -> str:
-    if name.startswith("^"):
-        raise broken("is a pattern; topic patterns are not supported", "list the topics by name")
-    if not is_topic(name):
-        raise broken("is no topic name that Kafka takes", _TOPIC_RULE)
+    fault = topic_fault(name)
+    if fault is not None:
+        raise broken(*fault)
     return name
 
 

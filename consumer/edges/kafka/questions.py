@@ -81,6 +81,15 @@ class Questions:
             for topic, config in found.items()
         }
 
+    def topics(self) -> frozenset[str] | None:
+        """Return the names of all topics that we may see, None where nobody tells in time."""
+        self.admin.poll(0)
+        try:
+            found = self.admin.list_topics(timeout=self.seconds).topics
+        except KafkaException:
+            return None
+        return frozenset(name for name, topic in found.items() if not self._is_not_there(topic.error))
+
     def partition_counts(self, topics: Collection[str]) -> dict[str, int]:
         """Return how many partitions each topic has: 0 where there is none that we may see.
 
@@ -129,6 +138,9 @@ class Questions:
         text = _STATE.sub("", error.str())
         detail = f"{error.name()}: {discreet(text, self._properties)}"
         return Failure(_TROUBLES.get(error.code(), Trouble.OTHER), detail)
+
+    def _is_not_there(self, error: KafkaError | None) -> bool:
+        return error is not None and self.failure(error).trouble in _NOT_THERE
 
     def _answer(self, asked: "Future[T]", deadline: float) -> T | Failure:
         try:

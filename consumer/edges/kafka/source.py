@@ -62,18 +62,19 @@ class Source:
         drain_seconds: float,
         logger: logging.Logger,
     ) -> None:
-        """Take the client's configuration; nothing is opened yet.
+        """Take the client's configuration and the topics to begin with; nothing is opened yet.
 
+        Without ``topics`` nothing is joined before :meth:`subscribe` names some.
         ``restart_at_beginning``: what to do where a committed offset no longer exists (else hold).
         ``drain_seconds`` bounds the wait for calls on the wire when partitions are revoked.
         """
         self._config: Final = config
-        self._topics: Final = list(topics)
+        self._topics: Final = tuple(topics)
         self._restart: Final = restart_at_beginning
         self._drain_seconds: Final = drain_seconds
         self._logger: Final = logger
         self._thread: Final = ThreadPoolExecutor(max_workers=1, thread_name_prefix="kafka-consumer")
-        self._starting: Final = Starting(config, self._topics, start_from, self._read_failed)
+        self._starting: Final = Starting(config, start_from, self._read_failed)
         self._epochs: Final = Epochs()
         self._failure: ConsumerError | Exception | None = None
         self._stopping = False
@@ -90,6 +91,15 @@ class Source:
         self._loop = asyncio.get_running_loop()
         self._bridge = Bridge(self._loop, listener)
         await self._on_thread(self._open)
+
+    async def subscribe(self, topics: Sequence[str], appeared: Collection[str]) -> None:
+        """Read these topics from now on, and no others; an empty list is passed over.
+
+        What is held of topics that stay is not disturbed: the group shares out only what comes and goes.
+        ``appeared`` are those that were not there yet when this process looked first: they start at their
+        beginning.
+        """
+        await self._on_thread(self._subscribe, tuple(topics), frozenset(appeared))
 
     async def fetch(self, limit: int) -> list[Record]:
         """Return up to ``limit`` records, waiting at most :data:`POLL_SECONDS` for the first.
@@ -147,9 +157,14 @@ class Source:
         self._consumer = Consumer({**self._config, **callbacks}, logger=self._logger)
         self._commits = Commits(self._consumer, self._epochs, self._bridge)
         self._ranges = Ranges(self._consumer, self._epochs, self._bridge, restart=self._restart)
-        self._consumer.subscribe(
-            self._topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
-        )
+        self._subscribe(self._topics, ())
+
+    def _subscribe(self, topics: Sequence[str], appeared: Collection[str]) -> None:
+        if topics and not self._closed:
+            self._starting.subscribed(topics, appeared)
+            self._consumer.subscribe(
+                list(topics), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+            )
 
     def _close(self) -> None:
         if hasattr(self, "_consumer"):

@@ -34,18 +34,21 @@ class Start:
 class Starting:
     """Answers where partitions start, for one group."""
 
-    def __init__(
-        self, config: Config, topics: Sequence[str], policy: StartFrom, give_up: Callable[[str], bool]
-    ) -> None:
-        """Take the consumer's configuration and what to ask for.
+    def __init__(self, config: Config, policy: StartFrom, give_up: Callable[[str], bool]) -> None:
+        """Take the consumer's configuration and what a first start is to be.
 
         ``give_up`` hears of each failed read and says whether to stop trying.
         """
         self._config: Final = config
-        self._topics: Final = topics
+        self._topics: Sequence[str] = ()
         self._policy: Final = policy
         self._give_up: Final = give_up
         self._late: Final[set[str]] = set()
+
+    def subscribed(self, topics: Sequence[str], appeared: Collection[str]) -> None:
+        """Note what is subscribed, and which of it has appeared since this process looked first."""
+        self._topics = topics
+        self._late.update(appeared)
 
     def missed(self, topic: str) -> None:
         """Note that a topic does not exist yet. Once it does, it starts at its beginning.

@@ -71,6 +71,10 @@ class Survey:
             for name, state in found.items()
         }
 
+    def names(self) -> frozenset[str] | None:
+        """Return the names of all topics that we may see, None where nobody tells in time."""
+        return self._questions.topics()
+
     def group(self, group: str) -> GroupState | Failure:
         """Find the group's coordinator and return what it knows of the group. It is not joined."""
         deadline = time.monotonic() + self._questions.seconds

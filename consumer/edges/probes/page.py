@@ -11,6 +11,7 @@ from consumer.core.operations.status import (
     PartitionStatus,
     RatesHealth,
     RegistryHealth,
+    SourceStatus,
     Status,
 )
 
@@ -42,6 +43,7 @@ th { color: var(--soft); font-weight: 600; white-space: nowrap; }
 """
 
 #: Column headings; the second value tells whether the column holds numbers.
+_SOURCES: Final = (("Topics", False), ("Meaning", False), ("Read now", False))
 _PARTITIONS: Final = (
     ("Partition", False),
     ("Position", True),
@@ -69,6 +71,7 @@ def page(status: Status) -> str:
             _head(status),
             _tiles(status),
             _section("Holds", _HOLDS, (_hold(hold, status.at) for hold in status.holds), "Nothing is held."),
+            _section("Sources", _SOURCES, map(_source, status.sources), "None."),
             _section(
                 "Partitions", _PARTITIONS, map(_partition, status.partitions), "No partition is assigned."
             ),
@@ -136,6 +139,10 @@ def _tiles(status: Status) -> str:
         + "".join(f"<div><dt>{name}</dt><dd>{escape(value)}</dd></div>" for name, value in tiles)
         + "</dl>"
     )
+
+
+def _source(source: SourceStatus) -> Sequence[str]:
+    return (", ".join(source.entries), source.meaning, ", ".join(source.topics) or "no topic")
 
 
 def _partition(partition: PartitionStatus) -> Sequence[str]:

@@ -42,6 +42,7 @@ MAX_REFERENCE_LEVELS: Final = 8
 SILENT: Final = f"the schema registry has not answered for {SCHEMA_SECONDS:.0f} s"
 
 _NO_SUCH_SCHEMA: Final = (404, 40403)
+_NO_SUCH_SUBJECT: Final = (404, 40401)
 
 #: What the registry does, by status, and what helps. Anything else is ``_OTHER``.
 _STATUSES: Final[Mapping[int, tuple[str, str]]] = {
@@ -95,6 +96,22 @@ class ConfluentClient:
             await self._client.clear_caches()  # type: ignore[no-untyped-call]  # the library does not say
         return WriterSchema(_avro(schema), tuple(references.values()))
 
+    async def latest(self, subject: str) -> WriterSchema:
+        """Return the latest schema of ``subject``, with all that it refers to; raises as :meth:`fetch` does.
+
+        Here :class:`NoSuchSchema` says that there is no such subject.
+        """
+        try:
+            async with asyncio.timeout(SCHEMA_SECONDS):
+                latest = await _answer(self._client.get_latest_version(subject), no_such=_NO_SUCH_SUBJECT)
+                references: dict[tuple[str, int], str] = {}
+                await self._collect(latest.schema, references, level=1)
+        except TimeoutError:
+            raise Unavailable(SILENT) from None
+        finally:
+            await self._client.clear_caches()  # type: ignore[no-untyped-call]  # as above
+        return WriterSchema(_avro(latest.schema), tuple(references.values()))
+
     async def close(self) -> None:
         """Close the connections."""
         await close(self._client)
@@ -115,15 +132,15 @@ class ConfluentClient:
             known[name] = _avro(version.schema)
 
 
-async def _answer(asking: Awaitable[T]) -> T:
-    """Return what the client gives; raise NoSuchSchema or Unavailable for what it raises."""
+async def _answer(asking: Awaitable[T], no_such: tuple[int, int] = _NO_SUCH_SCHEMA) -> T:
+    """Return what the client gives; raise NoSuchSchema or Unavailable for what it raises.
+
+    ``no_such`` are status and error code with which the registry says that it has no such thing.
+    """
     try:
         return await asking
     except Exception as error:  # noqa: BLE001 - a border: the client raises whatever an odd answer leads to
-        if (
-            isinstance(error, SchemaRegistryError)
-            and (error.http_status_code, error.error_code) == _NO_SUCH_SCHEMA
-        ):
+        if isinstance(error, SchemaRegistryError) and (error.http_status_code, error.error_code) == no_such:
             problem: Exception = NoSuchSchema()
         else:
             kind = Forbidden if refuses(error) else Unavailable

@@ -51,6 +51,17 @@ linkrunner-consumer.secrets by the last part of their block).
   {{- if .Values.existingConfigMap -}}
     {{- $mistakes = append $mistakes "keda.enabled needs to know brokers, group and topics, and existingConfigMap hides them: write the configuration in config." -}}
   {{- end -}}
+  {{- if not .Values.keda.topics -}}
+    {{- if dig "mapping" "" (.Values.config | default dict) -}}
+      {{- $mistakes = append $mistakes "keda.enabled watches topics by name, and those of config.mapping are in a file: write their names in keda.topics." -}}
+    {{- end -}}
+    {{- $topics := dig "kafka" "topics" "" (.Values.config | default dict) -}}
+    {{- range kindIs "slice" $topics | ternary $topics (list) -}}
+      {{- if hasPrefix "^" (toString .) -}}
+        {{- $mistakes = append $mistakes (printf "keda.enabled watches topics by name, and config.kafka.topics has the pattern %s: write the names of all topics in keda.topics." .) -}}
+      {{- end -}}
+    {{- end -}}
+  {{- end -}}
   {{- if not $max -}}
     {{- $mistakes = append $mistakes "keda.enabled needs a limit: write how many partitions the topics have together in partitions, or keda.maxReplicas." -}}
   {{- else if lt $max (int .Values.keda.minReplicas) -}}

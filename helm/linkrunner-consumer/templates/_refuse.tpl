@@ -75,13 +75,17 @@ it makes anything, because none is always the first; the values keep in mind tha
   {{- if not (and (kindIs "string" $brokers) (regexMatch "^[^\\s,]+(\\s*,\\s*[^\\s,]+)*$" $brokers)) -}}
     {{- $mistakes = append $mistakes "config.kafka.bootstrap_servers has to name the Kafka brokers: write host:port in one text, several with commas between them, such as \"kafka-1:9092,kafka-2:9092\"." -}}
   {{- end -}}
+  {{- $mapping := dig "mapping" "" $config -}}
   {{- $topics := dig "kafka" "topics" "" $config -}}
   {{- $names := and (kindIs "slice" $topics) (gt (len $topics) 0) -}}
   {{- range $names | ternary $topics (list) -}}
-    {{- $names = and $names (kindIs "string" .) (regexMatch "^[A-Za-z0-9._-]{1,249}$" (toString .)) (not (has . (list "." ".."))) -}}
+    {{- $names = and $names (kindIs "string" .) (or (hasPrefix "^" (toString .)) (and (regexMatch "^[A-Za-z0-9._-]{1,249}$" (toString .)) (not (has . (list "." ".."))))) -}}
   {{- end -}}
-  {{- if not $names -}}
-    {{- $mistakes = append $mistakes "config.kafka.topics has to list the topics with payment events: write their names, which are no patterns, as a list, such as [payments.events.v1]." -}}
+  {{- if and $mapping $topics -}}
+    {{- $mistakes = append $mistakes "config.kafka.topics cannot stand beside config.mapping, whose sources say what is read: remove it." -}}
+  {{- else if $mapping -}}
+  {{- else if not $names -}}
+    {{- $mistakes = append $mistakes "config.kafka.topics has to list the topics with payment events: write their names, or patterns that begin with ^, as a list, such as [payments.events.v1]; or name a mapping in config.mapping." -}}
   {{- else if ne (len $topics) (len (uniq $topics)) -}}
     {{- $mistakes = append $mistakes "config.kafka.topics has to list each topic once: remove the second." -}}
   {{- end -}}
@@ -93,7 +97,7 @@ it makes anything, because none is always the first; the values keep in mind tha
   {{- $url := dig "schema_registry" "url" "" $config | default "" -}}
   {{- $framed := dig "decoding" "wire_format" "auto" $config -}}
   {{- $reached := and (kindIs "string" $url) (regexMatch "^https?://[^\\s/]" (toString $url)) -}}
-  {{- if not (or $reached (and (not $url) (has $framed (list "single_object" "raw")))) -}}
+  {{- if not (or $reached (and (not $url) (or $mapping (has $framed (list "single_object" "raw"))))) -}}
     {{- $mistakes = append $mistakes "config.schema_registry.url has to be the address of the schema registry: write it with http:// or https://, such as https://registry:8081. Records without a registry have config.decoding.wire_format single_object or raw." -}}
   {{- end -}}
   {{- $accept := dig "currency" "accept" "" $config -}}
@@ -239,7 +243,7 @@ it makes anything, because none is always the first; the values keep in mind tha
 {{- $names := list -}}
 {{- $read := dict "HTTP__HOST" "the chart" "HTTP__PORT" "the chart" "SHUTDOWN__DRAIN_SECONDS" "the chart" -}}
 {{- if .Values.keda.enabled -}}
-  {{- range $name := list "KAFKA__BOOTSTRAP_SERVERS" "KAFKA__GROUP_ID" "KAFKA__TOPICS" "KAFKA__START_FROM" "KAFKA__PROPERTIES" "LINKRUNNER__REQUESTS_PER_SECOND" -}}
+  {{- range $name := list "KAFKA__BOOTSTRAP_SERVERS" "KAFKA__GROUP_ID" "KAFKA__TOPICS" "MAPPING" "KAFKA__START_FROM" "KAFKA__PROPERTIES" "LINKRUNNER__REQUESTS_PER_SECOND" -}}
     {{- $_ := set $read $name "keda" -}}
   {{- end -}}
 {{- end -}}

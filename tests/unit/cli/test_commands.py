@@ -65,12 +65,12 @@ class TestCheck:
 
     def test_programs_get_the_same_as_json(self, call: Call) -> None:
         """Where, what and cure apart, so that nothing has to be parsed."""
-        result = call("check", "--config", written(f"{LEAST}mapping: x\n"), "--output", "json")
+        result = call("check", "--config", written(f"{LEAST}tracing: x\n"), "--output", "json")
         assert result.exit_code == 78
         answer = json.loads(result.stdout)
         assert answer["ok"] is False
         (mistake,) = answer["mistakes"]
-        assert mistake["where"] == "mapping (c.yaml:3)"
+        assert mistake["where"] == "tracing (c.yaml:3)"
         assert set(mistake) == {"where", "what", "cure"}
 
     def test_a_missing_file_is_a_mistake(self, call: Call) -> None:
@@ -156,6 +156,11 @@ class TestConfig:
                 at = at["properties"][part]
                 at = schema["$defs"][at["$ref"].rpartition("/")[2]] if "$ref" in at else at
             assert at["description"], path
+
+    def test_mapping_files_have_a_schema_of_their_own(self, call: Call) -> None:
+        """For the same editors."""
+        schema = json.loads(call("config", "schema", "--mapping").stdout)
+        assert schema["required"] == ["sources"]
 
 
 class TestOthers:

@@ -65,7 +65,7 @@ def test_every_error_has_its_code(error: ConsumerError, code: ExitCode) -> None:
 def test_run_tells_the_same_mistakes_as_check(tmp_path: Path) -> None:
     """What one refuses, the other refuses, with the same words and the same code; without a traceback."""
     path = tmp_path / "c.yaml"
-    path.write_text(f"{LEAST}mapping: x\ndead_letters: {{properties: {{no.such: 1}}}}\n", encoding="utf-8")
+    path.write_text(f"{LEAST}tracing: x\ndead_letters: {{properties: {{no.such: 1}}}}\n", encoding="utf-8")
     ran, checked = (command(name, "--config", str(path)) for name in ("run", "check"))
     assert ran.returncode == checked.returncode == 78
     assert ran.stderr.splitlines()[1:] == checked.stdout.splitlines()[1:]

@@ -96,11 +96,11 @@ class TestPrecedence:
     def test_mistakes_in_files_and_variables_are_told_together(self) -> None:
         """One start finds all of them: those of the file by line, then those of the variables."""
         found = mistakes(
-            f"{LEAST}log: {{level: loud}}\nmapping: x", HTTP__PORT="{", NOTHING="1", ORDERING_FILE="nowhere"
+            f"{LEAST}log: {{level: loud}}\ntracing: x", HTTP__PORT="{", NOTHING="1", ORDERING_FILE="nowhere"
         )
         assert [mistake.where for mistake in found] == [
             "log.level (c.yaml:3)",
-            "mapping (c.yaml:4)",
+            "tracing (c.yaml:4)",
             f"{P}NOTHING",
             f"http.port ({P}HTTP__PORT)",
             f"ordering ({P}ORDERING_FILE)",

@@ -14,6 +14,7 @@ from consumer.core.operations.status import (
     PartitionStatus,
     RatesHealth,
     RegistryHealth,
+    SourceStatus,
     Status,
 )
 from consumer.edges.probes.page import duration, page
@@ -36,6 +37,10 @@ def status(**changes: object) -> Status:
         "parked": 1,
         "rate_limit_per_second": 12.5,
         "freshness_seconds": 73.0,
+        "sources": (
+            SourceStatus((EVIL, "^b"), EVIL, (EVIL,)),
+            SourceStatus(("^none",), "canonical", ()),
+        ),
         "partitions": (
             PartitionStatus(EVIL, 0, 18_211, 18_200, 11, 5, 4, 93_600.0, EVIL),
             PartitionStatus("t", 1, None, None, None, 0, 0),
@@ -81,7 +86,7 @@ def test_markup_in_values_is_shown_not_obeyed() -> None:
     """No value becomes a tag, wherever it stands."""
     checked = Checker(page(status()))
     assert "script" not in checked.tags
-    assert sum(text.count(EVIL) for text in checked.texts) == 13
+    assert sum(text.count(EVIL) for text in checked.texts) == 15
 
 
 def test_the_page_needs_nothing_else() -> None:
@@ -108,6 +113,7 @@ def test_the_page_says_what_is_wrong_and_what_to_do() -> None:
         "5.0 s ago",
     ):
         assert shown in texts
+    assert "^none canonical no topic" in texts
     assert "t[1] unknown unknown unknown 0 0 unknown no" in texts
     assert "Answers Schemas kept Last trouble no 7" in texts
 

@@ -16,7 +16,7 @@ from consumer.core.meaning.intents import DeadLetterReason
 from consumer.core.operations.status import RegistryHealth
 from consumer.core.records import Header, Partition, Record
 from consumer.core.settings.tree import DecodingSettings, Settings
-from consumer.flow.decoding import Decoder, SchemaFiles, read_schema_files
+from consumer.flow.decoding import Decoder, SchemaFiles, canonical_decoder, read_schema_files
 from tests.support.avro import add, canonical, encode
 from tests.support.events import payment_event
 
@@ -164,7 +164,7 @@ def test_a_decoder_is_made_from_settings(tmp_path: Path) -> None:
     raw, more = tmp_path / "raw.avsc", tmp_path / "more.avsc"
     raw.write_text("\ufeff" + NEWER.text, encoding="utf-8")
     more.write_text(TODAY.text, encoding="utf-8")
-    decoder = Decoder.from_settings(settings(wire_format="raw", schema=str(raw), schemas=[str(more)]))
+    decoder = canonical_decoder(settings(wire_format="raw", schema=str(raw), schemas=[str(more)]))
 
     async def story() -> None:
         assert await decoder.decode(record(NEWER_BODY)) == SALE

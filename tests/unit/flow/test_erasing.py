@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-import logging
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -21,11 +21,12 @@ from consumer.core.operations.catalogue import PREFIX
 from consumer.core.operations.logbook import Event
 from consumer.core.outcomes import Outcome, Settled
 from consumer.core.records import Partition, Record
-from consumer.core.settings.tree import Settings
+from consumer.core.settings.mapped import Configured
+from consumer.core.settings.tree import DecodingSettings, Settings
 from consumer.edges.logs import Logs
 from consumer.edges.metrics import Metrics
 from consumer.edges.server_key import ServerKey
-from consumer.flow.building import kafka_parts
+from consumer.flow.building import erasure_decoder as erasures_beside
 from consumer.flow.decoding import Decoder, SchemaFiles
 from consumer.flow.delivery import Delivery, Step, Stopped, Story, Wait
 from consumer.flow.erasing import ByTopic, ErasureDelivery
@@ -57,7 +58,7 @@ NO_KEY: Final = Response(401)
 class Desk:
     """The delivery of erasures with stand-ins around it."""
 
-    decoder: ReadsRecords = field(default_factory=erasure_decoder)
+    decoder: ReadsRecords[Mapping[str, object]] = field(default_factory=erasure_decoder)
     api: FakeApi = field(default_factory=FakeApi)
     box: FakeBox = field(default_factory=FakeBox)
     traffic: FakeTraffic = field(default_factory=FakeTraffic)
@@ -178,12 +179,13 @@ def test_nothing_is_sent_without_a_permit() -> None:
 def test_a_request_is_read_in_the_framing_of_the_payments(wire_format: WireFormat) -> None:
     """A raw one is of the bundled schema, whatever ``decoding.schema`` says of payments."""
     own = WriterSchema(schemas.payment_event())
-    both = Decoder(wire_format, Codec(schemas.payment_event()), SchemaFiles(own, ()), None)
+    payments = Decoder(wire_format, Codec(schemas.payment_event()), SchemaFiles(own, ()), None)
+    given = settings().model_copy(update={"decoding": DecodingSettings(wire_format=wire_format.value)})
     value = erasure(USER)
     if wire_format is WireFormat.RAW:
         value = value[10:]  # behind the head of a single object
 
-    found = asyncio.run(both.of_erasures().decode(Record(REQUESTS, 1, 1, None, value)))
+    found = asyncio.run(erasures_beside(given, payments).decode(Record(REQUESTS, 1, 1, None, value)))
 
     assert found is not None
     assert found["user_id"] == USER
@@ -293,7 +295,9 @@ def settings(**erasures: object) -> Settings:
 def parts(given: Settings) -> dict[str, object]:
     """Return the parts of a service, as it is built, by their name."""
     with Logs("error", "json") as logs:
-        service = Service(given, ServerKey(given.linkrunner, {"LINKRUNNER_SERVER_KEY": "k"}), logs)
+        service = Service(
+            Configured(given), ServerKey(given.linkrunner, {"LINKRUNNER_SERVER_KEY": "k"}), logs
+        )
     return vars(service)
 
 
@@ -301,19 +305,17 @@ def parts(given: Settings) -> dict[str, object]:
 def test_while_it_is_off_there_is_nothing_that_could_erase(section: dict[str, object]) -> None:
     """The topic is not subscribed, and nobody is made who could tell of an erasure."""
     given = settings(**section)
-    source = kafka_parts(given, logging.getLogger("test")).source
 
-    assert vars(source)["_topics"] == ["payments"]
+    assert Configured(given).subscription == ("payments",)
     assert type(vars(parts(given)["_pipeline"])["_delivery"]) is Delivery
 
 
 def test_while_it_is_on_only_its_topic_erases() -> None:
     """The topic is subscribed, and its name alone decides who tells of a record."""
     given = settings(enabled=True, topic=ERASURES)
-    source = kafka_parts(given, logging.getLogger("test")).source
     teller = vars(parts(given)["_pipeline"])["_delivery"]
 
-    assert vars(source)["_topics"] == ["payments", ERASURES]
+    assert Configured(given).subscription == ("payments", ERASURES)
     assert isinstance(teller, ByTopic)
     assert type(teller.payments) is Delivery
     assert {topic: type(other) for topic, other in teller.others.items()} == {ERASURES: ErasureDelivery}

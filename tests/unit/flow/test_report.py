@@ -14,7 +14,7 @@ from consumer.core.operations.logbook import Event
 from consumer.core.operations.status import RatesHealth, RegistryHealth
 from consumer.core.records import Partition
 from consumer.edges.kafka.statistics import Ends
-from consumer.flow.report import STUCK_SECONDS, ErrorBook, Facts, Inputs, Rates, Report
+from consumer.flow.report import STUCK_SECONDS, ErrorBook, Facts, Inputs, Rates, ReadFrom, Report
 from tests.support.fakes import FakeLog
 from tests.support.rig import Rig, payments, produce, reached
 
@@ -37,6 +37,8 @@ class FakeTopics:
     ends: dict[Partition, int | None] = field(default_factory=dict)
     seconds: float | None = None
     counts: dict[str, int] = field(default_factory=lambda: {"payments": 2, "refunds": 3})
+    names: tuple[str, ...] = ("payments", "refunds", "late")
+    unmatched: tuple[str, ...] = ()
 
     def end(self, partition: Partition, fetched: int | None) -> int | None:
         """Return the end."""
@@ -77,7 +79,12 @@ def make(rates: Rates | None = None) -> Desk:
         topics=topics,
         inputs=Inputs(lambda: False, lambda: HEALTHY, rates),
         errors=errors,
-        facts=Facts("the-group", ("payments", "refunds", "late"), 3, {"kafka.topics": "payments"}),
+        facts=Facts(
+            "the-group",
+            [ReadFrom(("payments", "late"), "canonical"), ReadFrom(("^ref", "^p"), "paid, refunded")],
+            3,
+            {"kafka.topics": "payments"},
+        ),
     )
     return Desk(rig, group, topics, errors, report)
 
@@ -118,6 +125,10 @@ def test_a_service_at_work_is_reported_as_it_is() -> None:
             assert (there.position, there.open, there.queued, there.paused) == (0, 0, 0, "")
             assert (status.group, status.config) == ("the-group", {"kafka.topics": "payments"})
             assert status.registry is HEALTHY
+            assert [(source.meaning, source.topics) for source in status.sources] == [
+                ("canonical", ("payments", "late")),
+                ("paid, refunded", ("refunds",)),
+            ]
             gauges = desk.report.gauges()
             assert gauges.lag == {HERE: 9, THERE: 4}
             assert (gauges.assigned_partitions, gauges.topic_partitions, gauges.missing_topics) == (2, 5, 0)
@@ -193,6 +204,16 @@ def test_a_topic_that_is_not_there_is_counted() -> None:
     desk.topics.counts = {"payments": 2, "refunds": 0}
     gauges = desk.report.gauges()
     assert (gauges.topic_partitions, gauges.missing_topics) == (2, 1)
+
+
+def test_a_pattern_that_matches_nothing_is_counted_and_told() -> None:
+    """Nobody is paged by a service that waits for ever without a word."""
+    desk = make()
+    desk.topics.names, desk.topics.unmatched, desk.group.joined = (), ("^late", "^later"), False
+    assert desk.report.gauges().missing_topics == 2
+    health = desk.report.health()
+    assert (health.live, health.ready) == (True, False)
+    assert "the consumer group is not joined yet: no topic matches a pattern of ours" in health.reasons
 
 
 def test_the_marker_of_a_transaction_is_no_lag() -> None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from typing import Final, ParamSpec, TypeVar
 
 import pytest
 
@@ -14,7 +14,7 @@ from consumer.flow.watch import CONFIG_AGAIN_SECONDS, CONFIG_SECONDS, PACE_SECON
 from tests.simulation.loop import VirtualLoop
 from tests.support.fakes import FakeLog
 
-A = TypeVar("A")
+P = ParamSpec("P")
 R = TypeVar("R")
 
 HERE: Final = Partition("payments", 0)
@@ -49,6 +49,19 @@ class FakeBrokers:
 
 
 @dataclass
+class FakeSubscribed:
+    """Reads what a test says."""
+
+    topics: tuple[str, ...] = ("payments",)
+    unmatched: tuple[str, ...] = ()
+    looks: int = 0
+
+    async def look(self) -> None:
+        """Count the looks."""
+        self.looks += 1
+
+
+@dataclass
 class Scene:
     """A watch at work on virtual time."""
 
@@ -56,11 +69,12 @@ class Scene:
     held: set[Partition]
     log: FakeLog
     watch: Watch
+    subscribed: FakeSubscribed
 
 
-async def at_once(function: Callable[[A], R], argument: A, /) -> R:
+async def at_once(function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
     """Call it here: virtual time has no other threads."""
-    return function(argument)
+    return function(*args, **kwargs)
 
 
 def play(story: Callable[[Scene], Awaitable[None]]) -> None:
@@ -69,10 +83,11 @@ def play(story: Callable[[Scene], Awaitable[None]]) -> None:
     async def main() -> None:
         brokers, held, log = FakeBrokers(), {HERE}, FakeLog()
         clock = asyncio.get_running_loop().time
-        watch = Watch(brokers, ["payments"], held=lambda: held, aside=at_once, clock=clock, log=log)
+        subscribed = FakeSubscribed()
+        watch = Watch(brokers, subscribed, held=lambda: held, aside=at_once, clock=clock, log=log)
         running = asyncio.create_task(watch.run())
         await asyncio.sleep(0)
-        await story(Scene(brokers, held, log, watch))
+        await story(Scene(brokers, held, log, watch, subscribed))
         running.cancel()
         await asyncio.wait({running})
         assert running.cancelled()
@@ -211,5 +226,35 @@ def test_the_leaders_are_asked_at_a_steady_pace(seconds: float) -> None:
     async def story(scene: Scene) -> None:
         await asyncio.sleep(seconds)
         assert scene.brokers.asked_ends == 1 + int(seconds // PACE_SECONDS)
+
+    play(story)
+
+
+def test_topics_are_looked_for_before_each_question() -> None:
+    """What is found is asked about in the same turn; its retention does not wait for its own pace."""
+
+    async def story(scene: Scene) -> None:
+        scene.brokers.counts = {"payments": 2, "refunds": 3}
+        await asyncio.sleep(PACE_SECONDS + 1)
+        looks, configs = scene.subscribed.looks, scene.brokers.asked_configs
+        scene.subscribed.topics = ("payments", "refunds")
+        await asyncio.sleep(PACE_SECONDS)
+        assert (scene.subscribed.looks, scene.brokers.asked_configs) == (looks + 1, configs + 1)
+        assert (scene.watch.partitions("refunds"), scene.watch.kept("refunds")) == (3, 604_800.0)
+        assert scene.watch.names == ("payments", "refunds")
+
+    play(story)
+
+
+def test_without_a_topic_nothing_is_asked_about_topics() -> None:
+    """A pattern that matches nothing yet is no question to a broker."""
+
+    async def story(scene: Scene) -> None:
+        await asyncio.sleep(1)
+        asked = scene.brokers.asked_configs
+        scene.subscribed.topics, scene.subscribed.unmatched = (), ("^late",)
+        await asyncio.sleep(2 * CONFIG_SECONDS)
+        assert scene.brokers.asked_configs == asked
+        assert scene.watch.unmatched == ("^late",)
 
     play(story)

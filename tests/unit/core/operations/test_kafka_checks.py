@@ -13,10 +13,13 @@ from consumer.core.operations.kafka_checks import (
     of_brokers,
     of_dead_letters,
     of_group,
+    of_pattern,
     of_sizes,
     of_topic,
 )
+from consumer.core.partitions.subscription import Letters, Subscription
 
+PATTERNS: Final = Subscription.of(["^pay", "^late"], Letters("{topic}.dlq"))
 OK, WARNING, FAILED = Result.OK, Result.WARNING, Result.FAILED
 WEEK: Final = {"retention.ms": "604800000", "cleanup.policy": "delete", "max.message.bytes": "1048588"}
 TOPIC: Final = TopicState(3, 0, frozenset({"READ", "DESCRIBE"}), WEEK)
@@ -170,3 +173,21 @@ def test_a_letter_of_the_largest_record_fits(
     assert [(check.result, cure is not None and cure in check.cure) for check in checks] == (
         [] if cure is None else [(WARNING, True)]
     )
+
+
+@pytest.mark.parametrize(
+    ("pattern", "there", "result", "words"),
+    [
+        ("^pay", {"pay.b", "pay.a", "pay.a.dlq", "other"}, OK, "2 topics: pay.a, pay.b"),
+        ("^pay", {f"pay.{n:02}" for n in range(30)}, OK, "30 topics: pay.00, "),
+        ("^late", {"pay.a"}, WARNING, "none matches"),
+        ("^late", None, FAILED, "nobody told the names of the topics in time"),
+    ],
+)
+def test_what_a_pattern_matches(pattern: str, there: set[str] | None, result: Result, words: str) -> None:
+    """The names, as far as there is room, so that a pattern that takes too much is seen."""
+    check = of_pattern(pattern, PATTERNS, there)
+    assert check.result is result
+    assert check.answer.startswith(words)
+    assert check.answer.endswith("and 10 more") is (there is not None and len(there) == 30)
+    assert bool(check.cure) == (result is not OK)

@@ -16,6 +16,7 @@ from consumer.core.settings.documents import Source
 from consumer.core.settings.effective import effective, entries
 from consumer.core.settings.kafka_properties import Role
 from consumer.core.settings.keys import KEYS
+from consumer.core.settings.mapped import Configured
 from consumer.core.settings.rules import warnings
 from consumer.core.settings.tree import Settings
 
@@ -91,7 +92,7 @@ BROKEN: Final = {
         "did you mean shutdown.drain_seconds?",
     ),
     "a later feature's key": Broken(
-        f"{LEAST}mapping: m.yaml", "mapping (c.yaml:3)", "is no key that there is", "the sections are: kafka"
+        f"{LEAST}tracing: x", "tracing (c.yaml:3)", "is no key that there is", "the sections are: kafka"
     ),
     "attribute that is no key": Broken(
         f"{LEAST}decoding: {{schema_file: a.avsc}}",
@@ -178,10 +179,42 @@ BROKEN: Final = {
         "too large",
         "smaller",
     ),
+    "topics beside a mapping": Broken(
+        f"{LEAST}mapping: m.yaml", "kafka.topics (c.yaml:1)", "beside mapping", "schema: canonical"
+    ),
+    "neither topics nor a mapping": Broken(
+        f"{CURRENCY}kafka: {{bootstrap_servers: 'a:9092'}}",
+        "kafka.topics (c.yaml:2)",
+        "is not set",
+        "LINKRUNNER_CONSUMER__KAFKA__TOPICS, or name a mapping",
+    ),
     "no topics": Broken(kafka("topics: []"), "kafka.topics (c.yaml:4)", "names no topic", "at least one"),
     "topic twice": Broken(kafka("topics: [a, a]"), "kafka.topics (c.yaml:4)", "twice", "once"),
     "topic pattern": Broken(
-        kafka("topics: ['^refunds']"), "kafka.topics[0] (c.yaml:4)", "patterns are not supported", "by name"
+        kafka("topics: ['^refunds(']"), "kafka.topics[0] (c.yaml:4)", "no regular expression", "Python's re"
+    ),
+    "topic pattern for ever": Broken(
+        kafka("topics: ['^(a+)+$']"), "kafka.topics[0] (c.yaml:4)", "no bounded time", "list the topics"
+    ),
+    "pattern of a dead-letter topic": Broken(
+        f"{CURRENCY}kafka: {{bootstrap_servers: 'a:9092', topics: ['^pay', pay.dlq]}}",
+        "dead_letters.topic (c.yaml)",
+        "the dead letters of pay to pay.dlq, which is read as a source",
+        "{topic}.dlq",
+    ),
+    "pattern of topics that are their own dead letters": Broken(
+        f"{CURRENCY}kafka: {{bootstrap_servers: 'a:9092', topics: ['^pay']}}\n"
+        "dead_letters: {topic: '{topic}'}",
+        "dead_letters.topic (c.yaml:3)",
+        "to the topics that they came from",
+        "{topic}.dlq",
+    ),
+    "one dead-letter topic that is read": Broken(
+        f"{CURRENCY}kafka: {{bootstrap_servers: 'a:9092', topics: ['^pay', dead]}}\n"
+        "dead_letters: {topic: dead}",
+        "dead_letters.topic (c.yaml:3)",
+        "all dead letters to dead, which is read as a source",
+        "{topic}.dlq",
     ),
     "no topic name": Broken(kafka("topics: [a b]"), "kafka.topics[0] (c.yaml:4)", "no topic name", "letters"),
     "dots for a topic": Broken(
@@ -564,7 +597,7 @@ def test_ten_mistakes_are_told_at_once_in_the_order_of_the_file() -> None:
     text = """\
         kafka:
           bootstrap_servers: ''
-          topics: [a, '^b']
+          topics: [a, '^b(']
           gruop_id: x
           properties:
             group.id: x
@@ -611,6 +644,7 @@ def test_defaults_are_the_documented_ones() -> None:
         "lifecycle.capture_statuses": "[]",
         "lifecycle.wallet_topups": "capture",
         "lifecycle.withdrawals": "skip",
+        "mapping": "null",
         "ordering": "key",
         "linkrunner.base_url": "https://api.linkrunner.io/api/v1",
         "linkrunner.server_key_file": "/var/run/secrets/linkrunner/server-key",
@@ -676,8 +710,10 @@ def test_the_erasure_topic_is_read_only_where_it_is_enabled() -> None:
     """The switch decides, not the topic: without it the topic is not subscribed."""
     off = settings(f"{LEAST}erasure: {{topic: erasures}}")
     on = settings(f"{LEAST}erasure: {{enabled: true, topic: erasures}}")
-    assert (off.erasure_topic, off.subscription) == (None, ("payments",))
-    assert (on.erasure_topic, on.subscription) == ("erasures", ("payments", "erasures"))
+    assert (off.erasure_topic, Configured(off).subscription) == (None, ("payments",))
+    assert (on.erasure_topic, Configured(on).subscription) == ("erasures", ("payments", "erasures"))
+
+
 def test_rates_arrive_exactly_as_written() -> None:
     """As decimals, with every digit; and they are shown as they can be written."""
     given_ = settings(converting("{source: table, base: USD, rates: {INR: '88.120', JPY: 151}}"))

@@ -1,0 +1,200 @@
+"""What a mapping costs, as a ratio to fastavro's bare decode of the same record.
+
+``python -m benchmarks.mapping [--rounds 300]`` decodes an order with three lines as fastavro does by itself,
+then decodes it, finds its route, maps it and builds the body of the call; and the same for a record that no
+predicate lets through. All of it takes turns in one process, so that what else the machine does hits each
+alike, and what counts is processor time. The best round is the one that others disturbed least.
+"""
+
+import argparse
+import io
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Final, cast
+
+import fastavro
+
+from benchmarks.machine import describe
+from consumer.core.api.calls import Planned, PlanRules, plan
+from consumer.core.meaning.intents import Skip
+from consumer.core.meaning.lifecycle import LifecyclePolicy
+from consumer.core.meaning.mapping import MappedEvent, Source, compile_mapping
+from consumer.core.settings.documents import Source as Place
+from consumer.core.settings.documents import read
+
+RUNS_A_ROUND: Final = 20
+ROUTES: Final = 50
+
+
+def _record(name: str, **fields: object) -> dict[str, object]:
+    """Return a record schema of these fields and their types."""
+    return {
+        "type": "record",
+        "name": name,
+        "fields": [{"name": field, "type": kind} for field, kind in fields.items()],
+    }
+
+
+_MILLIS: Final = {"type": "long", "logicalType": "timestamp-millis"}
+_ADDRESS: Final = _record("Address", street="string", city="string", postcode="string", country="string")
+
+#: An order as shops publish it: about twice as many values as a mapping reads of it.
+SCHEMA: Final = fastavro.parse_schema(
+    _record(
+        "shop.Order",
+        id="string",
+        version="int",
+        status={"type": "enum", "name": "Status", "symbols": ["NEW", "PAID"]},
+        customer=_record("Customer", id="string", email=["null", "string"], segment="string"),
+        billing=["null", _ADDRESS],
+        shipping=["null", "Address"],
+        total="long",
+        tax="long",
+        currency="string",
+        created=_MILLIS,
+        updated=_MILLIS,
+        kind="string",
+        number="string",
+        channel="string",
+        metadata={"type": "map", "values": "string"},
+        lines={
+            "type": "array",
+            "items": _record(
+                "Line", sku="string", title="string", quantity="int", cents="long", tax="long", gift="boolean"
+            ),
+        },
+    )
+)
+
+MAPPING: Final = """
+sources:
+  - topics: [orders]
+    routes:
+      - name: paid
+        when: {all: [{path: status, in: [PAID, CAPTURED]}, {path: total, gt: 0}]}
+        action: capture
+        set:
+          user_id: {coalesce: [{path: metadata.app_user}, {path: customer.id}]}
+          payment_id: {path: id}
+          amount: {path: total, as: minor, currency: {path: currency, as: upper}}
+          type: {path: kind, map: {sub: SUBSCRIPTION_RENEWED}, default: DEFAULT}
+          occurred_at: {path: created}
+          order_id: {template: "{number}-{id}"}
+          items:
+            each: lines
+            id: {path: sku}
+            quantity: {path: quantity}
+            unit_price: {path: cents, as: minor}
+          attributes: {campaign: {path: metadata.campaign}}
+"""
+
+POLICY: Final = LifecyclePolicy()
+RULES: Final = PlanRules(accept=("INR",))
+
+
+def order(status: str) -> bytes:
+    """Return the bytes of an order with three lines."""
+    home = {"street": "12 MG Road", "city": "Bengaluru", "postcode": "560001", "country": "IN"}
+    line = {"title": "Assam tea, 250 g", "quantity": 1, "cents": 14_900, "tax": 745, "gift": False}
+    moment = datetime(2026, 11, 28, 12, 30, tzinfo=UTC)
+    value = {
+        "id": "pay_00012345",
+        "version": 3,
+        "status": status,
+        "customer": {"id": "user-0001", "email": None, "segment": "returning"},
+        "billing": home,
+        "shipping": home,
+        "total": 44_700,
+        "tax": 2_235,
+        "currency": "inr",
+        "created": moment,
+        "updated": moment,
+        "kind": "sub",
+        "number": "2026-00017",
+        "channel": "android",
+        "metadata": {"app_user": "app-user-77", "campaign": "diwali"},
+        "lines": [{"sku": f"sku-{n}"} | line for n in range(3)],
+    }
+    buffer = io.BytesIO()
+    fastavro.schemaless_writer(buffer, SCHEMA, value)
+    return buffer.getvalue()
+
+
+def source(text: str) -> Source:
+    """Return the first source of a mapping without mistakes."""
+    root = read(text, Place("mapping.yaml", 1)).root
+    assert root is not None
+    compiled = compile_mapping(root)
+    assert compiled.mapping is not None, [str(finding.mistake()) for finding in compiled.findings]
+    return compiled.mapping.sources[0]
+
+
+def decode(body: bytes) -> object:
+    """Return the record as fastavro gives it."""
+    return fastavro.schemaless_reader(
+        io.BytesIO(body), SCHEMA, None, return_record_name=True, return_record_name_override=True
+    )
+
+
+def meaning(mapped: Source, body: bytes) -> object:
+    """Return the call that the record becomes, or why there is none."""
+    event = MappedEvent(decode(body), "shop.Order", None, (), "orders", 0, 7, 1)
+    return plan(mapped.interpret(event, POLICY), RULES)
+
+
+def timed(works: Mapping[str, Callable[[], object]], rounds: int) -> Mapping[str, list[float]]:
+    """Return the microseconds that each work took, a figure for each round; they take turns."""
+    times: dict[str, list[float]] = {name: [] for name in works}
+    for _ in range(rounds):
+        for name, work in works.items():
+            began = time.process_time_ns()
+            for _ in range(RUNS_A_ROUND):
+                work()
+            times[name].append((time.process_time_ns() - began) / RUNS_A_ROUND / 1_000)
+    return times
+
+
+def start_up() -> float:
+    """Return how many milliseconds it takes to read and compile a mapping of many routes."""
+    route = MAPPING[MAPPING.index("      - name") :]
+    routes = "".join(
+        route.replace("name: paid", f"name: paid_{n}").replace("PAID", f"PAID_{n}") for n in range(ROUTES)
+    )
+    text = MAPPING[: MAPPING.index("      - name")] + routes
+    began = time.process_time()
+    source(text)
+    return 1_000 * (time.process_time() - began)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=300)
+    rounds = cast("int", parser.parse_args().rounds)
+    mapped, sent, skipped = source(MAPPING), order("PAID"), order("NEW")
+    assert isinstance(meaning(mapped, sent), Planned)
+    assert isinstance(meaning(mapped, skipped), Skip)
+    spent = timed(
+        {
+            "bare decode": lambda: decode(sent),
+            "decode, route, map, body": lambda: meaning(mapped, sent),
+            "decode, skipped by a predicate": lambda: meaning(mapped, skipped),
+        },
+        rounds,
+    )
+    bare = spent["bare decode"]
+    print(f"{describe()}; {rounds} rounds of {RUNS_A_ROUND}\n")
+    print("| what | median, µs | ratio | best, µs | ratio |\n|---|---|---|---|---|")
+    for name, times in spent.items():
+        median, best = statistics.median(times), min(times)
+        ratios = median / statistics.median(bare), best / min(bare)
+        print(f"| {name} | {median:.1f} | {ratios[0]:.2f} | {best:.1f} | {ratios[1]:.2f} |")
+    print(f"\nReading and compiling {ROUTES} routes: {start_up():.0f} ms")
+
+
+if __name__ == "__main__":
+    main()

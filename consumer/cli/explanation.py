@@ -1,0 +1,321 @@
+"""An explanation as people and programs read it: one tree of plain values, and the text that is made of it.
+
+Every value of the record passes the mask on its way into the tree, so the text can't show more than the JSON.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, TypeAlias, assert_never
+
+import msgspec
+import typer
+
+from consumer.core.api import calls
+from consumer.core.api.calls import NeedsRates, Planned
+from consumer.core.avro.framing import ByApicurioId, ByFingerprint, ByGuid, ById, Framed, Raw
+from consumer.core.avro.from_json import parse
+from consumer.core.meaning.intents import Capture, Reject, Skip
+from consumer.core.meaning.mapping import FieldTrace, RouteTrace, Step
+from consumer.core.meaning.mapping.language import Operator
+from consumer.core.meaning.masks import Mask
+from consumer.core.meaning.money import Money
+from consumer.core.meaning.telling import ISO_DIGITS
+from consumer.core.settings.documents import Source as Place
+from consumer.flow.explaining import Explanation, Held
+
+Tree: TypeAlias = dict[str, object]
+
+#: The assumption behind every amount; docs/adr/0006-amounts-in-major-units.md.
+UNIT: Final = (
+    "major units, so 24990 minor units of INR are sent as 249.90: an assumption about the API; "
+    "verify one payment in the dashboard"
+)
+
+#: Characters of one value in the text; the JSON has all of it.
+_WIDTH: Final = 120
+
+#: What a mask has made, which needs no quotes.
+_MASKED: Final = re.compile(r"<[a-z]+(?: of day|, [0-9]+(?: characters?)?)?>(?: [A-Z]{3}| minor units)?")
+
+_ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
+
+
+def tree_of(explanation: Explanation, mask: Mask) -> Tree:
+    """Return the explanation as plain values, each shown as ``mask`` shows it."""
+    trace, opened = explanation.trace, explanation.opened
+    tree: Tree = {
+        "record": {
+            "topic": explanation.record.partition.topic,
+            "partition": explanation.record.partition.number,
+            "offset": explanation.record.offset,
+        },
+        "framing": None if opened is None else _framing(opened.framed),
+        "schema": explanation.name,
+        "value": mask.shown(explanation.value),
+        "read_by": "lifecycle" if explanation.canonical else "mapping",
+        "unwrap": _steps(() if trace is None else trace.unwrap, mask),
+        "routes": [_route(route, mask) for route in (() if trace is None else trace.routes)],
+        "fields": [_field(field, mask) for field in (() if trace is None else trace.fields)],
+    }
+    return tree | {"currency": _currency(explanation)} | _outcome(explanation, mask)
+
+
+def text_of(tree: Tree, *, masked: bool) -> str:
+    """Return ``tree`` as text for a terminal."""
+    return _printable("\n".join(_lines(tree, masked=masked)))
+
+
+def json_of(tree: Tree) -> str:
+    """Return ``tree`` as JSON, amounts as numbers with exactly their digits."""
+    return _printable(msgspec.json.format(_ENCODER.encode(tree), indent=2).decode())
+
+
+# ------------------------------------------------------------------------------------ the tree
+
+
+def _framing(framed: Framed) -> Tree:
+    match framed:
+        case ById(schema_id=schema_id):
+            return {"by": "id in a registry", "schema_id": schema_id}
+        case ByApicurioId(schema_id=schema_id):
+            return {"by": "Apicurio's id in a registry", "schema_id": schema_id}
+        case ByGuid(guid=guid):
+            return {"by": "GUID in a registry", "schema_id": guid}
+        case ByFingerprint(fingerprint=fingerprint):
+            return {"by": "fingerprint", "schema_id": fingerprint.hex()}
+        case Raw():
+            return {"by": "none: the schema is known beforehand", "schema_id": None}
+        case _:
+            assert_never(framed)
+
+
+def _steps(steps: Sequence[Step], mask: Mask, also: frozenset[str] = frozenset()) -> list[Tree]:
+    return [
+        {"what": step.what, "value": step.value if step.what == ISO_DIGITS else mask.shown(step.value, also)}
+        for step in steps
+    ]
+
+
+def _route(route: RouteTrace, mask: Mask) -> Tree:
+    tests = [
+        {"what": step.what, "value": step.value if _is_answer(step) else mask.shown(step.value)}
+        for step in route.tests
+    ]
+    settings = {step.what: step.value for step in route.tests if step.what.startswith("lifecycle.")}
+    tests = [{**test, "value": settings.get(str(test["what"]), test["value"])} for test in tests]
+    return {"name": route.name, "at": _at(route.place), "matched": route.matched, "tests": tests}
+
+
+def _is_answer(step: Step) -> bool:
+    """Tell whether a step is the answer of a comparison and not a value of the record."""
+    return isinstance(step.value, bool) and set(step.what.split(", ")) <= set(Operator)
+
+
+def _field(field: FieldTrace, mask: Mask) -> Tree:
+    currency = field.value.currency if isinstance(field.value, Money) else ""
+    also = frozenset({currency, currency.lower()})
+    return {
+        "field": field.field,
+        "at": _at(field.place),
+        "steps": _steps(field.steps, mask, also),
+        "value": mask.shown(field.value, also),
+    }
+
+
+def _at(place: Place) -> str | None:
+    return str(place) if place.line else None
+
+
+def _currency(explanation: Explanation) -> Tree | None:
+    """Return in which currency a payment is sent, and at which rate where it is converted."""
+    intent, outcome = None if explanation.trace is None else explanation.trace.intent, explanation.outcome
+    if not isinstance(intent, Capture) or not isinstance(outcome, Planned):
+        return None
+    quote, own = outcome.quote, intent.amount.currency
+    return {
+        "of_the_event": own,
+        "sent": own if quote is None else explanation.reporting,
+        "rate": None if quote is None else f"{quote.source} {own} = {quote.target} {explanation.reporting}",
+        "dated": None if quote is None or quote.dated is None else quote.dated.isoformat(),
+    }
+
+
+def _outcome(explanation: Explanation, mask: Mask) -> Tree:
+    outcome = explanation.outcome
+    told: Tree = {
+        "outcome": "",
+        "reason": None,
+        "detail": None,
+        "rules": [],
+        "dropped_attributes": 0,
+        "call": None,
+    }
+    match outcome:
+        case Planned():
+            return told | _call(outcome, mask)
+        case Skip():
+            return told | {"outcome": "skip", "reason": str(outcome.reason)}
+        case Reject():
+            reason = {"reason": outcome.reason.value, "detail": outcome.detail}
+            return told | {"outcome": "dead_letter", **reason, "rules": list(outcome.rules)}
+        case Held():
+            return told | {"outcome": "held", "detail": outcome.why}
+        case NeedsRates():
+            return told | {"outcome": "held", "detail": outcome.detail}
+        case _:
+            assert_never(outcome)
+
+
+def _call(planned: Planned, mask: Mask) -> Tree:
+    body = parse(planned.body.decode())
+    data = body.get("event_data") if isinstance(body, Mapping) else None
+    currency = data.get("currency") if isinstance(data, Mapping) else None
+    rules = [
+        {"rule": rule.value, "severity": rule.severity.value, "meaning": rule.meaning}
+        for rule in planned.broken
+    ]
+    return {
+        "outcome": "call",
+        "rules": rules,
+        "dropped_attributes": planned.dropped_attributes,
+        "call": {
+            "method": "POST",
+            "path": calls.path(planned.call),
+            "body": mask.shown(body, {currency} if isinstance(currency, str) else ()),
+        },
+    }
+
+
+# ------------------------------------------------------------------------------------ the text
+
+
+def _lines(tree: Tree, *, masked: bool) -> Iterator[str]:
+    record, framing = _tree(tree["record"]), tree["framing"]
+    yield _bold(f"{record['topic']}[{record['partition']}]@{record['offset']}")
+    if isinstance(framing, dict):
+        named = "" if framing["schema_id"] is None else f" {framing['schema_id']}"
+        yield f"  schema    {tree['schema'] or 'not a record'}, by {framing['by']}{named}"
+    yield from _record(tree["value"])
+    for step in _trees(tree["unwrap"]):
+        yield _bold("unwrapped")
+        yield from _named(step["value"])
+    yield from _routes(_trees(tree["routes"]), str(tree["read_by"]))
+    yield from _fields(_trees(tree["fields"]))
+    yield from _money(_tree(tree["currency"]))
+    yield from _data(tree)
+    yield from _end(tree, masked=masked)
+
+
+def _record(value: object) -> Iterator[str]:
+    if value is not None:
+        yield _bold("record")
+        yield from _named(value)
+
+
+def _named(value: object) -> Iterator[str]:
+    """Yield the fields of a record, a line for each."""
+    if not isinstance(value, dict):
+        yield f"  {_compact(value)}"
+        return
+    width = max((len(str(name)) for name in value), default=0)
+    yield from (f"  {name!s:<{width}}  {_compact(part)}" for name, part in value.items())
+
+
+def _routes(routes: Sequence[Tree], read_by: str) -> Iterator[str]:
+    if routes:
+        yield _bold("routes" if read_by == "mapping" else "lifecycle")
+    for route in routes:
+        mark = _green("yes") if route["matched"] else "no "
+        place = f"  ({route['at']})" if route["at"] else ""
+        yield f"  {mark} {route['name']}{place}"
+        tests = [f"{test['what']} = {_compact(test['value'])}" for test in _trees(route["tests"])]
+        yield from (f"        {test}" for test in tests)
+
+
+def _fields(fields: Sequence[Tree]) -> Iterator[str]:
+    if fields:
+        yield _bold("fields")
+    width = max((len(str(field["field"])) for field in fields), default=0)
+    for field in fields:
+        steps = [f"{step['what']} = {_compact(step['value'])}" for step in _trees(field["steps"])]
+        last = _compact(field["value"])
+        way = (
+            " -> ".join((*steps, last))
+            if not steps or not steps[-1].endswith(f" = {last}")
+            else " -> ".join(steps)
+        )
+        yield f"  {field['field']!s:<{width}}  {way}"
+
+
+def _money(currency: Tree) -> Iterator[str]:
+    if currency:
+        yield _bold("currency")
+        dated = f", dated {currency['dated']}" if currency["dated"] else ""
+        at = f"converted to {currency['sent']} at {currency['rate']}{dated}"
+        yield f"  {currency['of_the_event']}, {at if currency['rate'] else 'sent as it is'}"
+
+
+def _data(tree: Tree) -> Iterator[str]:
+    """Yield what is wrong with catalogue data, where the payment is sent all the same."""
+    rules = _trees(tree["rules"])
+    if rules or tree["dropped_attributes"]:
+        yield _bold("event_data")
+    for rule in rules:
+        cost = "counted" if rule["severity"] == "warning" else "the ecommerce fields are left out"
+        yield f"  {rule['rule']} {rule['meaning']}: {cost}"
+    if tree["dropped_attributes"]:
+        yield f"  {tree['dropped_attributes']} attribute(s) dropped: a reserved name, or no finite number"
+
+
+def _end(tree: Tree, *, masked: bool) -> Iterator[str]:
+    call = tree["call"]
+    if isinstance(call, dict):
+        yield _bold("call")
+        yield f"  {_green(str(call['method']))} {call['path']}"
+        body = msgspec.json.format(_ENCODER.encode(call["body"]), indent=2).decode()
+        yield from (f"  {line}" for line in body.splitlines())
+        if call["path"] == "/capture-payment":
+            yield f"  amount: {UNIT}"
+        if masked:
+            yield "  values are masked; --reveal shows them"
+        return
+    end = {"skip": "skipped", "dead_letter": "dead letter", "held": "held: the service would wait"}
+    colour = typer.colors.YELLOW if tree["outcome"] == "skip" else typer.colors.RED
+    told = typer.style(end[str(tree["outcome"])], fg=colour, bold=True)
+    yield " ".join((told, *(str(tree[key]) for key in ("reason",) if tree[key])))
+    if tree["detail"]:
+        yield f"  {tree['detail']}"
+
+
+def _compact(value: object) -> str:
+    """Return a value in one line, cut where it is long."""
+    masked = isinstance(value, str) and _MASKED.fullmatch(value)
+    text = str(value) if masked else _ENCODER.encode(value).decode()
+    return text if len(text) <= _WIDTH else f"{text[:_WIDTH]}..."
+
+
+def _tree(value: object) -> Tree:
+    return value if isinstance(value, dict) else {}
+
+
+def _trees(value: object) -> list[Tree]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def _bold(text: str) -> str:
+    return typer.style(text, bold=True)
+
+
+def _green(text: str) -> str:
+    return typer.style(text, fg=typer.colors.GREEN)
+
+
+def _printable(text: str) -> str:
+    """Return ``text`` with escapes in place of what could steer a terminal; ours, for colours, stay."""
+    return "".join(char if char.isprintable() or char in "\n\x1b" else _escaped(char) for char in text)
+
+
+def _escaped(char: str) -> str:
+    return "".join(
+        f"\\u{unit:04x}" for unit in memoryview(char.encode("utf-16-le", "surrogatepass")).cast("H")
+    )

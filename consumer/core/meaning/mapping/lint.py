@@ -1,0 +1,311 @@
+"""What is wrong with a mapping though its form is right: it would lose, double or mislabel revenue.
+
+Each rule looks at the tree and yields its findings; all of them refuse the start.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
+
+from consumer.core.meaning.intents import DeadLetterReason, PaymentStatus, SkipReason
+from consumer.core.meaning.mapping.expressions import Toolbox, compile_expression
+from consumer.core.meaning.mapping.language import (
+    CHANGING_ROOTS,
+    PURE_FIELDS,
+    Amount,
+    Coalesce,
+    Const,
+    Does,
+    Expression,
+    Field,
+    Items,
+    Nested,
+    Path,
+    Predicate,
+    Root,
+    Route,
+    SourceDefinition,
+)
+from consumer.core.meaning.mapping.nodes import near
+from consumer.core.meaning.mapping.reading import UNREAD
+from consumer.core.meaning.mapping.scope import NOWHERE
+from consumer.core.meaning.mapping.settable import CONTENT_TYPES, PAYMENT_STATUSES, PAYMENT_TYPES
+from consumer.core.meaning.mapping.values import WrongValue
+from consumer.core.meaning.mapping.walking import paths, predicate_paths
+from consumer.core.meaning.money import is_currency
+from consumer.core.outcomes import NO_REASON
+from consumer.core.settings.documents import Finding, Plain
+from consumer.core.settings.documents import Source as Place
+
+_TAKEN_NAMES: Final = frozenset({NO_REASON, *SkipReason, *DeadLetterReason})
+_CHOICES: Final = {"type": PAYMENT_TYPES, "status": PAYMENT_STATUSES, "content_type": CONTENT_TYPES}
+
+
+class _Where(NamedTuple):
+    """A source or a route of it, and the keys that lead there."""
+
+    source: SourceDefinition
+    route: Route
+    path: tuple[str, ...]
+
+    def field(self, name: str) -> tuple[str, ...]:
+        return (*self.path, "set", name)
+
+
+def lint(sources: Sequence[SourceDefinition], *, converting: bool) -> list[Finding]:
+    """Return what is wrong. ``converting``: amounts are converted by the event's time, so it is needed."""
+    routes = [
+        _Where(source, route, ("sources", str(at), "routes", route.name))
+        for at, source in enumerate(sources)
+        for route in source.routes
+    ]
+    found = [*_topics(sources), *_names(sources)]
+    for where in routes:
+        for rule in _ROUTE_RULES:
+            found += rule(where)
+    found += _shared_ids(routes)
+    if converting:
+        found += [finding for where in routes for finding in _lacks_time(where)]
+    return found
+
+
+def warnings(sources: Sequence[SourceDefinition]) -> list[Finding]:
+    """Return what is allowed and seldom meant."""
+    return [
+        Finding(
+            ("sources", str(at), "routes", route.name, "set", field.name),
+            field.place,
+            "is the time at which Kafka got the record, which a replay changes",
+            "read the time of the payment from the event, if it has one",
+        )
+        for at, source in enumerate(sources)
+        for route in source.routes
+        for field in route.fields
+        if field.name == "occurred_at" and any(path.root is Root.TIMESTAMP for path in paths(field.value))
+    ]
+
+
+# ----------------------------------------------------------------------------------- sources
+
+
+def _topics(sources: Sequence[SourceDefinition]) -> Iterator[Finding]:
+    seen: dict[str, Place] = {}
+    for at, source in enumerate(sources):
+        for topic in source.topics:
+            if topic in seen:
+                path = ("sources", str(at), "topics")
+                what = f"names {topic}, which stands at {seen[topic]} already"
+                yield Finding(path, source.place, what, "read each topic in one source")
+            seen.setdefault(topic, source.place)
+
+
+def _names(sources: Sequence[SourceDefinition]) -> Iterator[Finding]:
+    for at, source in enumerate(sources):
+        seen: dict[str, Route] = {}
+        catches_all: Route | None = None
+        for route in source.routes:
+            path = ("sources", str(at), "routes", route.name)
+            if route.name in seen:
+                cure = f"give it a name of its own: another has it at {seen[route.name].place}"
+                yield Finding((*path, "name"), route.place, "is a name that another route has", cure)
+            if route.name in _TAKEN_NAMES:
+                what = "is a name that the metrics have for something else"
+                yield Finding((*path, "name"), route.place, what, "give it another one")
+            if catches_all is not None:
+                what = f"is never reached: the route {catches_all.name} before it takes every event"
+                yield Finding(path, route.place, what, "give that one a when, or move it to the end")
+            elif route.when != UNREAD and (same := _asking(route.when, seen.values())):
+                what = f"is never reached: the route {same.name} before it asks the same"
+                yield Finding(path, route.place, what, "join the two, or change one when")
+            if route.when is None:
+                catches_all = catches_all or route
+            seen.setdefault(route.name, route)
+
+
+def _asking(when: Predicate | None, routes: Iterable[Route]) -> Route | None:
+    """Return the route that has this very predicate."""
+    return next((each for each in routes if each.when == when), None)
+
+
+# ------------------------------------------------------------------------------------ routes
+
+
+def _impure(where: _Where) -> Iterator[Finding]:
+    """Find ids and types that a replay would change: the API counts once by them."""
+    for field in where.route.fields:
+        if field.name in PURE_FIELDS:
+            for root in sorted({path.root for path in paths(field.value)} & CHANGING_ROOTS):
+                what = f"comes from {root}, which changes when the event is written once more"
+                yield Finding(where.field(field.name), field.place, what, "read it from the event itself")
+    if where.route.does in {Does.CAPTURE, Does.REMOVE}:
+        for root in sorted({path.root for path in predicate_paths(where.route.when)} & CHANGING_ROOTS):
+            what = f"depends on {root}, which changes when the event is written once more"
+            cure = f"put a route that skips before it, which may ask for {root}"
+            yield Finding((*where.path, "when"), where.route.place, what, cure)
+
+
+def _constant_id(where: _Where) -> Iterator[Finding]:
+    for field in where.route.fields:
+        if field.name == "payment_id" and isinstance(field.value, Expression):
+            constants, reads = _outcomes(field.value)
+            if constants or not reads:
+                what = "can be the same for several payments, and the API keeps only the first of an id"
+                yield Finding(
+                    where.field(field.name), field.place, what, "read it from the event, no constants"
+                )
+
+
+def _unknown_values(where: _Where) -> Iterator[Finding]:
+    for field in where.route.fields:
+        choices = _CHOICES.get(field.name)
+        if choices is None or not isinstance(field.value, Expression):
+            continue
+        for value in _outcomes(field.value)[0]:
+            if value not in choices:
+                cure = near(value if isinstance(value, str) else "", list(choices))
+                yield Finding(
+                    where.field(field.name),
+                    field.place,
+                    f"can become a value that {field.name} has not",
+                    cure,
+                )
+
+
+def _currencies(where: _Where) -> Iterator[Finding]:
+    given = where.route.get("amount")
+    inherits = where.route.does is Does.REMOVE and isinstance(given, Amount) and given.currency is not None
+    for field in where.route.fields:
+        for amount in _amounts(field):
+            if amount.currency is None:
+                if isinstance(field.value, Amount) and not (inherits and field.name != "amount"):
+                    cure = "add currency: {path: …} or currency: {const: INR}"
+                    yield Finding(where.field(field.name), field.place, "has no currency", cure)
+                continue
+            for code in _outcomes(amount.currency)[0]:
+                if not (isinstance(code, str) and is_currency(code)):
+                    what = "can be in a currency that is no ISO 4217 code in upper case"
+                    yield Finding(where.field(field.name), amount.place, what, "write one like INR")
+
+
+def _amounts(field: Field) -> Iterator[Amount]:
+    match field.value:
+        case Amount():
+            yield field.value
+        case Items():
+            yield from (value for _, value in field.value.fields if isinstance(value, Amount))
+        case _:
+            return
+
+
+def _envelopes(where: _Where) -> Iterator[Finding]:
+    if where.source.unwrap is not None:
+        return
+    used: list[Path] = list(predicate_paths(where.route.when))
+    for field in where.route.fields:
+        used += paths(field.value)
+    if any(path.root is Root.ENVELOPE for path in used):
+        what = "reads $envelope, and the source unwraps nothing"
+        yield Finding(where.path, where.route.place, what, "leave $envelope out, or say unwrap")
+
+
+def _refunds(where: _Where) -> Iterator[Finding]:
+    """Partial refunds need the whole to be compared with."""
+    route = where.route
+    if route.does is not Does.REMOVE:
+        return
+    parts = [field for field in route.fields if field.name in {"amount", "cumulative_refunded"}]
+    original = next((field for field in route.fields if field.name == "original_amount"), None)
+    if original is None:
+        for field in parts:
+            what = "goes unused: without original_amount every refund is a full one"
+            yield Finding(where.field(field.name), field.place, what, "add original_amount, or leave it out")
+    elif not parts:
+        what = "has nothing to be compared with"
+        yield Finding(
+            where.field("original_amount"), original.place, what, "add amount or cumulative_refunded"
+        )
+
+
+def _lacks_time(where: _Where) -> Iterator[Finding]:
+    if where.route.does is Does.CAPTURE and where.route.get("occurred_at") is None:
+        what = "is missing, and amounts are converted by the rate of its day"
+        yield Finding(
+            where.field("occurred_at"), where.route.place, what, "set it, or unset currency.reporting"
+        )
+
+
+_ROUTE_RULES: Final[tuple[Callable[[_Where], Iterable[Finding]], ...]] = (
+    _impure,
+    _constant_id,
+    _unknown_values,
+    _currencies,
+    _envelopes,
+    _refunds,
+)
+
+
+# ---------------------------------------------------------------------------- ids and statuses
+
+
+def _shared_ids(routes: Sequence[_Where]) -> Iterator[Finding]:
+    """Find what would take the revenue's id: the API keeps only the first record of one."""
+    captures = [where for where in routes if where.route.does is Does.CAPTURE]
+    completed = [where for where in captures if PaymentStatus.COMPLETED in _statuses(where.route)]
+    for where in captures:
+        identity, status = where.route.get("payment_id"), where.route.get("status")
+        others = _statuses(where.route) - {PaymentStatus.COMPLETED}
+        if identity is None or not others or _tells_apart(identity, status):
+            continue
+        shared = next((each for each in completed if each.route.get("payment_id") == identity), None)
+        if shared is not None:
+            whose = "a completed payment" if shared is where else f"the route {shared.route.name}"
+            what = f"is the id of {whose} too: the API would keep the first and lose the revenue"
+            cure = 'give what is not completed an id of its own, like {template: "{id}:failed:{attempt}"}'
+            place = next(field.place for field in where.route.fields if field.name == "payment_id")
+            yield Finding(where.field("payment_id"), place, what, cure)
+
+
+def _statuses(route: Route) -> set[PaymentStatus]:
+    """Return the statuses that captures of a route can have."""
+    value = route.get("status")
+    if not isinstance(value, Expression):
+        return {PaymentStatus.COMPLETED}
+    constants, reads = _outcomes(value)
+    if reads:
+        return set(PaymentStatus)
+    return {
+        PAYMENT_STATUSES[each] for each in constants if isinstance(each, str) and each in PAYMENT_STATUSES
+    }
+
+
+def _tells_apart(identity: object, status: object) -> bool:
+    """Tell whether the id has in it what the status is made of."""
+    if not isinstance(identity, Expression) or not isinstance(status, Expression):
+        return False
+    return bool(set(paths(identity)) & set(paths(status)))
+
+
+def _outcomes(expression: Expression) -> tuple[list[Plain], bool]:
+    """Return the constants that an expression can come to, and whether it can be what an event holds."""
+    constants: list[Plain] = [] if expression.default is None else [expression.default.value]
+    if expression.table is not None:
+        return [*constants, *(value for _, value in expression.table)], False
+    match expression.origin:
+        case Const():
+            return [*constants, *_computed(expression)], False
+        case Coalesce(options) if not expression.conversions:
+            inner = [_outcomes(option) for option in options]
+            return [*constants, *(each for got, _ in inner for each in got)], any(reads for _, reads in inner)
+        case _:
+            return constants, True
+
+
+def _computed(expression: Expression) -> Iterator[Plain]:
+    """Yield what a constant is behind its converters, where it gets through them."""
+    if any(isinstance(each, Nested) for each in expression.conversions):
+        return
+    try:
+        value = compile_expression(expression, Toolbox({}))(None, NOWHERE)
+    except WrongValue:
+        return
+    if isinstance(value, str | int | float | bool):
+        yield value

@@ -1,0 +1,275 @@
+"""The values of settable fields → typed closures: ids, amounts, times, choices, lines, attributes.
+
+Here a value of the wrong type ends: what leaves is what ``intents`` promises.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Final, TypeAlias, TypeVar, assert_never
+
+from consumer.core.meaning.fields import is_blank
+from consumer.core.meaning.intents import ContentType, Item, PaymentStatus, PaymentType, Scalar
+from consumer.core.meaning.mapping.converters import Minor
+from consumer.core.meaning.mapping.expressions import Toolbox, compile_expression, describe
+from consumer.core.meaning.mapping.language import Amount, Attributes, Expression, FieldValue, Items
+from consumer.core.meaning.mapping.paths import Evaluate
+from consumer.core.meaning.mapping.scope import Scope
+from consumer.core.meaning.mapping.values import (
+    WrongValue,
+    bounded,
+    fields_of,
+    number,
+    text,
+    type_name,
+    wanted,
+)
+from consumer.core.meaning.money import InvalidMoney, Money, from_minor_units, is_currency
+
+_T = TypeVar("_T")
+#: Reads the value of one field out of a record.
+Get: TypeAlias = Callable[[object, Scope], _T]
+
+PAYMENT_TYPES: Final[Mapping[str, PaymentType]] = {each.value: each for each in PaymentType}
+PAYMENT_STATUSES: Final[Mapping[str, PaymentStatus]] = {each.value: each for each in PaymentStatus}
+CONTENT_TYPES: Final[Mapping[str, ContentType]] = ContentType.__members__
+
+
+def constant(value: _T) -> Get[_T]:
+    """Return what always gives ``value``: a field that the route does not set."""
+    return lambda _, __: value
+
+
+def _read(value: FieldValue | None, tools: Toolbox) -> tuple[Evaluate, str]:
+    """Return what reads a plain expression, and where from."""
+    if not isinstance(value, Expression):
+        raise TypeError("this field has a form of its own")
+    return compile_expression(value, tools), describe(value.origin)
+
+
+def source_of(value: FieldValue) -> str:
+    """Return where the value of a field comes from, for errors."""
+    match value:
+        case Expression(origin) | Amount(Expression(origin)) | Items(Expression(origin)):
+            return describe(origin)
+        case Attributes():
+            return "attributes"
+        case _:
+            assert_never(value)
+
+
+def identifier(value: FieldValue | None, tools: Toolbox) -> Get[str]:
+    """Return what gives a text that is neither null nor blank, verbatim."""
+    read, label = _read(value, tools)
+
+    def get(record: object, scope: Scope) -> str:
+        found = read(record, scope)
+        if found is None:
+            raise WrongValue(f"{label} is null")
+        filled = found if type(found) is str else _text(found, label)
+        if is_blank(filled):
+            raise WrongValue(f"{label} is blank")
+        return filled
+
+    return get
+
+
+def optional_text(value: FieldValue, tools: Toolbox) -> Get[str | None]:
+    """Return what gives a text or null."""
+    read, label = _read(value, tools)
+
+    def get(record: object, scope: Scope) -> str | None:
+        found = read(record, scope)
+        return found if found is None or type(found) is str else _text(found, label)
+
+    return get
+
+
+def choice(value: FieldValue, choices: Mapping[str, _T], tools: Toolbox) -> Get[_T]:
+    """Return what gives one of ``choices`` by its name."""
+    read, label = _read(value, tools)
+
+    def get(record: object, scope: Scope) -> _T:
+        found = read(record, scope)
+        if type(found) is str and found in choices:
+            return choices[found]
+        if found is None or not isinstance(found, str):
+            raise WrongValue(f"{label} is {type_name(found)}, not one of the values that this field has")
+        raise WrongValue(f"{label} is a text, but none of the values that this field has")
+
+    return get
+
+
+def moment(value: FieldValue, tools: Toolbox, *, required: bool) -> Get[datetime | None]:
+    """Return what gives a time with its offset from UTC; null only where it is not ``required``."""
+    read, label = _read(value, tools)
+
+    def get(record: object, scope: Scope) -> datetime | None:
+        found = read(record, scope)
+        if isinstance(found, datetime) and found.tzinfo is not None:
+            return found
+        if found is None and not required:
+            return None
+        if isinstance(found, datetime):
+            raise WrongValue(f"{label} is a timestamp without an offset from UTC")
+        raise WrongValue(f"{label} {wanted(found, 'a time')}")
+
+    return get
+
+
+# ---------------------------------------------------------------------------------- amounts
+
+
+def amount(value: FieldValue, tools: Toolbox) -> Get[Money | None]:
+    """Return what gives an exact amount, or null. Without a currency it takes that of the scope."""
+    if not isinstance(value, Amount):
+        raise TypeError("this field is an amount")
+    read, label = compile_expression(value.value, tools), describe(value.value.origin)
+    currency = _currency(value.currency, tools)
+    exponent = None if value.exponent is None else _exponent(value.exponent, tools)
+    exponents = dict(value.exponents)
+
+    def get(record: object, scope: Scope) -> Money | None:
+        found = read(record, scope)
+        if found is None:
+            return None
+        code = currency(record, scope)
+        if type(found) is Minor:
+            digits = exponents.get(code) if exponent is None else exponent(record, scope)
+            try:
+                return from_minor_units(found, code, digits)
+            except InvalidMoney as wrong:
+                raise WrongValue(f"{label} {wrong}") from None
+        if not isinstance(found, Decimal):
+            cure = (
+                "say as: minor or as: decimal" if isinstance(found, int | float) else "it needs a converter"
+            )
+            raise WrongValue(f"{label} is {type_name(found)}: {cure}")
+        if not is_currency(code):
+            raise WrongValue(f"{label} is in a currency that is no ISO 4217 code in upper case")
+        return Money(_bounded(found, label), code)
+
+    return get
+
+
+def _currency(value: Expression | None, tools: Toolbox) -> Get[str]:
+    if value is None:
+        return _inherited
+    read, label = compile_expression(value, tools), describe(value.origin)
+
+    def get(record: object, scope: Scope) -> str:
+        found = read(record, scope)
+        if found is None:
+            raise WrongValue(f"the currency {label} is null")
+        return found if type(found) is str else _text(found, f"the currency {label}")
+
+    return get
+
+
+def _inherited(_: object, scope: Scope) -> str:
+    if scope.currency is None:
+        raise WrongValue("has no currency to take over, because the amount is null")
+    return scope.currency
+
+
+def _exponent(value: Expression, tools: Toolbox) -> Get[int]:
+    read, label = compile_expression(value, tools), describe(value.origin)
+
+    def get(record: object, scope: Scope) -> int:
+        found = read(record, scope)
+        if isinstance(found, int) and not isinstance(found, bool):
+            return found
+        raise WrongValue(f"the exponent {label} {wanted(found, 'an integer')}")
+
+    return get
+
+
+def _bounded(value: Decimal, label: str) -> Decimal:
+    try:
+        return bounded(value)
+    except WrongValue as wrong:
+        raise WrongValue(f"{label} {wrong}") from None
+
+
+# ------------------------------------------------------------------------ items, attributes
+
+
+def items(value: FieldValue, tools: Toolbox) -> Get[tuple[Item, ...]]:
+    """Return what gives the lines of an order; null is an order without any."""
+    if not isinstance(value, Items):
+        raise TypeError("this field is a list of lines")
+    each, label = compile_expression(value.each, tools), describe(value.each.origin)
+    line = _line(dict(value.fields), tools)
+
+    def get(record: object, scope: Scope) -> tuple[Item, ...]:
+        entries = each(record, scope)
+        if entries is None:
+            return ()
+        if not isinstance(entries, list):
+            raise WrongValue(f"{label} {wanted(entries, 'a list')}")
+        return tuple([line(entry, scope) for entry in entries])
+
+    return get
+
+
+def _line(fields: Mapping[str, Expression | Amount], tools: Toolbox) -> Get[Item]:
+    identity = optional_text(fields["id"], tools)
+    quantity = _quantity(fields["quantity"], tools)
+    group = optional_text(fields["group_id"], tools) if "group_id" in fields else constant(None)
+    price = amount(fields["unit_price"], tools) if "unit_price" in fields else constant(None)
+
+    def get(entry: object, scope: Scope) -> Item:
+        """Return the line; a null id or quantity is none that Meta takes, which the rules find and count."""
+        name = identity(entry, scope)
+        return Item(name or "", quantity(entry, scope), group(entry, scope), price(entry, scope))
+
+    return get
+
+
+def _quantity(value: FieldValue, tools: Toolbox) -> Get[int]:
+    read, label = _read(value, tools)
+
+    def get(record: object, scope: Scope) -> int:
+        """Return whole pieces, 0 for null and for parts of a piece: the catalogue rules find that."""
+        found = read(record, scope)
+        if type(found) is int:
+            return found
+        if found is None:
+            return 0
+        try:
+            pieces = number(found)
+        except WrongValue as wrong:
+            raise WrongValue(f"{label} {wrong}") from None
+        return int(pieces) if pieces == int(pieces) else 0
+
+    return get
+
+
+def attributes(value: FieldValue, tools: Toolbox) -> Get[Mapping[str, Scalar]]:
+    """Return what gives the free attributes."""
+    if not isinstance(value, Attributes):
+        raise TypeError("this field is a map of attributes")
+    reads = tuple((name, *_read(each, tools)) for name, each in value.fields)
+
+    def get(record: object, scope: Scope) -> Mapping[str, Scalar]:
+        return {name: _scalar(read(record, scope), label) for name, read, label in reads}
+
+    return get
+
+
+def _scalar(value: object, label: str) -> Scalar:
+    if value is None or isinstance(value, bool | str | int | float):
+        return value
+    if isinstance(value, Decimal):
+        return _bounded(value, label)
+    if fields_of(value) is not None or isinstance(value, list | tuple):
+        raise WrongValue(f"{label} {wanted(value, 'a text, a number or a boolean')}")
+    return _text(value, label)
+
+
+def _text(value: object, label: str) -> str:
+    try:
+        return text(value)
+    except WrongValue as wrong:
+        cure = ": say as: string" if isinstance(value, int | Decimal) else ""
+        raise WrongValue(f"{label} {wrong}{cure}") from None

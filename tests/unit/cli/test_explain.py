@@ -1,0 +1,340 @@
+"""``explain``: what an event would become, told so that nothing of it leaks."""
+
+import json
+from pathlib import Path
+from typing import Final
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from consumer.cli import application
+from consumer.core.avro.codec import fingerprint
+from tests.support.avro import canonical, encode
+from tests.support.events import money, payment_event
+
+#: Values of a record that must never be shown unless asked for.
+CANARIES: Final = (
+    "canary-user", "canary-pay", "canary-order", "canary-sku", "canary-campaign", "canary-name", "canary-key",
+    "canary-event", "canary-attempt", "777333", "7773.33",
+)  # fmt: skip
+
+CONFIG: Final = "kafka: {bootstrap_servers: 'a:9092', topics: [payments]}\ncurrency: {accept: [INR]}\n"
+MAPPED: Final = "kafka: {bootstrap_servers: 'a:9092'}\ncurrency: {accept: [INR]}\nmapping: m.yaml\n"
+MAPPING: Final = """\
+sources:
+  - topics: [orders]
+    routes:
+      - name: paid
+        when: {path: state, eq: PAID}
+        action: capture
+        set:
+          user_id: {coalesce: [{path: meta.app_user}, {path: user}]}
+          payment_id: {path: id, as: string}
+          amount: {path: cents, as: minor, currency: {path: currency, as: upper}}
+          type: {path: kind, map: {first: SUBSCRIPTION_CREATED}, default: DEFAULT}
+          attributes: {campaign: {path: meta.campaign}}
+      - name: opened
+        when: {path: state, in: [OPEN, CREATED]}
+        action: skip
+"""
+
+SALE: Final = {
+    "event_id": "canary-event",
+    "kind": "PAYMENT",
+    "status": "COMPLETED",
+    "payment_id": "canary-pay",
+    "attempt_id": "canary-attempt",
+    "user_id": "canary-user",
+    "amount": {"minor_units": 777333, "currency": "INR"},
+    "occurred_at": "2026-03-01T12:30:00Z",
+    "order_id": "canary-order",
+    "items": [{"id": "canary-sku", "quantity": 1, "unit_price": {"minor_units": 777333, "currency": "INR"}}],
+    "attributes": {"canary-name": "canary-campaign"},
+}
+ORDER: Final = {
+    "state": "PAID",
+    "id": "canary-pay",
+    "user": "canary-user",
+    "cents": 777333,
+    "currency": "inr",
+    "kind": "first",
+    "meta": {"campaign": "canary-campaign", "canary-name": 1},
+}
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in an empty folder with a configuration for canonical and one for mapped events."""
+    monkeypatch.chdir(tmp_path)
+    Path("c.yaml").write_text(CONFIG, encoding="utf-8")
+    Path("mapped.yaml").write_text(MAPPED, encoding="utf-8")
+    Path("m.yaml").write_text(MAPPING, encoding="utf-8")
+    return tmp_path
+
+
+def explain(
+    *arguments: str, config: str = "c.yaml", topic: str = "payments", given: bytes | str = b""
+) -> Result:
+    """Call the command; ``given`` is its standard input."""
+    called = ("explain", "--config", config, "--topic", topic, *arguments)
+    return CliRunner().invoke(application(called), called, input=given)
+
+
+def told(event: object, *arguments: str, **how: str) -> Result:
+    """Explain an event that is written as JSON."""
+    return explain("--json", "-", *arguments, given=json.dumps(event), **how)
+
+
+def mapped(event: object, *arguments: str) -> Result:
+    """Explain an event of the topic with a mapping."""
+    return told(event, *arguments, config="mapped.yaml", topic="orders")
+
+
+def read(result: Result) -> dict[str, object]:
+    """Return what was written for programs."""
+    tree: dict[str, object] = json.loads(result.stdout)
+    return tree
+
+
+class TestOutcomes:
+    """What is told at the end, and the code that scripts go by."""
+
+    def test_a_call(self) -> None:
+        """Exit 0; method, path, and that the unit of amounts is an assumption."""
+        result = told(SALE, "--reveal")
+        assert result.exit_code == 0, result.output
+        assert "POST /capture-payment" in result.stdout
+        assert '"amount": 7773.33,' in result.stdout
+        assert "major units" in result.stdout
+        assert "verify one payment in the dashboard" in result.stdout
+
+    def test_a_skip(self) -> None:
+        """Exit 3, with the reason that the metrics count it by."""
+        result = told(SALE | {"status": "AUTHORIZED"})
+        assert result.exit_code == 3
+        assert result.stdout.splitlines()[-1] == "skipped status"
+
+    def test_a_dead_letter(self) -> None:
+        """Exit 4, with the reason and the sentence that the letter has."""
+        result = told(SALE | {"user_id": " "})
+        assert result.exit_code == 4
+        assert result.stdout.splitlines()[-2:] == ["dead letter invalid_event", "  user_id is blank"]
+
+    def test_a_wait(self) -> None:
+        """Exit 4: a record whose schema can't be had is held."""
+        result = explain("--avro", "-", given=b"\x00\x00\x00\x00\x07canary")
+        assert result.exit_code == 4
+        assert "held: the service would wait" in result.stdout
+        assert "schema_registry.url" in result.stdout
+
+    def test_a_tombstone(self) -> None:
+        """JSON's null is a record without a value."""
+        result = told(None)
+        assert (result.exit_code, result.stdout.splitlines()[-1]) == (3, "skipped tombstone")
+
+    def test_a_mistake_in_the_configuration(self) -> None:
+        """It is the configuration that is wrong then, not the event; the border of the process tells it."""
+        result = told(SALE, config="nowhere.yaml")
+        assert type(result.exception).__name__ == "ConfigurationError"
+
+
+class TestWays:
+    """How a record is given."""
+
+    def test_avro_in_its_framing(self) -> None:
+        """As it is in Kafka; a bundled schema is known by its fingerprint."""
+        body = encode(canonical(), payment_event(amount=money(777_333)))
+        result = explain(
+            "--avro", "-", "--output", "json", given=b"\xc3\x01" + fingerprint(canonical()) + body
+        )
+        tree = read(result)
+        assert (tree["outcome"], tree["schema"]) == ("call", "revenue.v1.PaymentEvent")
+        assert tree["framing"] == {"by": "fingerprint", "schema_id": fingerprint(canonical()).hex()}
+
+    def test_avro_with_its_schema(self) -> None:
+        """Without framing; the schema stands beside it."""
+        Path("s.avsc").write_text(canonical().text, encoding="utf-8")
+        body = encode(canonical(), payment_event())
+        assert explain("--avro", "-", "--schema", "s.avsc", given=body).exit_code == 0
+        broken = explain("--avro", "-", "--schema", "s.avsc", given=body[:-1])
+        assert broken.exit_code == 4
+        assert "dead letter undecodable" in broken.stdout
+
+    def test_json_of_any_schema(self) -> None:
+        """Written as JSON, it goes through the same decoder as a record from Kafka."""
+        fields = [
+            {"name": "state", "type": {"type": "enum", "name": "S", "symbols": ["PAID", "OPEN"]}},
+            {"name": "id", "type": "long"},
+            {"name": "user", "type": "string"},
+            {"name": "cents", "type": "long"},
+            {"name": "currency", "type": "string", "default": "INR"},
+        ]
+        Path("o.avsc").write_text(json.dumps({"type": "record", "name": "Order", "fields": fields}))
+        order = {"state": "PAID", "id": 5, "user": "u", "cents": 420}
+        result = mapped(order, "--schema", "o.avsc", "--reveal", "--output", "json")
+        call = read(result)["call"]
+        assert isinstance(call, dict)
+        assert call["body"] == {
+            "user_id": "u", "payment_id": "5", "amount": 4.20, "type": "DEFAULT",
+            "status": "PAYMENT_COMPLETED",
+        }  # fmt: skip
+
+    def test_key_and_headers_are_given_beside_a_file(self) -> None:
+        """A mapping may read them."""
+        text = MAPPING.replace("{path: user}", "{path: $headers.user}").replace("path: id", "path: $key")
+        Path("m.yaml").write_text(text, encoding="utf-8")
+        beside = ("--key", "the-key", "--header", "user=the-user")
+        call = read(mapped(ORDER, *beside, "--reveal", "--output", "json"))["call"]
+        assert isinstance(call, dict)
+        assert (call["body"]["user_id"], call["body"]["payment_id"]) == ("the-user", "the-key")
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            (),
+            ("--json", "-", "--avro", "-"),
+            ("--partition", "0"),
+            ("--offset", "0"),
+            ("--json", "-", "--offset", "1"),
+            ("--partition", "0", "--offset", "1", "--key", "k"),
+            ("--json", "no-such-file.json"),
+            ("--json", "-", "--header", "no-value"),
+        ],
+    )
+    def test_wrong_usage(self, arguments: tuple[str, ...]) -> None:
+        """Exit 2: one way to give a record, and all of it."""
+        assert explain(*arguments).exit_code == 2
+
+    def test_a_topic_that_nobody_reads(self) -> None:
+        """Then there is nothing to explain; what is read is said."""
+        result = told(SALE, topic="others")
+        assert result.exit_code == 4
+        assert "nothing reads the topic others; the configuration reads payments" in result.stderr
+
+
+class TestTraces:
+    """The way from the record to its end."""
+
+    def test_routes_are_told_in_their_order_with_what_was_asked(self) -> None:
+        """One that did not match, with its place and the answer; then the one that did."""
+        routes = read(mapped(ORDER | {"state": "OPEN"}, "--output", "json"))["routes"]
+        assert routes == [
+            {
+                "name": "paid",
+                "at": "m.yaml:4",
+                "matched": False,
+                "tests": [{"what": "state", "value": "OPEN"}, {"what": "eq", "value": False}],
+            },
+            {
+                "name": "opened",
+                "at": "m.yaml:13",
+                "matched": True,
+                "tests": [{"what": "state", "value": "OPEN"}, {"what": "in", "value": True}],
+            },
+        ]
+
+    def test_fields_are_told_from_path_to_value(self) -> None:
+        """Each converter with what came out of it."""
+        fields = read(mapped(ORDER, "--reveal", "--output", "json"))["fields"]
+        assert isinstance(fields, list)
+        by_name = {field["field"]: field for field in fields}
+        steps = [(step["what"], step["value"]) for step in by_name["amount"]["steps"]]
+        assert ("cents", 777333) in steps
+        assert ("as minor", "777333 minor units") in steps
+        assert ("as upper", "INR") in steps
+        assert by_name["amount"]["value"] == "7773.33 INR"
+
+    def test_a_mapping_error_names_route_and_path(self) -> None:
+        """With the type of what was there."""
+        result = mapped(ORDER | {"cents": "canary-user"})
+        assert result.exit_code == 4
+        assert "dead letter mapping" in result.stdout
+        assert "route paid: amount" in result.stdout
+
+    def test_the_currency_is_told(self) -> None:
+        """Nothing is converted: it is that of the event."""
+        currency = read(told(SALE, "--output", "json"))["currency"]
+        assert currency == {"of_the_event": "INR", "sent": "INR", "rate": None, "dated": None}
+        assert "INR, sent as it is" in told(SALE).stdout
+
+    def test_broken_rules_of_the_catalogue_are_told(self) -> None:
+        """With what they cost."""
+        result = told(SALE | {"items": [{"id": "canary-sku", "quantity": 1}]})
+        assert "R5 an item has no readable unit_price: the ecommerce fields are left out" in result.stdout
+
+
+class TestMasks:
+    """Without ``--reveal`` nothing of a record is shown."""
+
+    @pytest.mark.parametrize("output", ["text", "json"])
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {},
+            {"status": "FAILED"},
+            {"kind": "REFUND"},
+            {"kind": "REFUND", "original_amount": {"minor_units": 7773331, "currency": "INR"}},
+            {"user_id": " "},
+            {"amount": {"minor_units": 777333, "currency": "canary-user"}},
+            {"occurred_at": "canary-user"},
+            {"kind": "canary-user"},
+            {"canary-name": 1},
+            {"items": "canary-sku"},
+            {"attributes": {"canary-name": ["canary-campaign"]}},
+        ],
+    )
+    def test_canonical_events(self, change: dict[str, object], output: str) -> None:
+        """Whether it becomes a call, a skip, a dead letter or an error."""
+        result = told(SALE | change, "--output", output)
+        assert [canary for canary in CANARIES if canary in result.output] == []
+
+    @pytest.mark.parametrize("output", ["text", "json"])
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {},
+            {"state": "canary-user"},
+            {"state": 777333},
+            {"cents": "canary-user"},
+            {"currency": "canary-user"},
+            {"kind": "canary-name"},
+            {"id": {"canary-name": 1}},
+            {"meta": {"app_user": ["canary-user"]}},
+            {"user": None},
+        ],
+    )
+    def test_mapped_events(self, change: dict[str, object], output: str) -> None:
+        """The same for any schema."""
+        result = mapped(ORDER | change, "--output", output, "--key", "canary-key")
+        assert [canary for canary in CANARIES if canary in result.output] == []
+
+    @pytest.mark.parametrize(
+        "text", ['{"user_id": "canary-user"', '"canary-user"', "canary-user", '["canary-key"]']
+    )
+    def test_what_is_no_record_at_all(self, text: str) -> None:
+        """Errors of JSON quote nothing."""
+        for how in ({"config": "c.yaml", "topic": "payments"}, {"config": "mapped.yaml", "topic": "orders"}):
+            result = explain("--json", "-", given=text, **how)
+            assert result.exit_code in {3, 4}
+            assert "canary" not in result.output
+
+    def test_what_is_structure_is_shown(self) -> None:
+        """Types and lengths, currency, our own types and statuses, names of routes, words of the mapping."""
+        shown = mapped(ORDER).stdout
+        for word in (
+            "<text, 10 characters>",
+            "<decimal> INR",
+            "SUBSCRIPTION_CREATED",
+            "paid",
+            '"PAID"',
+            "first",
+        ):
+            assert word in shown
+        assert "values are masked; --reveal shows them" in shown
+
+    def test_reveal_shows_all_and_steers_no_terminal(self) -> None:
+        """Control characters of a record are written as escapes."""
+        result = told(SALE | {"order_id": "\x1b[31m\u202eX"}, "--reveal")
+        assert "canary-user" in result.stdout
+        assert "\\u001b[31m\\u202eX" in result.stdout
+        assert not {"\x1b", "\u202e"} & set(result.stdout)

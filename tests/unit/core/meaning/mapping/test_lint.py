@@ -1,0 +1,370 @@
+"""Mappings that must not start: each mistake is found, at its line, with its route and a cure."""
+
+from typing import Final
+
+import pytest
+
+from tests.support.mappings import capture_routes, compiled, mapping, mistakes
+
+ROUTE: Final = (
+    "{name: %s, when: %s, action: capture, set: {user_id: {path: u}, payment_id: %s, "
+    "amount: {path: a, currency: {const: INR}}, status: %s}}"
+)
+REMOVE: Final = "sources: [{topics: [t], routes: [{name: back, action: remove, set: {%s}}]}]"
+
+
+def one_route(**fields: str) -> str:
+    """Return a mapping with one route that captures everything, with these fields changed."""
+    return f"sources: [{{topics: [t], routes: {capture_routes(**fields)}}}]"
+
+
+def statuses(*routes: tuple[str, str]) -> str:
+    """Return a mapping with a capture for each payment_id and status."""
+    told = ", ".join(
+        ROUTE % (f"r{at}", f"{{path: k, eq: {at}}}", payment_id, status)
+        for at, (payment_id, status) in enumerate(routes)
+    )
+    return f"sources: [{{topics: [t], routes: [{told}]}}]"
+
+
+CHANGES: Final = "which changes when the event is written once more"
+
+REFUSED: Final = {
+    "remove without payment_id": (REMOVE % "", "routes.back", "does not set payment_id"),
+    "remove by user": (
+        REMOVE % "payment_id: {path: p}, user_id: {path: u}",
+        "routes.back.set.user_id",
+        "would remove every payment of that user",
+    ),
+    "remove by user alone": (REMOVE % "user_id: {path: u}", "set.user_id", "would remove every payment"),
+    "capture without fields": (
+        "sources: [{topics: [t], routes: [{name: paid, action: capture, set: {}}]}]",
+        "routes.paid",
+        "does not set user_id",
+    ),
+    "capture without set": (
+        "sources: [{topics: [t], routes: [{name: paid, action: capture}]}]",
+        "routes.paid",
+        "does not set amount",
+    ),
+    "type from the offset": (
+        one_route(type="{path: $offset, as: string}"),
+        "paid.set.type",
+        f"comes from $offset, {CHANGES}",
+    ),
+    "id from the offset in a template": (
+        one_route(payment_id='{template: "{id}-{$offset}"}'),
+        "set.payment_id",
+        "comes from $offset",
+    ),
+    "id from the partition in a coalesce": (
+        one_route(payment_id="{coalesce: [{path: id}, {path: $partition, as: string}]}"),
+        "set.payment_id",
+        "comes from $partition",
+    ),
+    "order id from the timestamp": (
+        one_route(order_id="{path: $timestamp, as: string}"),
+        "set.order_id",
+        "comes from $timestamp",
+    ),
+    "a capture by offset": (
+        (
+            "sources: [{topics: [t], "
+            "routes: [{name: paid, when: {path: $offset, gt: 5}, action: capture, set: {}}]}]"
+        ),
+        "paid.when",
+        f"depends on $offset, {CHANGES}",
+    ),
+    "constant id": (one_route(payment_id="{const: p}"), "set.payment_id", "can be the same for several"),
+    "constant id by default": (
+        one_route(payment_id="{path: id, default: none}"),
+        "set.payment_id",
+        "can be the same for several",
+    ),
+    "initiated shares the id": (
+        statuses(("{path: id}", "{const: PAYMENT_INITIATED}"), ("{path: id}", "{const: PAYMENT_COMPLETED}")),
+        "routes.r0.set.payment_id",
+        "is the id of the route r1 too",
+    ),
+    "failed shares the id": (
+        statuses(("{path: id}", "{const: PAYMENT_COMPLETED}"), ("{path: id}", "{const: PAYMENT_FAILED}")),
+        "routes.r1.set.payment_id",
+        "is the id of the route r0 too",
+    ),
+    "one route with both": (
+        statuses(("{path: id}", "{path: s, map: {a: PAYMENT_COMPLETED, b: PAYMENT_FAILED}}")),
+        "routes.r0.set.payment_id",
+        "is the id of a completed payment too",
+    ),
+    "status as it comes": (
+        statuses(("{path: id}", "{path: s}")),
+        "routes.r0.set.payment_id",
+        "is the id of a completed payment",
+    ),
+    "no currency": (one_route(amount="{path: a, as: minor}"), "paid.set.amount", "has no currency"),
+    "no such currency": (
+        one_route(amount="{path: a, currency: {const: inr}}"),
+        "paid.set.amount",
+        "no ISO 4217 code",
+    ),
+    "no such price currency": (
+        one_route(
+            items="{each: l, id: {path: i}, quantity: {path: q}, unit_price: {path: p, currency: {const: X}}}"
+        ),
+        "paid.set.items",
+        "no ISO 4217 code",
+    ),
+    "no such type": (one_route(type="{const: RECURING}"), "set.type", "did you mean RECURRING?"),
+    "no such type in map": (
+        one_route(type="{path: k, map: {a: DEFAULT, b: ONCE}}"),
+        "set.type",
+        "a value that type has not",
+    ),
+    "no such type by default": (
+        one_route(type="{path: k, map: {a: DEFAULT}, default: NONE}"),
+        "set.type",
+        "a value that type has not",
+    ),
+    "no such status": (
+        one_route(status="{const: COMPLETED}"),
+        "set.status",
+        "did you mean PAYMENT_COMPLETED?",
+    ),
+    "no such content type": (
+        one_route(content_type="{const: product}"),
+        "set.content_type",
+        "did you mean PRODUCT?",
+    ),
+    "envelope without unwrap": (one_route(order_id="{path: $envelope.id}"), "paid", "unwraps nothing"),
+    "amount of a full refund": (
+        REMOVE % "payment_id: {path: p}, amount: {path: a, currency: {const: INR}}",
+        "set.amount",
+        "goes unused",
+    ),
+    "original amount alone": (
+        REMOVE % "payment_id: {path: p}, original_amount: {path: a, currency: {const: INR}}",
+        "set.original_amount",
+        "has nothing to be compared with",
+    ),
+    "two routes of one name": (
+        (
+            "sources: [{topics: [t], "
+            "routes: [{name: a, when: {path: x, eq: 1}, action: skip}, "
+            "{name: a, action: skip}]}]"
+        ),
+        "routes.a.name",
+        "is a name that another route has",
+    ),
+    "a name of the metrics": (
+        "sources: [{topics: [t], routes: [{name: no_route, action: skip}]}]",
+        "routes.no_route.name",
+        "that the metrics have",
+    ),
+    "a dead letter's name": (
+        "sources: [{topics: [t], routes: [{name: mapping, action: skip}]}]",
+        "mapping.name",
+        "the metrics have",
+    ),
+    "behind a route that takes all": (
+        (
+            "sources: [{topics: [t], "
+            "routes: [{name: a, action: skip}, "
+            "{name: b, when: {path: x, eq: 1}, action: skip}]}]"
+        ),
+        "routes.b",
+        "the route a before it takes every event",
+    ),
+    "behind a route that asks the same": (
+        (
+            "sources: [{topics: [t], "
+            "routes: [{name: a, when: {path: x, eq: 1}, action: skip}, "
+            "{name: b, when: {path: x, eq: 1}, action: reject}]}]"
+        ),
+        "routes.b",
+        "the route a before it asks the same",
+    ),
+    "a topic twice": (
+        "sources: [{topics: [t], schema: canonical}, {topics: [t], schema: canonical}]",
+        "sources[1].topics",
+        "names t, which stands at mapping.yaml:1 already",
+    ),
+    "a topic twice in one source": (
+        "sources: [{topics: [t, t], schema: canonical}]",
+        "sources[0].topics",
+        "names t, which stands",
+    ),
+    "no sources": ("sources: []", "sources", "is an empty list"),
+    "no routes": ("sources: [{topics: [t], routes: []}]", "routes", "is an empty list"),
+    "no topics": ("sources: [{topics: [], schema: canonical}]", "topics", "is an empty list"),
+    "neither routes nor schema": ("sources: [{topics: [t]}]", "sources[0]", "lacks routes"),
+    "routes of canonical events": (
+        "sources: [{topics: [t], schema: canonical, routes: [{name: a, action: skip}]}]",
+        "routes",
+        "goes unused: canonical events have no routes",
+    ),
+    "set of a skip": (
+        "sources: [{topics: [t], routes: [{name: a, action: skip, set: {payment_id: {path: p}}}]}]",
+        "set",
+        "goes unused: skip sends nothing",
+    ),
+    "exponents of a decimal": (
+        one_route(amount="{path: a, as: decimal, exponent: 2, currency: {const: INR}}"),
+        "set.amount",
+        "has exponents and no minor units",
+    ),
+    "both exponents": (
+        one_route(amount="{path: a, as: minor, exponent: 2, exponents: {INR: 2}, currency: {const: INR}}"),
+        "set.amount",
+        "has both exponent and exponents",
+    ),
+    "a sum that counts nothing": (
+        one_route(amount="{sum: l, of: {path: c}, currency: {const: INR}}"),
+        "set.amount",
+        "does not say what the number counts",
+    ),
+    "a default of an amount": (
+        one_route(amount="{path: a, as: decimal, default: 0, currency: {const: INR}}"),
+        "set.amount",
+        "no default",
+    ),
+    "behind a constant": (
+        one_route(order_id="{coalesce: [{const: a}, {path: b}]}"),
+        "coalesce",
+        "never gets beyond entry 1",
+    ),
+    "a number for a text": (
+        one_route(order_id="{path: $topic, as: decimal}"),
+        "set.order_id",
+        "gives a number where a text",
+    ),
+    "a text for a time": (
+        one_route(occurred_at="{path: at, as: upper}"),
+        "set.occurred_at",
+        "gives a text where a time",
+    ),
+    "converters in the wrong order": (
+        one_route(occurred_at="{path: at, as: [upper, epoch_seconds]}"),
+        "set.occurred_at",
+        "gives a text to the converter epoch_seconds, which takes a number",
+    ),
+    "minor units of no amount": (
+        one_route(order_id="{path: a, as: minor}"),
+        "set.order_id",
+        "gives minor units where a text",
+    ),
+    "a constant that does not convert": (
+        one_route(occurred_at="{const: yesterday, as: rfc3339}"),
+        "set.occurred_at",
+        "no time of RFC 3339",
+    ),
+    "raw without a schema": (
+        "sources: [{topics: [t], schema: canonical, decoding: {wire_format: raw}}]",
+        "decoding",
+        "names no schema",
+    ),
+    "a schema for registered records": (
+        "sources: [{topics: [t], schema: canonical, decoding: {schema: a.avsc}}]",
+        "decoding.schema",
+        "goes unused",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "where", "what"), REFUSED.values(), ids=REFUSED.keys())
+def test_what_must_not_start_does_not(text: str, where: str, what: str) -> None:
+    """The mistake is told with its key, its line and a cure, and there is no mapping."""
+    assert compiled(text).mapping is None
+    found = [line for line in mistakes(text) if what in line]
+    assert found, mistakes(text)
+    assert f"{where} (mapping.yaml:1): " in found[0]
+    assert found[0].partition("; ")[2]
+
+
+ALLOWED: Final = {
+    "an id of its own": statuses(
+        ('{template: "{id}:failed:{attempt}"}', "{const: PAYMENT_FAILED}"),
+        ("{path: id}", "{const: PAYMENT_COMPLETED}"),
+    ),
+    "an id with the status in it": statuses(('{template: "{id}:{s}"}', "{path: s}")),
+    "only failures": statuses(("{path: id}", "{const: PAYMENT_FAILED}")),
+    "a skip by offset": "sources: [{topics: [t], "
+    "routes: [{name: old, when: {path: $offset, lt: 5}, action: skip}]}]",
+    "one name in two sources": "sources: [{topics: [t], "
+    "routes: [{name: a, action: skip}]}, {topics: [s], routes: [{name: a, action: skip}]}]",
+    "envelope behind unwrap": "sources: [{topics: [t], "
+    "unwrap: debezium, routes: [{name: a, when: {path: $envelope.x, eq: 1}, action: skip}]}]",
+}
+
+
+@pytest.mark.parametrize("text", ALLOWED.values(), ids=ALLOWED.keys())
+def test_what_is_right_starts(text: str) -> None:
+    """The lint refuses nothing that is safe."""
+    assert mistakes(text) == []
+
+
+def test_a_time_is_needed_while_converting() -> None:
+    """Without conversion nothing needs the time of the event; with it every capture does."""
+    assert mistakes(one_route()) == []
+    (line,) = mistakes(one_route(), converting=True)
+    assert "paid.set.occurred_at (mapping.yaml:1): is missing, and amounts are converted" in line
+    assert mistakes(one_route(occurred_at="{path: at, as: rfc3339}"), converting=True) == []
+
+
+def test_a_broken_time_is_not_missing() -> None:
+    """What is wrong already is told once."""
+    (line,) = mistakes(one_route(occurred_at="{path: at, as: rfc339}"), converting=True)
+    assert "is no converter; did you mean rfc3339?" in line
+
+
+def test_the_time_of_the_record_is_a_warning() -> None:
+    """It is allowed, and seldom meant."""
+    result = compiled(one_route(occurred_at="{path: $timestamp}"))
+    assert result.mapping is not None
+    assert "is the time at which Kafka got the record" in str(result.warnings[0].mistake())
+
+
+TEN: Final = """\
+surces: 1
+sources:
+  - topics: [orders, "bad topic"]
+    routes:
+      - name: paid
+        when: {path: status, eqq: PAID}
+        action: capture
+        set:
+          user_id: {pth: user}
+          payment_id: {path: id, as: strng}
+          amount: {path: amount, as: minor}
+          tpye: {const: DEFAULT}
+          order_id: {path: a..b}
+      - name: refunded
+        when: {path: status, regex: '(a+)+'}
+        action: remove
+        set: {user_id: {path: user}}
+"""
+
+
+def test_ten_mistakes_are_ten_lines() -> None:
+    """One start tells all of them, in the order of the file, each with its line."""
+    found = mistakes(TEN)
+    lines = [int(line.partition("mapping.yaml:")[2].partition(")")[0]) for line in found]
+    assert lines == sorted(lines)
+    assert set(lines) == {1, 3, 6, 9, 10, 11, 12, 13, 14, 15, 17}
+    cures = {
+        "did you mean sources?",
+        "did you mean eq?",
+        "did you mean path?",
+        "did you mean string?",
+        "did you mean type?",
+    }
+    assert {line.rpartition("; ")[2] for line in found} >= cures
+
+
+def test_names_of_routes_that_skip_are_known_beforehand() -> None:
+    """They become values of a label, whose series start at 0."""
+    text = (
+        "sources: [{topics: [t], "
+        "routes: [{name: a, when: {path: x, eq: 1}, action: skip}, "
+        "{name: b, action: reject}]}]"
+    )
+    assert mapping(text).route_names == ("a",)

@@ -1,0 +1,211 @@
+"""A mapping held against a schema: what can't work is found before the first record."""
+
+import json
+from typing import Final
+
+import pytest
+
+from consumer.core.meaning.mapping import Severity, check_against
+from tests.support.mappings import capturing, routes, source
+
+SCHEMA: Final = json.dumps(
+    {
+        "type": "record",
+        "name": "Order",
+        "namespace": "shop",
+        "fields": [
+            {"name": "id", "type": "string"},
+            {"name": "number", "type": "long"},
+            {"name": "user", "type": ["null", "string"]},
+            {
+                "name": "total",
+                "type": {"type": "bytes", "logicalType": "decimal", "precision": 10, "scale": 2},
+            },
+            {"name": "price", "type": "double"},
+            {"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}},
+            {
+                "name": "status",
+                "type": {"type": "enum", "name": "Status", "symbols": ["NEW", "PAID", "BACK"]},
+            },
+            {"name": "before", "type": ["null", "Status"]},
+            {"name": "meta", "type": {"type": "map", "values": "string"}},
+            {
+                "name": "lines",
+                "type": {
+                    "type": "array",
+                    "items": {
+                        "type": "record",
+                        "name": "Line",
+                        "fields": [
+                            {"name": "sku", "type": "string"},
+                            {"name": "cents", "type": "long"},
+                            {"name": "parent", "type": ["null", "Line"]},
+                        ],
+                    },
+                },
+            },
+            {"name": "more", "type": {"type": "array", "items": "Line"}},
+            {
+                "name": "payload",
+                "type": [
+                    {"type": "record", "name": "Card", "fields": [{"name": "card", "type": "string"}]},
+                    {"type": "record", "name": "Cash", "fields": [{"name": "till", "type": "int"}]},
+                ],
+            },
+        ],
+    }
+)
+
+FINE: Final = {
+    "user_id": "{coalesce: [{path: user}, {path: id}]}",
+    "payment_id": "{path: number, as: string}",
+    "amount": "{path: total, currency: {const: INR}}",
+    "occurred_at": "{path: at}",
+    "type": "{path: status, map: {NEW: DEFAULT, PAID: RECURRING, BACK: DEFAULT}}",
+    "order_id": "{template: '{meta.number}-{payload.card}-{payload.$name}'}",
+    "items": "{each: more, id: {path: sku}, group_id: {path: parent.sku}, quantity: {const: 1}, "
+    "unit_price: {path: cents, as: minor}}",
+    "attributes": "{first: {path: 'lines[0].sku'}, some: {path: 'lines[sku=tea].cents'}}",
+}
+
+WRONG: Final = [
+    (
+        {"payment_id": "{path: idd}"},
+        Severity.ERROR,
+        "reads idd, and the schema has no idd there",
+        "did you mean id?",
+    ),
+    ({"payment_id": "{path: id.x}"}, Severity.ERROR, "the schema has no x there", ""),
+    ({"payment_id": "{path: 'id[0]'}"}, Severity.ERROR, "the schema has no [0] there", ""),
+    (
+        {"payment_id": "{path: number}"},
+        Severity.ERROR,
+        "is a number by the schema, where a text",
+        "converter",
+    ),
+    ({"user_id": "{path: user}"}, Severity.WARNING, "can be null by the schema", "coalesce"),
+    ({"user_id": "{path: meta.user}"}, Severity.WARNING, "can be null by the schema", "coalesce"),
+    (
+        {"amount": "{path: price, currency: {const: INR}}"},
+        Severity.ERROR,
+        "does not say what it counts",
+        "minor",
+    ),
+    ({"amount": "{path: total, currency: {path: user}}"}, Severity.WARNING, "can be null by the schema", ""),
+    ({"occurred_at": "{path: number}"}, Severity.ERROR, "is a number by the schema, where a time", ""),
+    (
+        {"occurred_at": "{path: at, as: epoch_millis}"},
+        Severity.ERROR,
+        "which its converter does not take",
+        "number",
+    ),
+    (
+        {"type": "{path: status, map: {PAID: DEFAULT}}"},
+        Severity.WARNING,
+        "no entry in map for the symbols NEW, BACK",
+        "",
+    ),
+    (
+        {"type": "{path: status, map: {PAYD: DEFAULT}, default: DEFAULT}"},
+        Severity.WARNING,
+        "for PAYD",
+        "did you mean PAID?",
+    ),
+    ({"order_id": "{template: '{nmber}'}"}, Severity.ERROR, "has no nmber there", "did you mean number?"),
+    ({"items": "{each: id, id: {path: sku}, quantity: {const: 1}}"}, Severity.ERROR, "is no list", ""),
+    (
+        {"items": "{each: lines, id: {path: sk}, quantity: {const: 1}}"},
+        Severity.ERROR,
+        "has no sk there",
+        "sku?",
+    ),
+    ({"attributes": "{a: {path: lines}}"}, Severity.ERROR, "is a record or list by the schema", ""),
+]
+
+
+def test_what_fits_is_not_told() -> None:
+    """Unions, maps, names used again, and what coalesce or map makes of a null."""
+    assert check_against(capturing(**FINE), SCHEMA) == ()
+
+
+@pytest.mark.parametrize(("fields", "severity", "what", "cure"), WRONG)
+def test_what_does_not_fit_is(fields: dict[str, str], severity: Severity, what: str, cure: str) -> None:
+    """An error where it fails with every record, a warning where it may."""
+    found = check_against(capturing(**FINE | fields), SCHEMA)
+    assert [each.severity for each in found] == [severity]
+    assert what in found[0].finding.what
+    assert cure in found[0].finding.cure
+    assert found[0].finding.source.line == 1
+
+
+@pytest.mark.parametrize(
+    ("when", "what"),
+    [
+        ("{path: status, eq: PAYED}", "compares with PAYED, which the schema does not have"),
+        ("{path: before, in: [PAID, GONE]}", "compares with GONE"),
+        ("{path: number, eq: '5'}", "is a number by the schema, and is never equal to a text"),
+        ("{path: id, gt: 5}", "is a text by the schema, which gt can't compare"),
+        ("{path: number, regex: '5'}", "is a number by the schema, which regex can't compare"),
+        ("{path: nothing, exists: true}", "the schema has no nothing there"),
+        ("{path: id, eq: {path: nothing}}", "the schema has no nothing there"),
+        ("{path: $name, eq: Order}", "compares with Order"),
+        ("{path: payload.$name, eq: shop.Crad}", "compares with shop.Crad"),
+    ],
+)
+def test_a_predicate_that_is_never_true_is_told(when: str, what: str) -> None:
+    """It would skip every event, and nobody would know why."""
+    found = check_against(
+        routes(f"[{{name: a, when: {when}, action: skip}}, {{name: b, action: skip}}]"), SCHEMA
+    )
+    assert [each.severity for each in found] == [Severity.ERROR]
+    assert what in found[0].finding.what
+
+
+def test_symbols_that_no_route_takes_are_told() -> None:
+    """Each status is somebody's decision."""
+    text = "[{name: a, when: {path: status, eq: PAID}, action: skip}%s]"
+    (found,) = check_against(routes(text % ""), SCHEMA)
+    assert found.severity is Severity.WARNING
+    assert "has no route for status NEW, BACK" in found.finding.what
+    assert check_against(routes(text % ", {name: b, action: skip}"), SCHEMA) == ()
+    others = ", {name: b, when: {not: {path: status, eq: NEW}}, action: skip}"
+    assert check_against(routes(text % others), SCHEMA) == ()
+
+
+def test_the_row_of_debezium_is_looked_into() -> None:
+    """The routes see the row."""
+    text = (
+        "sources: [{topics: [t], unwrap: debezium, "
+        "routes: [{name: a, when: {path: %s, eq: x}, action: skip}]}]"
+    )
+    row = {"type": "record", "name": "Row", "fields": [{"name": "id", "type": "string"}]}
+    envelope = json.dumps(
+        {
+            "type": "record",
+            "name": "E",
+            "fields": [
+                {"name": "op", "type": "string"},
+                {"name": "before", "type": ["null", row]},
+                {"name": "after", "type": ["null", "Row"]},
+            ],
+        }
+    )
+    assert check_against(source(text % "id"), envelope) == ()
+    (found,) = check_against(source(text % "op"), envelope)
+    assert "has no op there" in found.finding.what
+    (found,) = check_against(source(text % "id"), SCHEMA)
+    assert "finds no op and after" in found.finding.what
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "5", '{"type": "record"}', '"Unknown"', "[" * 100_000, '{"type": {}}']
+)
+def test_what_is_no_schema_is_told(text: str) -> None:
+    """Never an exception: the text may come from a registry."""
+    (found,) = check_against(capturing(), text)
+    assert found.severity is Severity.ERROR
+
+
+def test_canonical_sources_have_nothing_to_check() -> None:
+    """Their schema is ours."""
+    assert check_against(source("sources: [{topics: [t], schema: canonical}]"), "") == ()
