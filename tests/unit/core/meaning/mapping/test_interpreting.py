@@ -6,7 +6,7 @@ from typing import Final
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consumer.core.meaning.intents import Capture, DeadLetterReason, Reject, Remove
@@ -503,6 +503,7 @@ SOURCES: Final = [
 ANY_SOURCE: Final = st.sampled_from(SOURCES)
 
 
+@settings(deadline=None)  # each explanation compiles its mapping anew
 @given(ANY_SOURCE, EVENTS)
 def test_no_record_raises_and_explain_agrees(mapped: Source, record: MappedEvent) -> None:
     """Whatever the record is, there is an answer, and the explanation has the same."""
