@@ -29,6 +29,18 @@ from tests.support.mappings import (
 
 #: A field of a capture, the value that it reads, and what it becomes or how that is refused.
 BECOMES: Final = [
+    (
+        "amount",
+        "{path: x, as: {decimal: {scale: 2, rounding: half_up}}, currency: {const: INR}}",
+        2.675,
+        "2.68 INR",
+    ),
+    (
+        "amount",
+        "{path: x, as: {decimal: {scale: 0, rounding: half_even}}, currency: {const: INR}}",
+        3.5,
+        "4 INR",
+    ),
     ("user_id", "{path: x}", "u", "u"),
     ("user_id", "{path: x}", b"u", "u"),
     ("user_id", "{path: x}", UUID(int=1), "00000000-0000-0000-0000-000000000001"),
