@@ -157,15 +157,18 @@ def timed(works: Mapping[str, Callable[[], object]], rounds: int) -> Mapping[str
 
 
 def start_up() -> float:
-    """Return how many milliseconds it takes to read and compile a mapping of many routes."""
+    """Return how many milliseconds it takes to read and compile a mapping of many routes, at best."""
     route = MAPPING[MAPPING.index("      - name") :]
     routes = "".join(
         route.replace("name: paid", f"name: paid_{n}").replace("PAID", f"PAID_{n}") for n in range(ROUTES)
     )
     text = MAPPING[: MAPPING.index("      - name")] + routes
-    began = time.process_time()
-    source(text)
-    return 1_000 * (time.process_time() - began)
+    times = []
+    for _ in range(5):
+        began = time.process_time()
+        source(text)
+        times.append(1_000 * (time.process_time() - began))
+    return min(times)
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consumer.core.meaning.intents import Remove
@@ -75,6 +75,7 @@ VALUES: Final = st.sampled_from(
 )
 
 
+@settings(deadline=None)  # each example compiles a mapping
 @given(
     st.dictionaries(NAMES, VALUES, max_size=4), st.dictionaries(st.sampled_from("abc"), st.text(max_size=3))
 )
