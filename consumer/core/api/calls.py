@@ -120,8 +120,8 @@ def body(call: Call) -> bytes:
                 "user_id": call.user_id,
                 "payment_id": call.payment_id,
                 "amount": call.amount,
-                "type": call.type.value,
-                "status": call.status.value,
+                "type": call.type,
+                "status": call.status,
             }
             if call.event_data is not None:
                 fields["event_data"] = call.event_data

@@ -41,17 +41,23 @@ def from_minor_units(minor_units: int, currency: str, fraction_digits: int | Non
     ``fraction_digits`` None means the currency's ISO 4217 exponent. Raises :class:`InvalidMoney` for a code
     that ISO 4217 does not list, for one without an exponent where none is given, for digits outside 0..18.
     """
-    if not is_currency(currency):
-        raise InvalidMoney("is in a currency that is no ISO 4217 code in upper case")
-    digits = exponent(currency) if fraction_digits is None else fraction_digits
-    if digits is None:
-        raise InvalidMoney("is in a currency without minor units, and fraction_digits is not given")
-    if not 0 <= digits <= MAX_FRACTION_DIGITS:
-        raise InvalidMoney(f"has fraction_digits outside 0..{MAX_FRACTION_DIGITS}")
+    digits = _EXPONENTS.get(currency) if fraction_digits is None else fraction_digits
+    if fraction_digits is not None or digits is None:  # else the table has just told both
+        digits = _checked(digits, currency)
     try:
         return Money(_WIDE.scaleb(Decimal(minor_units), -digits), currency)
     except Inexact:
         raise InvalidMoney(f"has more than {_WIDE.prec} digits") from None
+
+
+def _checked(digits: int | None, currency: str) -> int:
+    if not is_currency(currency):
+        raise InvalidMoney("is in a currency that is no ISO 4217 code in upper case")
+    if digits is None:
+        raise InvalidMoney("is in a currency without minor units, and fraction_digits is not given")
+    if not 0 <= digits <= MAX_FRACTION_DIGITS:
+        raise InvalidMoney(f"has fraction_digits outside 0..{MAX_FRACTION_DIGITS}")
+    return digits
 
 
 #: The thread's context would round to 28 digits; this one never rounds.

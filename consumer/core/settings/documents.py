@@ -105,8 +105,10 @@ def _compose(text: str, source: Source, path: tuple[str, ...]) -> yaml.Node | No
     if len(text) > MAX_CHARACTERS:
         raise _unreadable(path, whole, f"is longer than {MAX_CHARACTERS} characters", "make it shorter")
     try:
-        _refuse_depth(text, source, path)
         return yaml.compose(text, Loader=_Loader)
+    except _TooDeepError as error:
+        place = _at(source, error.line)
+        raise _unreadable(path, place, f"nests deeper than {MAX_DEPTH} levels", "flatten it") from None
     except yaml.MarkedYAMLError as error:
         at = source.line and error.problem_mark
         place = _at(source, at.line + 1) if at else source
@@ -120,8 +122,29 @@ def _compose(text: str, source: Source, path: tuple[str, ...]) -> yaml.Node | No
 _SYNTAX_CURE: Final = "check the indentation and put texts with special characters in quotes"
 
 
+class _TooDeepError(Exception):
+    def __init__(self, line: int) -> None:
+        self.line: Final = line
+
+
 class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader, with the plain scalars of YAML 1.2's core schema (chapter 10.3.2)."""
+    """PyYAML's safe loader, with the plain scalars of YAML 1.2's core schema (chapter 10.3.2).
+
+    It recurses for each level, so it stops where collections nest too deep.
+    """
+
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Return the next node; raise where it is a collection too deep down."""
+        if not self.check_event(yaml.CollectionStartEvent):
+            return super().compose_node(parent, index)
+        if self.depth == MAX_DEPTH:
+            raise _TooDeepError(self.peek_event().start_mark.line + 1)  # type: ignore[no-untyped-call]  # by its stubs
+        self.depth += 1
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
 
 
 _Loader.yaml_implicit_resolvers = {}  # of its own: the base class's are YAML 1.1
@@ -152,19 +175,6 @@ def _problem(error: yaml.MarkedYAMLError) -> str:
     """Return the parser's words without the parts of the document that they quote."""
     text = error.problem or error.context or "it can't be read"
     return _QUOTED.sub(lambda quoted: quoted[0] if _HARMLESS.fullmatch(quoted[0]) else "'...'", text)
-
-
-def _refuse_depth(text: str, source: Source, path: tuple[str, ...]) -> None:
-    """Raise where collections nest too deep, before a recursive reader meets them."""
-    depth = 0
-    for event in yaml.parse(text, Loader=_Loader):
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-        if depth > MAX_DEPTH:
-            place = _at(source, event.start_mark.line + 1) if event.start_mark else source
-            raise _unreadable(path, place, f"nests deeper than {MAX_DEPTH} levels", "flatten it")
 
 
 class _Builder:

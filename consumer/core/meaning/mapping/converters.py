@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal, Inexact, InvalidOperation
 from enum import Flag, auto
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from consumer.core.errors import Unreadable
 from consumer.core.meaning.mapping.language import Rounding
@@ -38,10 +38,10 @@ class Form(Flag):
     ANY = TEXT | NUMBER | MOMENT | BOOLEAN | BYTES | TREE
 
 
-class Minor(NamedTuple):
+class Minor(int):
     """So many minor units of a currency that stands elsewhere."""
 
-    units: int
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)

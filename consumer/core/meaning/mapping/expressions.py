@@ -171,30 +171,23 @@ def _add(left: int | Decimal, right: int | Decimal) -> int | Decimal:
 
 def _chain(read: Evaluate, steps: Sequence[tuple[str, Convert]], label: str, tools: Toolbox) -> Evaluate:
     """Return ``read`` with the conversions behind it; null passes them by."""
-    converts = tuple(convert for _, convert in steps)
+    evaluate = read
+    for name, convert in steps:
+        evaluate = tools.noting(name, _converting(evaluate, convert, label))
+    return evaluate
 
+
+def _converting(read: Evaluate, convert: Convert, label: str) -> Evaluate:
     def evaluate(record: object, scope: Scope) -> object:
         value = read(record, scope)
+        if value is None:
+            return None
         try:
-            for convert in converts:
-                if value is None:
-                    return None
-                value = convert(value)
+            return convert(value)
         except WrongValue as wrong:
             raise WrongValue(f"{label} {wrong}") from None
-        return value
 
-    def observed(record: object, scope: Scope) -> object:
-        value = read(record, scope)
-        for name, convert in steps:
-            if value is None:
-                return None
-            value = _labelled(convert, value, label)
-            if scope.notes is not None:
-                scope.notes.append(Note(name, value))
-        return value
-
-    return observed if tools.observed else evaluate
+    return evaluate
 
 
 def _labelled(convert: Callable[[object], _T], value: object, label: str) -> _T:

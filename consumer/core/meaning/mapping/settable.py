@@ -137,7 +137,7 @@ def amount(value: FieldValue, tools: Toolbox) -> Get[Money | None]:
         if type(found) is Minor:
             digits = exponents.get(code) if exponent is None else exponent(record, scope)
             try:
-                return from_minor_units(found.units, code, digits)
+                return from_minor_units(found, code, digits)
             except InvalidMoney as wrong:
                 raise WrongValue(f"{label} {wrong}") from None
         if not isinstance(found, Decimal):
@@ -220,12 +220,8 @@ def _line(fields: Mapping[str, Expression | Amount], tools: Toolbox) -> Get[Item
 
     def get(entry: object, scope: Scope) -> Item:
         """Return the line; a null id or quantity is none that Meta takes, which the rules find and count."""
-        return Item(
-            id=identity(entry, scope) or "",
-            quantity=quantity(entry, scope),
-            group_id=group(entry, scope),
-            unit_price=price(entry, scope),
-        )
+        name = identity(entry, scope)
+        return Item(name or "", quantity(entry, scope), group(entry, scope), price(entry, scope))
 
     return get
 
