@@ -8,10 +8,10 @@ from consumer.core.errors import Unreadable
 
 
 class Examiner(Protocol):
-    """Whoever decodes by schemas."""
+    """What decodes by a schema: the codec of canonical records, or that of any."""
 
     def examine(self, schema: WriterSchema) -> None:
-        """Raise :class:`Unreadable` if nothing that ``schema`` wrote can be decoded."""
+        """Raise :class:`Unreadable` if no value of ``schema`` can be decoded."""
 
 
 class SchemaFault(NamedTuple):

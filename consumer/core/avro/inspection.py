@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias, TypeGuard
 
-from consumer.core.avro.logical import MAX_SCALE
+from consumer.core.avro.logical import MAX_SCALE, reading_name
 from consumer.core.avro.weights import (
     ENUM,
     PRIMITIVES,
@@ -35,6 +35,7 @@ MAX_SCHEMA_BYTES: Final = 256 * 1024
 MAX_LEVELS: Final = 32
 MAX_FIELDS: Final = 500
 MAX_FIELDS_UNFOLDED: Final = 5_000
+MAX_BRANCHES: Final = 2_000
 MAX_FIXED_BYTES: Final = 64 * 1024
 
 _LOGICAL_FIXED: Final = frozenset({"decimal", "uuid"})
@@ -91,6 +92,7 @@ class _Inspector:
     def __init__(self) -> None:
         self._named: dict[str, Weight | None] = {}  # None: being read
         self._fields = 0
+        self._branches = 0
         self._readers: Final[Mapping[str, _Reader]] = {
             "record": self._record,
             "array": self._array,
@@ -138,8 +140,12 @@ class _Inspector:
     def _union(self, branches: list[Json], namespace: str, level: int) -> tuple[Document, Weight]:
         if not branches or any(isinstance(branch, list) for branch in branches):
             raise _refused("has a union that is empty or holds a union")
+        self._branches += len(branches)
+        if self._branches > MAX_BRANCHES:
+            raise _refused(f"has more than {MAX_BRANCHES} branches in its unions")
         read = [self.read(branch, namespace=namespace, level=level + 1) for branch in branches]
-        weight = weigh_union([weight for _, weight in read])
+        records = sum(map(_may_be_record, branches))
+        weight = weigh_union([weight for _, weight in read], told=records > 1)
         return [document for document, _ in read], _bounded(weight)
 
     def _record(self, schema: dict[str, Json], namespace: str, level: int) -> tuple[Document, Weight]:
@@ -192,7 +198,7 @@ class _Inspector:
         logical = _logical("fixed", schema)
         if logical.get("logicalType") == "uuid" and size != _UUID_BYTES:
             logical = {}
-        weight = _weigh(weigh_fixed(size), logical)
+        weight = _weigh("fixed", weigh_fixed(size), logical)
         self._named[name] = weight
         return {"type": "fixed", "name": name, "size": size, **logical}, weight
 
@@ -218,7 +224,7 @@ def _parse(text: str) -> Json:
 
 def _primitive(kind: str, schema: Mapping[str, Json]) -> tuple[Document, Weight]:
     logical = _logical(kind, schema)
-    weight = _weigh(PRIMITIVES[kind], logical)
+    weight = _weigh(kind, PRIMITIVES[kind], logical)
     return ({"type": kind, **logical} if logical else kind), weight
 
 
@@ -245,8 +251,18 @@ def _is_count(value: Json) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _weigh(plain: Weight, logical: Mapping[str, Json]) -> Weight:
-    return weigh_logical(plain, str(logical["logicalType"])) if logical else plain
+def _weigh(kind: str, plain: Weight, logical: Mapping[str, Json]) -> Weight:
+    reading = reading_name(kind, logical.get("logicalType"))
+    return weigh_logical(plain, str(logical["logicalType"])) if reading else plain
+
+
+def _may_be_record(branch: Json) -> bool:
+    """Tell whether ``branch`` is a record, or the name of what may be one."""
+    return branch not in PRIMITIVES if isinstance(branch, str) else _is_record(branch)
+
+
+def _is_record(branch: Json) -> bool:
+    return isinstance(branch, dict) and branch.get("type") == "record"
 
 
 def _bounded(weight: Weight) -> Weight:

@@ -57,6 +57,7 @@ HOSTILE: list[tuple[str, object, str]] = [
     ("501 fields", record(*["int"] * 501), "more than 500 fields"),
     ("501 fields in two records", record(record(*["int"] * 300, name="A"), *["int"] * 200), "500 fields"),
     ("a billion fields out of 30", doubling(30), "unfolds to more than 5000"),
+    ("2001 branches", record(["null"] * 1500, ["null"] * 501), "more than 2000 branches"),
     ("a fixed type of no size", {"type": "fixed", "name": "F", "size": 0}, "fixed"),
     ("a fixed type of negative size", {"type": "fixed", "name": "F", "size": -1}, "fixed"),
     ("a fixed type of a gigabyte", {"type": "fixed", "name": "F", "size": 2**30}, "fixed"),
