@@ -152,15 +152,6 @@ def test_topics_are_announced_once_and_again() -> None:
     assert scraper.value("records_consumed_total", topic="b") == 0
 
 
-def test_routes_that_skip_start_with_the_topic() -> None:
-    """A rate sees the first record that a mapping's route skips."""
-    scraper = Scraper()
-    scraper.metrics.watch_topics(["a"])
-    scraper.metrics.watch_skips("a", ["test_orders"])
-    skipped = {"topic": "a", "action": "none", "outcome": "skipped", "reason": "test_orders"}
-    assert scraper.value("records_settled_total", **skipped) == 0
-
-
 @pytest.mark.parametrize("status", ["600", "99", "-1", "", "²00", "0200", "user-4711", "9" * 5000])
 def test_a_status_that_no_answer_has_is_a_protocol_fault(status: str) -> None:
     """Nothing from outside makes series without end."""

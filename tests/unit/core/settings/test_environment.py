@@ -56,7 +56,7 @@ def test_other_variables_are_left_alone() -> None:
         ("http__port", "not in upper case", f"{P}HTTP__PORT"),
         ("", "no key", "the sections are"),
         ("__", "no key", ""),
-        ("MAPPING", "no key", "the sections are"),
+        ("TRACING", "no key", "the sections are"),
     ],
 )
 def test_a_variable_that_sets_nothing_is_a_mistake(name: str, what: str, cure: str) -> None:
