@@ -107,7 +107,8 @@ INCIDENTS: Final = (
         faults.broker_gone,
         tells=("NoConsumers",),
         silent=("PartitionsUnowned",),
-        may=("CommitFailing", *_LATE_AFTERWARDS),
+        # What is behind the position when the broker goes gets late, and is told as part of the cause.
+        may=("CommitFailing", "FreshnessHigh", *_LATE_AFTERWARDS),
         own_broker=True,
     ),
     Incident(

@@ -156,7 +156,9 @@ def erasures_apart(entries: Sequence[str], settings: Settings) -> Iterator[Broke
     elif any(pattern.match(topic) for pattern in payments.patterns):
         yield Broken(_ERASURE, "is matched by a pattern of topics whose records are payments", cure)
     elif payments.is_letters(topic) or settings.dead_letters.topic_for(topic) == topic:
-        yield Broken(_ERASURE, "is where dead letters go", cure)
+        source = payments.letters.source_of(topic)
+        whose = f"the dead letters of {source}" if source else "all dead letters"
+        yield Broken(_ERASURE, f"is where {whose} go", cure)
     target = settings.dead_letters.topic_for(topic)
     if not is_topic(target):
         what = f"gives no topic name that Kafka takes for {topic}"

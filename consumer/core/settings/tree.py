@@ -29,7 +29,7 @@ from consumer.core.settings.types import (
     RegistryUrls,
     StaticRates,
     Text,
-    Topic,
+    TopicName,
     Topics,
 )
 
@@ -208,7 +208,7 @@ class ErasureSettings(Section):
     enabled: Flag = False
     """Whether the erasure topic is read and its users are erased: `POST /remove-payment` with a `user_id`.
     No payment event ever does that, whatever this says."""
-    topic: Topic | None = None
+    topic: TopicName | None = None
     """Topic with `UserErasure` records, and nothing else; not one of `kafka.topics`."""
     requests_per_second: Number = Field(default=1.0, gt=0, le=10_000)
     """Most erasures started in a second by one pod. They are slow on purpose, so that a flood of them is

@@ -78,6 +78,12 @@ def _topic(name: str) -> str:
     return name
 
 
+def _topic_name(name: str) -> str:
+    if is_pattern(name):
+        raise broken("is a pattern, and one topic has to be named", "write the topic by name")
+    return _topic(name)
+
+
 def _topics(names: tuple[str, ...]) -> tuple[str, ...]:
     if not names:
         raise broken("names no topic", "list at least one topic")
@@ -228,6 +234,7 @@ def _shown(value: Mapping[str, str]) -> dict[str, str]:
 
 Text: TypeAlias = Annotated[str, AfterValidator(_text)]
 Topic: TypeAlias = Annotated[str, AfterValidator(_topic)]
+TopicName: TypeAlias = Annotated[str, AfterValidator(_topic_name)]
 Topics: TypeAlias = Annotated[tuple[Topic, ...], AfterValidator(_topics)]
 Brokers: TypeAlias = Annotated[str, AfterValidator(_brokers)]
 BaseUrl: TypeAlias = Annotated[str, AfterValidator(_base_url)]

@@ -106,9 +106,9 @@ class TestRates:
         Path("rates.csv").write_text("Date,INR,\n2020-01-01,x,\n2020,80,\n", encoding="utf-8")
         told = mistakes(f"{CONVERTING}log: {{level: loud}}\n")
         assert [mistake.where for mistake in told] == [
+            "log.level (c.yaml:7)",
             "currency.rates.path (rates.csv:2)",
             "currency.rates.path (rates.csv:3)",
-            "log.level (c.yaml:7)",
         ]
 
     @pytest.mark.parametrize("wrong", ["reporting: Rs", "rates: {source: ecb, path: rates.csv, x: 1}"])

@@ -86,7 +86,7 @@ def test_markup_in_values_is_shown_not_obeyed() -> None:
     """No value becomes a tag, wherever it stands."""
     checked = Checker(page(status()))
     assert "script" not in checked.tags
-    assert sum(text.count(EVIL) for text in checked.texts) == 15
+    assert sum(text.count(EVIL) for text in checked.texts) == 16
 
 
 def test_the_page_needs_nothing_else() -> None:

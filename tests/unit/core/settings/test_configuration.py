@@ -481,7 +481,7 @@ BROKEN: Final = {
     "erasure from a topic of payments": Broken(
         f"{LEAST}erasure: {{enabled: true, topic: payments}}",
         "erasure.topic (c.yaml:3)",
-        "one of kafka.topics",
+        "one of the topics whose records are payments",
         "topic of their own",
     ),
     "erasure from dead letters": Broken(
@@ -493,7 +493,7 @@ BROKEN: Final = {
     "erasure from all dead letters": Broken(
         f"{LEAST}erasure: {{topic: dead}}\ndead_letters: {{topic: dead}}",
         "erasure.topic (c.yaml:3)",
-        "dead letters of",
+        "is where all dead letters go",
         "topic of their own",
     ),
     "dead letters of erasures in a topic of payments": Broken(
@@ -508,6 +508,13 @@ BROKEN: Final = {
         "dead_letters.topic (c.yaml)",
         "no topic name",
         "at most 249",
+    ),
+    "erasure from a topic that a pattern of payments matches": Broken(
+        f"{CURRENCY}kafka: {{bootstrap_servers: 'a:9092', topics: ['^user']}}\n"
+        "erasure: {topic: users.erased}",
+        "erasure.topic (c.yaml:3)",
+        "matched by a pattern",
+        "topic of their own",
     ),
     "erasure from a pattern": Broken(
         f"{LEAST}erasure: {{topic: '^erase'}}", "erasure.topic (c.yaml:3)", "is a pattern", "by name"
