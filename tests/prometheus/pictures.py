@@ -62,6 +62,7 @@ class Shown:
 def main(arguments: Sequence[str]) -> int:
     """Return the exit code."""
     folder = Path(arguments[0]) if arguments else PICTURES
+    folder.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory(prefix="pictures-") as scratch,
         shared_kafka() as kafka,

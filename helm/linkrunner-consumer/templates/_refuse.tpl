@@ -271,9 +271,9 @@ it makes anything, because none is always the first; the values keep in mind tha
 {{- toJson $mistakes -}}
 {{- end }}
 
-{{/* The names of the service's variables; ORDERING is the one key that is in no section. */}}
+{{/* The names of the service's variables; ORDERING and MAPPING are the keys that are in no section. */}}
 {{- define "linkrunner-consumer.variable" -}}
-^LINKRUNNER_CONSUMER__(ORDERING|[A-Z]+(_[A-Z]+)*__[A-Z]+(_[A-Z]+)*)(_FILE)?$
+^LINKRUNNER_CONSUMER__(ORDERING|MAPPING|[A-Z]+(_[A-Z]+)*__[A-Z]+(_[A-Z]+)*)(_FILE)?$
 {{- end }}
 
 {{/* Additions to the pod that meet what the chart makes, or one another. */}}
