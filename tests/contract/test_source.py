@@ -121,20 +121,28 @@ def produce_raw_header(kafka: Kafka, topic: str, name: bytes) -> None:
     library.rd_kafka_destroy(producer)
 
 
+#: Records after which CPython has specialised every call in their way.
+WARM = 200
+
+
 def test_a_header_name_that_is_no_text_stops_nothing(kafka: Kafka, topics: Topics) -> None:
-    """The record comes without headers, the operator is told, and the next record comes as ever."""
+    """The record comes without headers, the operator is told, and the next record comes as ever.
+
+    Behind many others: a call that CPython has seen often is made without a look at what came of it.
+    """
     topic = topics.create(topics.name("odd"))
+    topics.produce(topic, numbered(WARM))
     produce_raw_header(kafka, topic, b"\xff\xfe")
-    topics.produce(topic, numbered(1))
+    topics.produce(topic, numbered(1, WARM))
 
     async def scene() -> None:
         async with Member(kafka, topics.name("group"), topic).running() as member:
-            await member.has(2)
-            assert [(record.value, record.headers) for record in member.records] == [
+            await member.has(WARM + 2)
+            assert [(record.value, record.headers) for record in member.records[WARM:]] == [
                 (b"odd", ()),
-                (b"v0", ()),
+                (b"v%d" % WARM, ()),
             ]
-            assert ("headers_unreadable", f"{topic}[0]@0 is read without them") in member.troubles
+            assert ("headers_unreadable", f"{topic}[0]@{WARM} is read without them") in member.troubles
 
     asyncio.run(scene())
 

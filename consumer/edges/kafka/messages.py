@@ -1,11 +1,19 @@
 """What the client gives → what the rest of the service knows. Its types end here."""
 
 from collections.abc import Sequence
+from operator import methodcaller
+from typing import Final
 
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from consumer.core.partitions.offsets import Positions
 from consumer.core.records import Header, Partition, Record
+
+
+#: Not a plain call: confluent-kafka 2.16 answers a name that is not UTF-8 with broken objects and a pending
+#: error. CPython turns that into a SystemError, except for calls that it has seen so often that it makes them
+#: without a check (PEP 659): then the process would die of the broken objects.
+_ask_for_headers: Final = methodcaller("headers")
 
 
 def record_of(message: Message, partition: Partition, epoch: int) -> tuple[Record | None, bool]:
@@ -68,7 +76,7 @@ def _headers(message: Message) -> tuple[Header, ...] | None:
     The client then fails, and would give out broken objects if it were asked a second time.
     """
     try:
-        headers = message.headers() or []
+        headers = _ask_for_headers(message) or []
     except (SystemError, UnicodeDecodeError):
         return None
     pairs = headers.items() if isinstance(headers, dict) else headers
