@@ -9,7 +9,6 @@ from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 from consumer.core.partitions.offsets import Positions
 from consumer.core.records import Header, Partition, Record
 
-
 #: Not a plain call: confluent-kafka 2.16 answers a name that is not UTF-8 with broken objects and a pending
 #: error. CPython turns that into a SystemError, except for calls that it has seen so often that it makes them
 #: without a check (PEP 659): then the process would die of the broken objects.
