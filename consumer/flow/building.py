@@ -35,6 +35,7 @@ T = TypeVar("T")
 
 #: What tells the meaning of events of the canonical schema.
 _CANONICAL: Final = "canonical"
+_ERASURES: Final = "erasures of users"
 #: Seconds that a question to the brokers may take; a stop may have to wait for one.
 _QUESTION_SECONDS: float = 3.0
 
@@ -104,12 +105,16 @@ def decoder_of(
 
 def sources_read(configured: Configured) -> tuple[ReadFrom, ...]:
     """Return what is read from where, for people."""
+    erasures = tuple(
+        ReadFrom((topic,), _ERASURES) for topic in filter(None, [configured.settings.erasure_topic])
+    )
     if configured.mapping is None:
-        return (ReadFrom(configured.topics, _CANONICAL),)
-    return tuple(
+        return (ReadFrom(configured.topics, _CANONICAL), *erasures)
+    mapped = (
         ReadFrom(source.topics, _CANONICAL if source.canonical else f"routes {', '.join(routes_of(source))}")
         for source in configured.mapping.sources
     )
+    return (*mapped, *erasures)
 
 
 def skips_by_topic(configured: Configured) -> Choice[tuple[str, ...]]:

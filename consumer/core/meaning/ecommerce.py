@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal
 from enum import Enum, StrEnum
+from itertools import islice
 from math import isfinite
 from typing import Final, Self, TypeAlias
 
@@ -31,6 +32,13 @@ RESERVED: Final = frozenset(
         "order_id",
     }
 )
+
+
+#: What Linkrunner takes of event parameters: 200 keys an event, names of 128 and texts of 256 characters.
+#: Source: Linkrunner's page "Event Parameters". The keys that are reserved keep their place.
+MAX_ATTRIBUTES: Final = 200 - len(RESERVED)
+MAX_NAME_CHARACTERS: Final = 128
+MAX_TEXT_CHARACTERS: Final = 256
 
 
 class Severity(Enum):
@@ -81,7 +89,7 @@ class EventData:
 
     ``fields`` is None where nothing is left to send. ``broken`` has each broken rule once, in order; with
     an error among them ``fields`` has the attributes only. ``dropped_attributes`` counts attributes that
-    can't be sent (a reserved name, no finite number); nulls are dropped without a count.
+    can't be sent (a reserved name, no finite number, above a limit); nulls are dropped without a count.
     """
 
     fields: Mapping[str, Json] | None
@@ -101,7 +109,8 @@ def build(capture: Capture, original: Capture | None = None) -> EventData:
     event says, and rounding could break R4.
     """
     sendable = {name: value for name, value in capture.attributes.items() if value is not None}
-    attributes = {name: value for name, value in sendable.items() if _is_free(name, value)}
+    free = ((name, value) for name, value in sendable.items() if _is_free(name, value))
+    attributes = dict(islice(free, MAX_ATTRIBUTES))
     broken = tuple(rule for rule, breaks in _CHECKS if breaks(original or capture)) if capture.items else ()
     data = EventData(attributes or None, broken, len(sendable) - len(attributes))
     if not capture.items or not data.is_valid:
@@ -111,7 +120,11 @@ def build(capture: Capture, original: Capture | None = None) -> EventData:
 
 def _is_free(name: str, value: Scalar) -> bool:
     """Tell whether an attribute may be sent: JSON has no NaN and no infinity."""
-    return name not in RESERVED and not (isinstance(value, float) and not isfinite(value))
+    if name in RESERVED or len(name) > MAX_NAME_CHARACTERS:
+        return False
+    if isinstance(value, str):
+        return len(value) <= MAX_TEXT_CHARACTERS
+    return not isinstance(value, float) or isfinite(value)
 
 
 def _ecommerce(capture: Capture) -> Mapping[str, Json]:

@@ -332,7 +332,8 @@ CATALOGUE: Final = (
         "attributes_dropped_total",
         _COUNTER,
         "attributes",
-        "Attributes of events that were not sent: a reserved name, or a number that is not finite.",
+        "Attributes of events that were not sent: a reserved name, a number that is not finite, or "
+        "above a limit of Linkrunner (192 of them, 128 characters in a name, 256 in a text).",
     ),
     MetricSpec(
         "dead_letter_failures_total",

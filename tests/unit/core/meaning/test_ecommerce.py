@@ -228,6 +228,22 @@ def test_what_json_can_not_say_is_dropped_and_counted(number: float) -> None:
     assert build(sale(attributes={"odd": number, "even": 2.5})) == EventData({"even": 2.5}, (), 1)
 
 
+def test_attributes_keep_to_linkrunners_limits() -> None:
+    """Long names and texts are dropped and counted, the longest that are taken are sent."""
+    attributes: dict[str, Scalar] = {"n" * 128: "t" * 256, "m" * 129: 1, "long": "t" * 257}
+    assert build(sale(attributes=attributes)) == EventData({"n" * 128: "t" * 256}, (), 2)
+
+
+def test_no_event_has_more_than_200_keys() -> None:
+    """With every ecommerce field there is room for the first 192 attributes; the others are counted."""
+    attributes: dict[str, Scalar] = {f"a{number}": number for number in range(195)}
+    data = build(sale(item(), attributes=attributes))
+    assert data.fields is not None
+    assert len(data.fields) <= 200
+    assert [name for name in data.fields if name.startswith("a")] == [f"a{number}" for number in range(192)]
+    assert data.dropped_attributes == 3
+
+
 def test_attributes_survive_broken_items() -> None:
     """What is wrong with a price costs the ecommerce fields and nothing else."""
     data = build(sale(item(price=None), attributes={"campaign": "diwali"}))
