@@ -5,15 +5,16 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from docs.pages import configuration, incidents, logs, metrics
+from docs.pages import configuration, incidents, kubernetes, logs, metrics
 
 #: Each page by its file name in this folder.
 PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "configuration.md": configuration.page,
     "metrics.md": metrics.page,
     "logs.md": logs.page,
-    # Made of a record that a run on a real Prometheus writes; without one there is no page.
+    # Made of records that a run on a real Prometheus or Kubernetes writes; without one there is no page.
     **({"incidents.md": incidents.page} if incidents.RECORD.exists() else {}),
+    **({"kubernetes-figures.md": kubernetes.page} if kubernetes.RECORD.exists() else {}),
 }
 
 
