@@ -98,6 +98,7 @@ class Service:
         """Build the parts; nothing is opened yet."""
         settings = configured.settings
         self._settings: Final = settings
+        self._doubts: Final = configured.doubts
         self._skips: Final = skips_by_topic(configured)
         self._log: Final = ErrorBook(logs)
         self._metrics: Final = Metrics(CollectorRegistry())
@@ -198,7 +199,7 @@ class Service:
         """Open everything, work until a signal, close everything; return the exit code."""
         stop = asyncio.Event()
         self._log(Event.STARTING, version=__version__, group=self._settings.kafka.group_id)
-        for sentence in warnings(self._settings):
+        for sentence in (*warnings(self._settings), *self._doubts):
             self._log(Event.CONFIGURATION_DOUBTFUL, detail=sentence)
         if (topic := self._settings.erasure_topic) is not None:
             self._log(Event.ERASURE_ENABLED, topic=topic)

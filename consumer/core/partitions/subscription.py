@@ -3,8 +3,8 @@
 An entry that begins with ``^`` is a pattern: a regular expression of Python's ``re``, matched from the first
 character of a topic's name on, in all of its alternatives; where it may end, only a ``$`` says. (librdkafka
 reads ``^`` in the same way, in a dialect of its own; here no dialect of a library is relied on, and the
-topics are found by us.) Whatever the patterns, no dead-letter topic of ours is matched, and no topic of
-Kafka's own.
+topics are found by us.) Whatever the patterns, no topic that dead letters of any topic go to is matched, and
+no topic of Kafka's own: one that only looks like it has to be named.
 """
 
 import re
@@ -114,7 +114,9 @@ class Subscription:
         return tuple(pattern.pattern for pattern in self.patterns if not any(map(pattern.match, readable)))
 
     def _matches(self, topic: str) -> bool:
-        return self._touches(topic) and not topic.startswith(_INTERNAL) and not self.is_letters(topic)
+        # The dead letters of what is not read (any more) are no payments either.
+        is_letters = self.letters.source_of(topic) is not None
+        return self._touches(topic) and not topic.startswith(_INTERNAL) and not is_letters
 
     def _touches(self, topic: str) -> bool:
         return any(pattern.match(topic) for pattern in self.patterns)

@@ -5,6 +5,7 @@ Pure: ``consumer.edges.configuration`` reads the files and variables and hands o
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final, TypeAlias
 
 from pydantic import ValidationError
@@ -68,7 +69,8 @@ class Reading:
         reading = reading.with_findings(mapping.findings).with_doubts(mapping.warnings)
         if mapping.mapping is None:
             return reading
-        return reading.with_findings(disagreements(mapping.mapping, self.rest))
+        where = partial(place, self.root)
+        return reading.with_findings(disagreements(mapping.mapping, self.rest, where))
 
     def unwrap(self) -> Settings:
         """Return the settings, or raise :class:`ConfigurationError` with all mistakes in their order.
@@ -93,7 +95,7 @@ class Reading:
         settings = self.unwrap()
         if self.mapping is None or self.nested is None:
             return Configured(settings)
-        return Configured(settings, self.mapping.mapping, self.nested, self.nested_schemas)
+        return Configured(settings, self.mapping.mapping, self.nested, self.nested_schemas, self.doubts())
 
     def doubts(self) -> tuple[str, ...]:
         """Return what is allowed in a mapping but worth a second look, each as a sentence."""

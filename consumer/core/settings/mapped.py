@@ -11,6 +11,7 @@ from consumer.core.meaning.mapping import Mapping, Severity, Source, check_again
 from consumer.core.meaning.mapping.language import Does
 from consumer.core.settings import rules
 from consumer.core.settings.documents import Finding
+from consumer.core.settings.documents import Source as Place
 from consumer.core.settings.tree import DecodingSettings, Settings
 
 
@@ -19,12 +20,14 @@ class Configured:
     """Everything that a process is started with. ``mapping`` None: all topics have canonical events.
 
     ``nested`` has opened the nested Avro bytes of the mapping, whose schemas by file are ``nested_schemas``.
+    ``doubts`` are sentences about what in the mapping is worth a second look.
     """
 
     settings: Settings
     mapping: Mapping | None = None
     nested: NestedAvro = field(default_factory=lambda: NestedAvro(MappedCodec()))
     nested_schemas: abc.Mapping[str, str] = field(default_factory=dict)
+    doubts: tuple[str, ...] = ()
 
     @property
     def topics(self) -> tuple[str, ...]:
@@ -48,8 +51,13 @@ def decoding_of(source: Source, settings: DecodingSettings) -> DecodingSettings:
     return settings.model_copy(update={"wire_format": wire_format, "schema_file": schema_file})
 
 
-def disagreements(mapping: Mapping, settings: Settings) -> Iterator[Finding]:
-    """Yield what is wrong with ``mapping`` and the settings together; the mapping's part is at its line."""
+def disagreements(
+    mapping: Mapping, settings: Settings, where: abc.Callable[[tuple[str, ...]], Place]
+) -> Iterator[Finding]:
+    """Yield what is wrong with ``mapping`` and the settings together, each where it is to be mended.
+
+    ``where`` tells the place of a key of the settings.
+    """
     for number, source in enumerate(mapping.sources):
         decoding = decoding_of(source, settings.decoding)
         its_own = settings.model_copy(update={"decoding": decoding})
@@ -59,7 +67,7 @@ def disagreements(mapping: Mapping, settings: Settings) -> Iterator[Finding]:
                 yield Finding(path, source.definition.place, broken.what, broken.cure)
     topics = Configured(settings, mapping).topics
     for broken in (*rules.dead_letters_apart(topics, settings), *rules.erasures_apart(topics, settings)):
-        yield Finding(broken.path, mapping.sources[0].definition.place, broken.what, broken.cure)
+        yield Finding(broken.path, where(broken.path), broken.what, broken.cure)
 
 
 def held_against(

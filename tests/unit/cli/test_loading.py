@@ -5,7 +5,7 @@ from typing import Final
 
 import pytest
 
-from consumer.cli.loading import load
+from consumer.cli.loading import configure, load
 from consumer.core.avro.schemas import payment_event, user_erasure
 from consumer.core.errors import ConfigurationError, Mistake
 from consumer.core.settings.tree import Settings
@@ -120,3 +120,24 @@ class TestRates:
             f"kafka: {{bootstrap_servers: 'a:9092', topics: [payments]}}\ncurrency:\n  {wrong}\n  {other}\n"
         )
         assert mistake.where.startswith(f"currency.{key}")
+
+
+@pytest.mark.usefixtures("here")
+def test_what_is_doubtful_in_a_mapping_reaches_the_process() -> None:
+    """``run`` logs it at the start, as ``check`` tells it: not everybody calls that."""
+    schema = '{"type": "record", "name": "R", "fields": [{"name": "id", "type": ["null", "string"]}]}'
+    Path("order.avsc").write_text(schema, encoding="utf-8")
+    Path("m.yaml").write_text(
+        "sources:\n"
+        "  - topics: [orders]\n"
+        "    decoding: {wire_format: raw, schema: order.avsc}\n"
+        "    routes:\n"
+        "      - {name: refunded, action: remove, set: {payment_id: {path: id}}}\n",
+        encoding="utf-8",
+    )
+    Path("c.yaml").write_text(
+        "kafka: {bootstrap_servers: 'a:9092'}\ncurrency: {accept: [INR]}\nmapping: m.yaml\n", encoding="utf-8"
+    )
+    (doubt, *_) = configure(Path("c.yaml"), {}).doubts
+    assert "m.yaml:5" in doubt
+    assert "null" in doubt

@@ -137,3 +137,11 @@ def test_a_source_does_not_read_dead_letters() -> None:
         """
     )
     assert mistake.what == "sends the dead letters of orders to orders.dlq, which is read as a source"
+
+
+def test_what_the_settings_have_to_mend_stands_in_their_file() -> None:
+    """Whoever reads the line finds the key there, not the first source of the mapping."""
+    (mistake,) = mistakes(LEAST + "erasure: {topic: orders}\n")
+    assert mistake.where == "erasure.topic (c.yaml:4)"
+    (mistake,) = mistakes(LEAST + "dead_letters: {topic: orders}\n")
+    assert mistake.where == "dead_letters.topic (c.yaml:4)"

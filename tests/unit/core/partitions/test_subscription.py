@@ -63,10 +63,17 @@ def test_no_pattern_matches_a_dead_letter_topic(template: str, theirs: Sequence[
     assert not set(theirs) & set(found)
 
 
-def test_dead_letters_of_topics_that_nobody_reads_are_topics_like_others() -> None:
-    """A name that only looks like one may be somebody's source."""
+def test_old_dead_letters_are_not_matched_either() -> None:
+    """Nor those of topics that are not read: a pattern in place of a name would read all of them again."""
+    there = ["payments", "payments.dlq", "payments.v1", "payments.v1.dlq"]
+    assert subscription(r"^payments\..*").matching(there) == ("payments.v1",)
     assert subscription("^eu", "orders").matching(["us.dlq", "eu", "eu.dlq", "orders.dlq"]) == ("eu",)
-    assert subscription(r"^us\.dlq").matching(["us.dlq"]) == ("us.dlq",)
+    assert subscription(r"^users\.erasures\.v1\..*").matching(["users.erasures.v1.dlq"]) == ()
+
+
+def test_a_topic_that_only_looks_like_dead_letters_can_be_named() -> None:
+    """A name is what its owner says it is."""
+    assert subscription("^us", "us.dlq").names == ("us.dlq",)
 
 
 def test_topics_of_kafka_itself_are_never_matched() -> None:
