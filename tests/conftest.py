@@ -4,6 +4,7 @@ from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 
 import pytest
+from hypothesis import settings
 
 from tests.support import kafka as find
 from tests.support import registry as registries
@@ -11,6 +12,10 @@ from tests.support.broker import Kafka, Kind, NotHere
 from tests.support.no_skips import forbid_skips
 from tests.support.registry import SchemaRegistry
 from tests.support.topics import Topics
+
+#: No example fails for being slow: that says something of the machine, and speed is measured in benchmarks.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
