@@ -100,8 +100,13 @@ async def _explain(configured: Configured, topic: str, given: Given) -> Explanat
     decoder = canonical_decoder(configured.settings, None if configured.mapping is None else MappedCodec())
     try:
         explainer = Explainer(configured, decoder)
+        if topic == configured.settings.erasure_topic:
+            raise NoRecord(
+                f"{topic} has requests to erase users, which explain does not show; "
+                "docs/erasure.md says how to try them"
+            )
         if not explainer.reads(topic):
-            known = ", ".join(configured.topics)
+            known = ", ".join(configured.subscription)
             raise NoRecord(f"nothing reads the topic {topic}; the configuration reads {known}")
         match given:
             case FromKafka():

@@ -87,7 +87,7 @@ class Explainer:
         self._topics: Final = Choice([(configured.topics, True)])
 
     def reads(self, topic: str) -> bool:
-        """Tell whether the service would read ``topic``."""
+        """Tell whether the service would read payments in ``topic``; the one of erasures has none."""
         return self._topics.of(topic) is not None
 
     def schema_of(self, topic: str) -> str | None:

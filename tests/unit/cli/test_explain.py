@@ -211,6 +211,18 @@ class TestWays:
         assert result.exit_code == 4
         assert "nothing reads the topic others; the configuration reads payments" in result.stderr
 
+    def test_the_topic_of_erasures(self) -> None:
+        """It is read, so nobody may say that it is not; what to do instead is said."""
+        Path("e.yaml").write_text(CONFIG + "erasure: {enabled: true, topic: users.gone}\n", encoding="utf-8")
+        result = told(SALE, config="e.yaml", topic="users.gone")
+        assert result.exit_code == 4
+        assert (
+            "users.gone has requests to erase users, which explain does not show; "
+            "docs/erasure.md says how to try them"
+        ) in result.stderr
+        others = told(SALE, config="e.yaml", topic="others")
+        assert "the configuration reads payments, users.gone" in others.stderr
+
 
 class TestTraces:
     """The way from the record to its end."""
