@@ -179,6 +179,16 @@ class TestWays:
             "status": "PAYMENT_COMPLETED",
         }  # fmt: skip
 
+    def test_a_record_of_a_union_is_named(self) -> None:
+        """A schema that is a union has no name itself; the record that the value is has one."""
+        kinds = [
+            {"type": "record", "name": f"shop.{name}", "fields": [{"name": "state", "type": "string"}]}
+            for name in ("Order", "Basket")
+        ]
+        Path("u.avsc").write_text(json.dumps(kinds), encoding="utf-8")
+        result = mapped({"shop.Basket": {"state": "OPEN"}}, "--schema", "u.avsc", "--output", "json")
+        assert read(result)["schema"] == "shop.Basket"
+
     def test_key_and_headers_are_given_beside_a_file(self) -> None:
         """A mapping may read them."""
         text = MAPPING.replace("{path: user}", "{path: $headers.user}").replace("path: id", "path: $key")
