@@ -18,7 +18,7 @@ from consumer.core.avro.inspection import WriterSchema
 from consumer.core.avro.mapped import MappedCodec
 from consumer.core.errors import Unreadable
 from consumer.core.meaning.intents import Reject, Skip
-from consumer.core.meaning.masks import Mask
+from consumer.core.meaning.masks import Mask, writable
 from consumer.core.records import Header, Partition, Record
 from consumer.core.settings.mapped import Configured
 from consumer.edges.kafka.clients import consumer_config
@@ -90,6 +90,7 @@ def _code(outcome: Outcome) -> ExitCode:
 
 
 def _write_reason(reason: str, output: Output) -> None:
+    reason = writable(reason)  # names of a schema are in it, which may be half characters
     if output is Output.JSON:
         write_json({"outcome": "error", "detail": reason})
     else:
@@ -100,8 +101,13 @@ async def _explain(configured: Configured, topic: str, given: Given) -> Explanat
     decoder = canonical_decoder(configured.settings, None if configured.mapping is None else MappedCodec())
     try:
         explainer = Explainer(configured, decoder)
+        if topic == configured.settings.erasure_topic:
+            raise NoRecord(
+                f"{topic} has requests to erase users, which explain does not show; "
+                "docs/erasure.md says how to try them"
+            )
         if not explainer.reads(topic):
-            known = ", ".join(configured.topics)
+            known = ", ".join(configured.subscription)
             raise NoRecord(f"nothing reads the topic {topic}; the configuration reads {known}")
         match given:
             case FromKafka():

@@ -17,7 +17,7 @@ from consumer.core.avro.from_json import parse
 from consumer.core.meaning.intents import Capture, Reject, Skip
 from consumer.core.meaning.mapping import FieldTrace, RouteTrace, Step
 from consumer.core.meaning.mapping.language import Operator
-from consumer.core.meaning.masks import Mask
+from consumer.core.meaning.masks import Mask, writable
 from consumer.core.meaning.money import Money
 from consumer.core.meaning.telling import ISO_DIGITS
 from consumer.core.settings.documents import Source as Place
@@ -35,7 +35,9 @@ UNIT: Final = (
 _WIDTH: Final = 120
 
 #: What a mask has made, which needs no quotes.
-_MASKED: Final = re.compile(r"<[a-z]+(?: of day|, [0-9]+(?: characters?)?)?>(?: [A-Z]{3}| minor units)?")
+_MASKED: Final = re.compile(
+    r"<[a-z]+(?: of day| deeper|, [0-9]+(?: characters?)?)?>(?: [A-Z]{3}| minor units)?"
+)
 
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 
@@ -50,7 +52,7 @@ def tree_of(explanation: Explanation, mask: Mask) -> Tree:
             "offset": explanation.record.offset,
         },
         "framing": None if opened is None else _framing(opened.framed),
-        "schema": explanation.name,
+        "schema": None if explanation.name is None else writable(explanation.name),
         "value": mask.shown(explanation.value),
         "read_by": "lifecycle" if explanation.canonical else "mapping",
         "unwrap": _steps(() if trace is None else trace.unwrap, mask),

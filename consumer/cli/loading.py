@@ -46,12 +46,15 @@ def read(path: Path, environ: Mapping[str, str]) -> Reading:
 def _schemas(reading: Reading) -> Iterator[Finding]:
     """Yield what is wrong with the schema files that the settings name.
 
-    Without a mapping they have to be those of canonical events.
+    Without a mapping they have to be those of canonical events. One that is named and can't be read is one
+    all the same: what is wrong with it has been told, and the schemas are not to blame.
     """
+    named = documents.child(reading.root, ("mapping",))
+    canonical = named is None or named.value is None
     examiner: Examiner | None = None
     for path, node in _schema_nodes(reading.root):
         if isinstance(node.value, str):
-            examiner = examiner or (Codec(payment_event()) if reading.mapping is None else MappedCodec())
+            examiner = examiner or (Codec(payment_event()) if canonical else MappedCodec())
             found = read_schema(Path(node.value), examiner)
             if isinstance(found, SchemaFault):
                 yield Finding(path, node.source, found.what, found.cure)

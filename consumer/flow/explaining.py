@@ -87,7 +87,7 @@ class Explainer:
         self._topics: Final = Choice([(configured.topics, True)])
 
     def reads(self, topic: str) -> bool:
-        """Tell whether the service would read ``topic``."""
+        """Tell whether the service would read payments in ``topic``; the one of erasures has none."""
         return self._topics.of(topic) is not None
 
     def schema_of(self, topic: str) -> str | None:
@@ -154,7 +154,9 @@ class Explainer:
             trace = source.explain(mapped_event(record, decoded), self._policy)
         at = Circumstances(datetime.now(UTC), recorded_at(record), self._rates)
         outcome = calls.plan(trace.intent, self._rules, at)
-        name = None if opened is None else inspect(opened.schema).name
+        # A union names no record itself: which of them it is, the value has told.
+        named = "" if decoded is None else decoded.name
+        name = None if opened is None else named or inspect(opened.schema).name
         value = None if decoded is None else decoded.value
         words, reporting = _words(source, opened), self._settings.currency.reporting
         return Explanation(record, source, opened, name, value, trace, outcome, words, reporting)

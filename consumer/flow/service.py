@@ -229,17 +229,18 @@ class Service:
         working = asyncio.create_task(self._pipeline.run())
         asking = asyncio.create_task(self._ask_for_dead_letter_topics())
         watching = asyncio.create_task(self._watch.run())
-        trading = asyncio.create_task(self._renew_rates())
+        trading = [] if self._exchange is None else [asyncio.create_task(self._exchange.run())]
         stopping = asyncio.create_task(stop.wait())
+        endless = (working, watching, *trading)
         try:
-            await asyncio.wait({working, watching, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            for endless in (working, watching):
-                if endless.done():
-                    await endless  # raises what has ended it
+            await asyncio.wait({*endless, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            for task in endless:
+                if task.done():
+                    await task  # raises what has ended it
             self._start_watchdog()
             # What waits on a thread of its own holds up the end of the process: nothing new of that.
-            watching.cancel()
-            trading.cancel()
+            for task in (watching, *trading):
+                task.cancel()
             self._report.draining = True
             self._source.interrupt()
             drained = await self._pipeline.drain(self._settings.shutdown.drain_seconds)
@@ -249,8 +250,8 @@ class Service:
             return drained
         finally:
             self._start_watchdog()
-            for task in (working, asking, watching, trading, stopping):
-                task.cancel()
+            for each in (*endless, asking, stopping):
+                each.cancel()
 
     async def _ask_for_dead_letter_topics(self) -> None:
         prepared: frozenset[str] = frozenset()
@@ -270,10 +271,6 @@ class Service:
         for topic in missing:
             self._log(Event.DEAD_LETTER_TOPIC_MISSING, topic=topic, cure=creating(topic))
         return not (missing and self._settings.dead_letters.create)
-
-    async def _renew_rates(self) -> None:
-        if self._exchange is not None:
-            await self._exchange.run()
 
     def _rates(self) -> RateTable | None:
         return None if self._exchange is None else self._exchange.table

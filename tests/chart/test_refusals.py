@@ -172,6 +172,16 @@ REFUSED: Final[Mapping[str, tuple[str, Values, str]]] = {
         {"extraEnv": [{"name": "LINKRUNNER_CONSUMER__KAFKA__TOPICS_FILE", "value": "x"}]},
         "extraEnv sets LINKRUNNER_CONSUMER__KAFKA__TOPICS_FILE, and keda has to know",
     ),
+    "the switch of erasures as a variable": (
+        "keda",
+        {"extraEnv": [{"name": "LINKRUNNER_CONSUMER__ERASURE__ENABLED", "value": "true"}]},
+        "extraEnv sets LINKRUNNER_CONSUMER__ERASURE__ENABLED, and keda has to know",
+    ),
+    "the topic of erasures as a variable": (
+        "keda",
+        {"extraEnv": [{"name": "LINKRUNNER_CONSUMER__ERASURE__TOPIC", "value": "users.gone"}]},
+        "extraEnv sets LINKRUNNER_CONSUMER__ERASURE__TOPIC, and keda has to know",
+    ),
     "properties as a variable": (
         "minimal",
         {"extraEnv": [{"name": "LINKRUNNER_CONSUMER__DEAD_LETTERS__PROPERTIES", "value": "canary"}]},

@@ -29,6 +29,7 @@ from decimal import Context, Decimal, Inexact, InvalidOperation
 from typing import Final, TypeAlias
 
 from consumer.core.avro.inspection import Json, WriterSchema, inspect
+from consumer.core.nesting import MAX_LEVELS, is_too_deep
 
 #: Value of a JSON text that was parsed with :func:`parse`: numbers with a fraction are Decimals.
 Plain: TypeAlias = object
@@ -56,6 +57,8 @@ def parse(text: str) -> Plain:
         raise
     except (ValueError, RecursionError):
         raise NotFitting("the text", "is no JSON") from None
+    if is_too_deep(text, value):
+        raise NotFitting("the text", f"is JSON of more than {MAX_LEVELS} levels")
     return value
 
 
@@ -178,7 +181,7 @@ class _Encoder:
 
     def map(self, document: Mapping[str, Json], namespace: str, value: Plain, path: str) -> bytes:
         entries = [
-            _text(key) + self.encode(document["values"], namespace, entry, f"{path}.*")
+            _string({}, key, f"{path}.*") + self.encode(document["values"], namespace, entry, f"{path}.*")
             for key, entry in _object(value, path).items()
         ]
         return _block(entries)

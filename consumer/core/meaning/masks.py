@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 #: What is shown, as JSON writes it.
 Shown: TypeAlias = str | int | float | bool | Decimal | Sequence["Shown"] | Mapping[str, "Shown"] | None
 
+#: Levels that are shown of a value: more than any schema has, and than JSON may have; a record of a union
+#: takes two, one for its name.
+MAX_LEVELS: Final = 64
+#: What stands in place of all that is deeper.
+DEEPER: Final = "<nested deeper>"
+
 #: Words that stand in our own code.
 OUR_WORDS: Final = frozenset(
     {
@@ -47,16 +53,25 @@ class Mask:
         self.reveals: Final = reveal
 
     def shown(self, value: object, also: Collection[str] = ()) -> Shown:
-        """Return ``value`` as it may be shown, its structure included; ``also`` are words shown this once."""
-        if isinstance(value, Mapping):
-            return {name: self.shown(part, also) for name, part in self._named(value)}
-        if isinstance(value, tuple) and len(value) == _PAIR and isinstance(value[1], Mapping):
-            return {str(value[0]): self.shown(value[1], also)}  # a record beside its name
-        if isinstance(value, list | tuple):
-            return [self.shown(part, also) for part in value]
-        return self._single(value, also)
+        """Return ``value`` as it may be shown, its structure included; ``also`` are words shown this once.
 
-    def _single(self, value: object, also: Collection[str]) -> Shown:
+        Whatever ``value`` is, what is returned can be written: its texts have a UTF-8 form, and it is not
+        deeper than :data:`MAX_LEVELS`.
+        """
+        return self._shown(value, also, 0)
+
+    def _shown(self, value: object, also: Collection[str], level: int) -> Shown:
+        if level >= MAX_LEVELS and isinstance(value, Mapping | list | tuple):
+            return DEEPER
+        if isinstance(value, Mapping):
+            return {name: self._shown(part, also, level + 1) for name, part in self._named(value)}
+        if isinstance(value, tuple) and len(value) == _PAIR and isinstance(value[1], Mapping):
+            return {writable(str(value[0])): self._shown(value[1], also, level + 1)}  # beside its name
+        if isinstance(value, list | tuple):
+            return [self._shown(part, also, level + 1) for part in value]
+        return self._single(value, also, level)
+
+    def _single(self, value: object, also: Collection[str], level: int) -> Shown:
         """Return a value of ours, or one without parts."""
         if isinstance(value, Money):
             return f"{self._scalar(value.amount, also)} {value.currency}"
@@ -65,7 +80,7 @@ class Mask:
         if isinstance(value, Enum) or value is None:
             return None if value is None else str(value.value)
         if is_dataclass(value) and not isinstance(value, type):
-            return {name: self.shown(part, also) for name, part in _parts(value).items()}
+            return {name: self._shown(part, also, level + 1) for name, part in _parts(value).items()}
         return self._scalar(value, also)
 
     def _named(self, record: Mapping[object, object]) -> Iterable[tuple[str, object]]:
@@ -73,17 +88,22 @@ class Mask:
         for number, (name, value) in enumerate(record.items(), 1):
             told = str(name)
             hidden = not self.reveals and told not in self._known
-            yield (f"<name {number}, {count(len(told), 'character')}>" if hidden else told), value
+            yield (f"<name {number}, {count(len(told), 'character')}>" if hidden else writable(told)), value
 
     def _scalar(self, value: object, also: Collection[str]) -> Shown:
         if self.reveals:
             return _revealed(value)
         if isinstance(value, str):
             known = value in self._known or value in also or is_currency(value)
-            return value if known else f"<text, {count(len(value), 'character')}>"
+            return writable(value) if known else f"<text, {count(len(value), 'character')}>"
         if isinstance(value, bytes):
             return f"<bytes, {len(value)}>"
         return f"<{kind_of(value)}>"
+
+
+def writable(text: str) -> str:
+    r"""Return ``text`` with an escape (``\ud800``) for each half of a character, which UTF-8 lacks."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def kind_of(value: object) -> str:
@@ -127,7 +147,9 @@ def _parts(value: "DataclassInstance") -> Mapping[str, object]:
 
 
 def _revealed(value: object) -> Shown:
-    if value is None or isinstance(value, str | int | float | Decimal):
+    if isinstance(value, str):
+        return writable(value)
+    if value is None or isinstance(value, int | float | Decimal):
         return value
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()

@@ -29,6 +29,10 @@ ASK_AGAIN_SECONDS: Final = 1.0
 #: Seconds after which an answer no longer counts as one of the same series.
 SERIES_ENDS_SECONDS: Final = 60.0
 
+#: What any other answer is, and what helps.
+STRANGE: Final = ("gives an answer that is not a registry's", "check schema_registry.url")
+NOT_A_REGISTRYS: Final = "; ".join(STRANGE)
+
 _SLOW: Final = "the schema registry has not answered an earlier question yet"
 _CURE: Final = "see the configuration of SchemaRegistryClient in confluent-kafka"
 
@@ -142,7 +146,7 @@ class Registry:
         missing = self._missing.get(key)
         if missing is not None and now < missing.last + ASK_AGAIN_SECONDS:
             raise _not_there(key, missing)
-        found: WriterSchema | str
+        found: WriterSchema | str | Unavailable
         try:
             found = await self._client.fetch(key)
         except NoSuchSchema:
@@ -151,9 +155,14 @@ class Registry:
         except Unreadable as unreadable:
             found = unreadable.detail
         except Unavailable as unavailable:
-            self._note(str(unavailable))
+            found = unavailable
+        except Exception:  # noqa: BLE001 - a border: an odd answer may trip the client in ways nobody knows
+            found = Unavailable(f"the schema registry {NOT_A_REGISTRYS}")
+        if isinstance(found, Unavailable):
+            self._note(str(found))
             self._missing.pop(key, None)
-            raise
+            # Raised here and not above: what the client stumbled over may hold the answer.
+            raise found
         self._note(None)
         self._missing.pop(key, None)
         _keep(self._known, key, found, MAX_KNOWN)

@@ -17,11 +17,10 @@ from confluent_kafka.schema_registry.error import SchemaRegistryError
 from consumer.core.avro.framing import ApicurioId, ApicurioIdKind
 from consumer.core.avro.inspection import WriterSchema
 from consumer.core.errors import Unavailable
-from consumer.edges.registry import NoSuchSchema
+from consumer.edges.registry import NOT_A_REGISTRYS, NoSuchSchema
 from consumer.edges.registry.client import (
     MAX_REFERENCE_LEVELS,
     MAX_REFERENCES,
-    NOT_A_REGISTRYS,
     SCHEMA_SECONDS,
     SILENT,
     Forbidden,
@@ -93,8 +92,7 @@ class ApicurioClient:
                 continue
             if level > MAX_REFERENCE_LEVELS or len(known) >= MAX_REFERENCES:
                 raise unusable("refers to too many others")
-            group, artifact, version = (quote(part, safe="") for part in reference)
-            inner = f"groups/{group}/artifacts/{artifact}/versions/{version}"
+            inner = _path(reference)
             try:
                 text = await self._schema(inner)
             except NoSuchSchema:
@@ -176,6 +174,14 @@ def _references(answer: httpx.Response) -> list[_Reference]:
             raise _strange()
         found.append((str(parts[0]), str(parts[1]), str(parts[2])))
     return found
+
+
+def _path(reference: _Reference) -> str:
+    try:
+        group, artifact, version = (quote(part, safe="") for part in reference)
+    except UnicodeEncodeError:
+        raise _strange() from None  # JSON can hold half a character, of which there is no UTF-8
+    return f"groups/{group}/artifacts/{artifact}/versions/{version}"
 
 
 def _strange() -> Unavailable:

@@ -25,7 +25,7 @@ from consumer.core.errors import Unavailable, Unreadable
 from consumer.core.meaning.intents import DeadLetterReason
 from consumer.core.settings.kafka_properties import for_registry
 from consumer.core.settings.registries import confluent_api
-from consumer.edges.registry import NoSuchSchema
+from consumer.edges.registry import NOT_A_REGISTRYS, STRANGE, NoSuchSchema
 
 T = TypeVar("T")
 
@@ -44,7 +44,7 @@ SILENT: Final = f"the schema registry has not answered for {SCHEMA_SECONDS:.0f} 
 _NO_SUCH_SCHEMA: Final = (404, 40403)
 _NO_SUCH_SUBJECT: Final = (404, 40401)
 
-#: What the registry does, by status, and what helps. Anything else is ``_OTHER``.
+#: What the registry does, by status, and what helps. Anything else is ``STRANGE``.
 _STATUSES: Final[Mapping[int, tuple[str, str]]] = {
     401: ("refuses the credentials", "check schema_registry.properties"),
     403: ("refuses the credentials", "check schema_registry.properties"),
@@ -57,8 +57,6 @@ _STATUSES: Final[Mapping[int, tuple[str, str]]] = {
 _CREDENTIALS: Final = frozenset({401, 403, 407})
 _REDIRECT: Final = ("sends elsewhere", "set schema_registry.url to where it really is")
 _FAILING: Final = ("fails", "it is asked again")
-_OTHER: Final = ("gives an answer that is not a registry's", "check schema_registry.url")
-NOT_A_REGISTRYS: Final = "; ".join(_OTHER)
 
 
 class Forbidden(Unavailable):
@@ -183,7 +181,7 @@ def _status_meaning(status: int) -> tuple[str, str]:
         case 5:
             return _FAILING
         case _:
-            return _FAILING if status in {408, 425, 429} else _OTHER
+            return _FAILING if status in {408, 425, 429} else STRANGE
 
 
 def _avro(schema: Schema) -> str:

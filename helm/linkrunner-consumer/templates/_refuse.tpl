@@ -243,7 +243,7 @@ it makes anything, because none is always the first; the values keep in mind tha
 {{- $names := list -}}
 {{- $read := dict "HTTP__HOST" "the chart" "HTTP__PORT" "the chart" "SHUTDOWN__DRAIN_SECONDS" "the chart" -}}
 {{- if .Values.keda.enabled -}}
-  {{- range $name := list "KAFKA__BOOTSTRAP_SERVERS" "KAFKA__GROUP_ID" "KAFKA__TOPICS" "MAPPING" "KAFKA__START_FROM" "KAFKA__PROPERTIES" "LINKRUNNER__REQUESTS_PER_SECOND" -}}
+  {{- range $name := list "KAFKA__BOOTSTRAP_SERVERS" "KAFKA__GROUP_ID" "KAFKA__TOPICS" "MAPPING" "KAFKA__START_FROM" "KAFKA__PROPERTIES" "LINKRUNNER__REQUESTS_PER_SECOND" "ERASURE__ENABLED" "ERASURE__TOPIC" -}}
     {{- $_ := set $read $name "keda" -}}
   {{- end -}}
 {{- end -}}

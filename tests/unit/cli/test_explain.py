@@ -179,6 +179,16 @@ class TestWays:
             "status": "PAYMENT_COMPLETED",
         }  # fmt: skip
 
+    def test_a_record_of_a_union_is_named(self) -> None:
+        """A schema that is a union has no name itself; the record that the value is has one."""
+        kinds = [
+            {"type": "record", "name": f"shop.{name}", "fields": [{"name": "state", "type": "string"}]}
+            for name in ("Order", "Basket")
+        ]
+        Path("u.avsc").write_text(json.dumps(kinds), encoding="utf-8")
+        result = mapped({"shop.Basket": {"state": "OPEN"}}, "--schema", "u.avsc", "--output", "json")
+        assert read(result)["schema"] == "shop.Basket"
+
     def test_key_and_headers_are_given_beside_a_file(self) -> None:
         """A mapping may read them."""
         text = MAPPING.replace("{path: user}", "{path: $headers.user}").replace("path: id", "path: $key")
@@ -210,6 +220,60 @@ class TestWays:
         result = told(SALE, topic="others")
         assert result.exit_code == 4
         assert "nothing reads the topic others; the configuration reads payments" in result.stderr
+
+    def test_the_topic_of_erasures(self) -> None:
+        """It is read, so nobody may say that it is not; what to do instead is said."""
+        Path("e.yaml").write_text(CONFIG + "erasure: {enabled: true, topic: users.gone}\n", encoding="utf-8")
+        result = told(SALE, config="e.yaml", topic="users.gone")
+        assert result.exit_code == 4
+        assert (
+            "users.gone has requests to erase users, which explain does not show; "
+            "docs/erasure.md says how to try them"
+        ) in result.stderr
+        others = told(SALE, config="e.yaml", topic="others")
+        assert "the configuration reads payments, users.gone" in others.stderr
+
+
+class TestOddContent:
+    """Whatever a record holds, it is explained or refused; nothing of it ends the command."""
+
+    @pytest.mark.parametrize("output", ["text", "json"])
+    @pytest.mark.parametrize("reveal", [(), ("--reveal",)])
+    @pytest.mark.parametrize(
+        "change",
+        [{"user": "u\ud800"}, {"meta": {"campaign": "\ud800", "\udc00": ["\ud800"]}}, {"state": "\ud800"}],
+    )
+    def test_half_a_character(self, change: dict[str, object], reveal: tuple[str, ...], output: str) -> None:
+        """JSON may hold one, which no output can."""
+        result = mapped(ORDER | change, *reveal, "--output", output)
+        assert result.exit_code in {0, 3, 4}, result.exception
+        assert not isinstance(result.exception, Exception)
+
+    @pytest.mark.parametrize("output", ["text", "json"])
+    def test_half_a_character_in_a_schema(self, output: str) -> None:
+        """Its names may hold one, and what is told of a record that does not fit has names in it."""
+        schema = {"type": "record", "name": "R", "fields": [{"name": "a\ud800", "type": "int"}]}
+        Path("s.avsc").write_text(json.dumps(schema), encoding="utf-8")
+        for record in ({}, {"a\ud800": "x"}, {"a\ud800": 1}):
+            result = mapped(record, "--schema", "s.avsc", "--output", output)
+            assert result.exit_code in {3, 4}, result.exception
+
+    @pytest.mark.parametrize("output", ["text", "json"])
+    @pytest.mark.parametrize("levels", [65, 700, 100_000])
+    def test_deep_nesting(self, levels: int, output: str) -> None:
+        """It is told as a mistake."""
+        text = '{"state":' + "[" * levels + "]" * levels + "}"
+        result = explain("--json", "-", "--output", output, given=text, config="mapped.yaml", topic="orders")
+        assert result.exit_code == 4, result.exception
+        assert "more than 64 levels" in result.output or "no JSON" in result.output
+
+    def test_deep_json_in_a_text(self) -> None:
+        """The mapping's own reader of JSON refuses it too, as the run does."""
+        Path("m.yaml").write_text(MAPPING.replace("{path: user}", "{path: user, as: [json, {path: id}]}"))
+        result = mapped(ORDER | {"user": "[" * 700 + "]" * 700})
+        assert result.exit_code == 4, result.exception
+        assert "dead letter mapping" in result.stdout
+        assert "JSON of more than 64 levels" in result.stdout
 
 
 class TestTraces:

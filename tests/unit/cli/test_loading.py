@@ -64,6 +64,19 @@ class TestSchemas:
         assert words in first.what
         assert first.what == second.what
 
+    @pytest.mark.parametrize(
+        ("mapping", "what"),
+        [(None, "can't be read"), ("a: [", "YAML")],
+    )
+    def test_a_mapping_that_can_not_be_read_is_the_only_mistake(self, mapping: str | None, what: str) -> None:
+        """Its schemas are not those of canonical events, and nothing is wrong with them."""
+        Path("a.avsc").write_text('"string"', encoding="utf-8")
+        if mapping is not None:
+            Path("m.yaml").write_text(mapping, encoding="utf-8")
+        without_topics = LEAST.replace(", topics: [payments]", "")
+        found = mistakes(f"{without_topics}mapping: m.yaml\ndecoding: {{wire_format: raw, schema: a.avsc}}")
+        assert [what in each.what for each in found] == [True], found
+
 
 CONVERTING: Final = """\
 kafka: {bootstrap_servers: 'a:9092', topics: [payments]}

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pytest
 from aiohttp import web
 
+from consumer.core.avro.framing import SchemaKey
 from consumer.core.avro.inspection import WriterSchema
 from consumer.core.errors import ConfigurationError, Unavailable, Unreadable
 from consumer.core.meaning.intents import DeadLetterReason
@@ -212,6 +213,44 @@ def test_one_failure_speaks_for_all() -> None:
         assert len(server.asked) == 2
 
     play(story)
+
+
+class Odd:
+    """A client that raises what nobody has thought of."""
+
+    def __init__(self, error: BaseException) -> None:
+        self._error = error
+
+    async def fetch(self, _: SchemaKey) -> WriterSchema:
+        """Raise."""
+        raise self._error
+
+    async def close(self) -> None:
+        """Do nothing."""
+
+
+def test_what_nobody_has_thought_of_holds_the_record() -> None:
+    """An answer that trips the client must not end the service, and its error may hold the answer."""
+
+    async def run() -> None:
+        registry = Registry(Odd(LookupError(SECRET)), Clock())
+        told = await unavailable(registry)
+        assert "not a registry's" in told
+        assert registry.describe() == RegistryHealth(reachable=False, trouble=told, known=0)
+
+    asyncio.run(run())
+
+
+def test_a_question_that_is_given_up_is_no_answer() -> None:
+    """Who is cancelled stays so: that is not the registry's doing."""
+
+    async def run() -> None:
+        registry = Registry(Odd(asyncio.CancelledError()), Clock())
+        with pytest.raises(asyncio.CancelledError):
+            await registry.find(7)
+        assert registry.describe() == RegistryHealth(None, None, 0)
+
+    asyncio.run(run())
 
 
 def test_a_schema_that_stays_missing_is_the_records_fault() -> None:

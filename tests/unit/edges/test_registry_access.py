@@ -353,7 +353,16 @@ def test_what_apicurio_never_answers_waits(given: Answer, kind: type[Exception],
     play(story, path=OWN)
 
 
-@pytest.mark.parametrize("body", ["{}", "[7]", '[{"artifactId": 7, "version": "1"}]', '[{"version": "1"}]'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        *("{}", "[7]", '[{"artifactId": 7, "version": "1"}]', '[{"version": "1"}]'),
+        *(
+            json.dumps([{"groupId": "g", "artifactId": "a", "version": "1"} | {part: "\ud800"}])
+            for part in ("groupId", "artifactId", "version")
+        ),
+    ],
+)
 def test_strange_references_wait(body: str) -> None:
     """A list of references that is none is no fault of the record."""
 

@@ -17,6 +17,7 @@ from consumer.core.errors import Unreadable
 from consumer.core.meaning.mapping.language import Rounding
 from consumer.core.meaning.mapping.moments import day, epoch, rfc3339
 from consumer.core.meaning.mapping.values import WrongValue, as_text, bounded, integer, number, text, wanted
+from consumer.core.nesting import MAX_LEVELS, is_too_deep
 from consumer.core.patterns import MAX_TEXT, compile_pattern
 
 Convert: TypeAlias = Callable[[object], object]
@@ -76,14 +77,18 @@ def minor(value: object) -> Minor:
 
 def parse_json(value: object) -> object:
     """Return what a JSON text holds; numbers with a fraction are exact decimals."""
+    written = text(value)
     try:
-        return json.loads(
-            text(value), parse_float=_json_decimal, parse_int=_json_integer, parse_constant=_no_constant
+        found: object = json.loads(
+            written, parse_float=_json_decimal, parse_int=_json_integer, parse_constant=_no_constant
         )
     except WrongValue:
         raise
     except (ValueError, RecursionError):
         raise WrongValue("is a text that is no JSON") from None
+    if is_too_deep(written, found):
+        raise WrongValue(f"is JSON of more than {MAX_LEVELS} levels")
+    return found
 
 
 def _json_decimal(digits: str) -> Decimal:

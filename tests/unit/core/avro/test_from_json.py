@@ -42,6 +42,22 @@ A = {"type": "record", "name": "A", "fields": [{"name": "v", "type": "int"}]}
 B = {"type": "record", "name": "B", "fields": [{"name": "v", "type": "int"}]}
 
 
+def test_json_is_not_deeper_than_can_be_walked() -> None:
+    """64 levels are more than anybody writes; brackets in a text are none."""
+    assert parse("[" * 64 + "]" * 64)
+    assert parse('["' + "[" * 1000 + '"]') == ["[" * 1000]
+    assert parse(json.dumps([{}] * 100)) == [{}] * 100
+    for levels in (65, 700, 100_000):
+        with pytest.raises(NotFitting, match=r"more than 64 levels|no JSON"):
+            parse('{"a":[' * levels + "]}" * levels)
+
+
+def test_half_a_character_is_no_name_of_a_map() -> None:
+    """It is told like one in a text, and is no crash."""
+    with pytest.raises(NotFitting, match="no UTF-8 form"):
+        encode(record({"type": "map", "values": "int"}), parse('{"x": {"\\ud800": 1}}'))
+
+
 @pytest.mark.parametrize(
     ("kind", "written", "value"),
     [

@@ -59,6 +59,33 @@ def test_each_kind_of_value(value: object, masked: object, revealed: object) -> 
     assert Mask(reveal=True).shown(value) == revealed
 
 
+def nested(levels: int, inner: object = 1) -> object:
+    """Return lists within one another."""
+    for _ in range(levels):
+        inner = [inner]
+    return inner
+
+
+@pytest.mark.parametrize("reveal", [True, False])
+def test_what_is_deep_is_cut(reveal: bool) -> None:
+    """All levels that JSON may have are shown, and a value of a thousand ends in words, not in a crash."""
+    mask = Mask(reveal=reveal)
+    leaf = 1 if reveal else "<integer>"
+    assert mask.shown(nested(64)) == nested(64, leaf)
+    for levels in (65, 700, 5000):
+        assert mask.shown(nested(levels)) == nested(64, "<nested deeper>")
+
+
+def test_half_a_character_can_be_written() -> None:
+    """JSON may hold one, in texts and names; UTF-8 has no form for it, so it is shown as an escape."""
+    half = "a\ud800"
+    told = {"a\\ud800": ["a\\ud800", {"a\\ud800": {"id": "a\\ud800"}}]}
+    value = {half: [half, (half, {"id": half})]}
+    assert Mask(reveal=True).shown(value) == told
+    assert Mask([half, "id"]).shown(value) == told
+    json.dumps(Mask().shown({half: half, "id": (half, {})}), ensure_ascii=False).encode()
+
+
 def test_known_words_are_shown() -> None:
     """Those that the mask was given for good, and those for one value."""
     mask = Mask(["PAID", "metadata"])

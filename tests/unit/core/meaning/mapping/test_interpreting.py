@@ -203,6 +203,12 @@ REFUSED: Final = [
         "[" * 100_000,
         "x is a text that is no JSON",
     ),
+    (
+        "attributes",
+        "{a: {path: x, as: [json, {path: a}]}}",
+        '{"b":[' * 350 + "]}" * 350,
+        "x is JSON of more than 64 levels",
+    ),
     ("amount", "{sum: x, as: decimal, currency: {const: INR}}", [1, None], "an entry of x is null"),
     ("amount", "{sum: x, as: decimal, currency: {const: INR}}", 5, "x is an integer, not a list"),
     ("items", "{each: x, id: {path: i}, quantity: {path: q}}", 5, "x is an integer, not a list"),
