@@ -3,9 +3,11 @@
 from typing import Final
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from consumer.core.settings import documents
 from consumer.core.settings.documents import (
     MAX_CHARACTERS,
     MAX_DEPTH,
@@ -173,6 +175,82 @@ def test_no_mistake_repeats_what_the_document_holds(text: str) -> None:
 def test_mistakes_stay_on_one_line() -> None:
     """A key with a line break in it can't forge a second line of output."""
     assert "\n" not in told(read('a: {"b\\nerror: x": !t y}', FILE))
+
+
+#: What YAML is made of, to be thrown together; some of it is nothing that libyaml may be given.
+PIECES: Final = (
+    *(
+        "  ",
+        "\n",
+        "\n  ",
+        "\n- ",
+        "- ",
+        ": ",
+        ":",
+        "a",
+        "b: ",
+        "0",
+        "[",
+        "]",
+        "{",
+        "}",
+        ", ",
+        "&a ",
+        "*a",
+        "#",
+        " #",
+    ),
+    *(
+        "!!str ",
+        "! ",
+        "!x ",
+        "|\n ",
+        "|-\n  ",
+        ">\n ",
+        ">+2\n",
+        "'",
+        '"',
+        "%YAML 1.1\n",
+        "%TAG ! t:\n",
+        "---",
+        "--- ",
+    ),
+    *(
+        "...\n",
+        "\\",
+        "\\0",
+        "\\u0041",
+        "? ",
+        "?",
+        "~",
+        "true",
+        "<<: ",
+        "@",
+        "`",
+        "=",
+        "1.5",
+        "é",
+        "\U0001f600",
+        "[" * 17,
+    ),
+    *("\t", "\r\n", "\x85", "\u2028", "\ufeff"),
+)
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=14).map("".join))
+def test_libyaml_changes_nothing(text: str) -> None:
+    """With it and without it each text has the same values at the same lines, and the same mistakes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(yaml, "__with_libyaml__", value=False)
+        slowly = read(text, FILE)
+    assert read(text, FILE) == slowly
+
+
+def test_libyaml_is_there_and_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The start of the service is as fast as it was measured: an ordinary file meets no other parser."""
+    assert yaml.__with_libyaml__
+    monkeypatch.setattr(documents, "_Loader", None)
+    assert value("# topics\nkafka:\n  topics: [a, 'b']\n") == {"kafka": {"topics": ["a", "b"]}}
 
 
 @given(st.text() | st.text(alphabet=" \n:-[]{}&*!|>'\"%@`,?#~<abc01\\xuU0\t"))
