@@ -75,17 +75,23 @@ def lint(sources: Sequence[SourceDefinition], *, converting: bool) -> list[Findi
 def warnings(sources: Sequence[SourceDefinition]) -> list[Finding]:
     """Return what is allowed and seldom meant."""
     return [
-        Finding(
-            ("sources", str(at), "routes", route.name, "set", field.name),
-            field.place,
-            "is the time at which Kafka got the record, which a replay changes",
-            "read the time of the payment from the event, if it has one",
-        )
+        finding
         for at, source in enumerate(sources)
         for route in source.routes
-        for field in route.fields
-        if field.name == "occurred_at" and any(path.root is Root.TIMESTAMP for path in paths(field.value))
+        for finding in _doubts(_Where(source, route, ("sources", str(at), "routes", route.name)))
     ]
+
+
+def _doubts(where: _Where) -> Iterator[Finding]:
+    for field in where.route.fields:
+        if field.name == "occurred_at" and any(path.root is Root.TIMESTAMP for path in paths(field.value)):
+            what = "is the time at which Kafka got the record, which a replay changes"
+            cure = "read the time of the payment from the event, if it has one"
+            yield Finding(where.field(field.name), field.place, what, cure)
+    if where.route.does is Does.REMOVE and where.route.get("original_amount") is None:
+        what = "counts every refund as a full one"
+        cure = "set amount and original_amount where partial refunds happen"
+        yield Finding(where.path, where.route.place, what, cure)
 
 
 # ----------------------------------------------------------------------------------- sources

@@ -478,6 +478,19 @@ def test_the_time_of_the_record_is_a_warning() -> None:
     assert "is the time at which Kafka got the record" in str(result.warnings[0].mistake())
 
 
+def test_a_remove_without_amounts_is_a_warning() -> None:
+    """A refund of a part would take away the whole revenue; where there is none, it is allowed."""
+    result = compiled(REMOVE % "payment_id: {path: p}")
+    assert result.mapping is not None
+    (warning,) = [str(each.mistake()) for each in result.warnings]
+    assert warning == (
+        "sources[0].routes.back (mapping.yaml:1): counts every refund as a full one; "
+        "set amount and original_amount where partial refunds happen"
+    )
+    amounts = "amount: {path: a, as: minor, currency: {const: INR}}, original_amount: {path: o, as: minor}"
+    assert compiled(REMOVE % f"payment_id: {{path: p}}, {amounts}").warnings == ()
+
+
 TEN: Final = """\
 surces: 1
 sources:
