@@ -25,6 +25,21 @@ NAMES: Final = sorted(folder.name for folder in ROOT.iterdir() if folder.is_dir(
 CODEC: Final = MappedCodec()
 
 
+#: Routes whose removes count as full ones, of which ``check`` warns: cancellations and lost disputes are, and
+#: the refunds among them come from schemas that do not say what the whole was, as their mappings say.
+FULL: Final[Mapping[str, list[str]]] = {
+    "avro-in-envelope": ["refunded"],
+    "billing-transactions": ["given_back"],
+    "charges-epoch-seconds": ["dispute_lost"],
+    "debezium-outbox": ["cancelled"],
+    "decimal-bytes": ["cancelled"],
+    "ecommerce-tracking": ["refund"],
+    "minor-units-mixed": ["given_back"],
+    "retracted-rows": ["lost"],
+    "topic-per-event": ["refunded"],
+}
+
+
 @dataclass(frozen=True)
 class Sample:
     """A record, and what is said about it."""
@@ -113,10 +128,12 @@ def test_each_sample_becomes_what_is_said(configured: Configured, sample: Sample
 
 @pytest.mark.parametrize("configured", NAMES, indirect=True)
 def test_each_mapping_is_without_a_finding(configured: Configured, request: pytest.FixtureRequest) -> None:
-    """No mistake (it would not be configured), no warning, and nothing that does not fit its schemas."""
+    """No mistake (it would not be configured), no warning but of full refunds, and it fits its schemas."""
     example = request.node.callspec.params["configured"]
     reading = read(Path("../config.yaml"), {})
-    assert reading.doubts() == ()
+    doubts = reading.doubts()
+    assert all("counts every refund as a full one" in doubt for doubt in doubts), doubts
+    assert [doubt.partition(" ")[0].rpartition(".")[2] for doubt in doubts] == FULL[example]
     texts = {file.name: file.read_text("utf-8") for file in (ROOT / example).glob("*.avsc")}
     pairs = {(sample.told["topic"], sample.told["schema"]) for sample in SAMPLES if sample.example == example}
     for topic, schema in sorted(pairs):

@@ -316,7 +316,20 @@ ITEM_FIELDS: Final[dict[str, FieldRule]] = {
 }
 
 #: The fields whose values must be the same whenever the same event is read.
-PURE_FIELDS: Final = ("user_id", "payment_id", "type", "status", "order_id")
+PURE_FIELDS: Final = frozenset(
+    {
+        "user_id",
+        "payment_id",
+        "amount",
+        "original_amount",
+        "cumulative_refunded",
+        "type",
+        "status",
+        "order_id",
+        "items",
+        "content_type",
+    }
+)
 
 #: What an event has become when its route fails, as the metrics name it.
 ACTIONS: Final = {

@@ -4,6 +4,7 @@ Each rule looks at the tree and yields its findings; all of them refuse the star
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Final, NamedTuple
 
 from consumer.core.meaning.intents import DeadLetterReason, PaymentStatus, SkipReason
@@ -21,16 +22,19 @@ from consumer.core.meaning.mapping.language import (
     Nested,
     Path,
     Predicate,
+    RecordName,
     Root,
     Route,
+    Simple,
     SourceDefinition,
+    Template,
 )
 from consumer.core.meaning.mapping.nodes import near
 from consumer.core.meaning.mapping.reading import UNREAD
 from consumer.core.meaning.mapping.scope import NOWHERE
 from consumer.core.meaning.mapping.settable import CONTENT_TYPES, PAYMENT_STATUSES, PAYMENT_TYPES
 from consumer.core.meaning.mapping.values import WrongValue
-from consumer.core.meaning.mapping.walking import paths, predicate_paths
+from consumer.core.meaning.mapping.walking import expressions, own_paths, paths, predicate_paths
 from consumer.core.meaning.money import is_currency
 from consumer.core.outcomes import NO_REASON
 from consumer.core.settings.documents import Finding, Plain
@@ -71,17 +75,23 @@ def lint(sources: Sequence[SourceDefinition], *, converting: bool) -> list[Findi
 def warnings(sources: Sequence[SourceDefinition]) -> list[Finding]:
     """Return what is allowed and seldom meant."""
     return [
-        Finding(
-            ("sources", str(at), "routes", route.name, "set", field.name),
-            field.place,
-            "is the time at which Kafka got the record, which a replay changes",
-            "read the time of the payment from the event, if it has one",
-        )
+        finding
         for at, source in enumerate(sources)
         for route in source.routes
-        for field in route.fields
-        if field.name == "occurred_at" and any(path.root is Root.TIMESTAMP for path in paths(field.value))
+        for finding in _doubts(_Where(source, route, ("sources", str(at), "routes", route.name)))
     ]
+
+
+def _doubts(where: _Where) -> Iterator[Finding]:
+    for field in where.route.fields:
+        if field.name == "occurred_at" and any(path.root is Root.TIMESTAMP for path in paths(field.value)):
+            what = "is the time at which Kafka got the record, which a replay changes"
+            cure = "read the time of the payment from the event, if it has one"
+            yield Finding(where.field(field.name), field.place, what, cure)
+    if where.route.does is Does.REMOVE and where.route.get("original_amount") is None:
+        what = "counts every refund as a full one"
+        cure = "set amount and original_amount where partial refunds happen"
+        yield Finding(where.path, where.route.place, what, cure)
 
 
 # ----------------------------------------------------------------------------------- sources
@@ -130,7 +140,7 @@ def _asking(when: Predicate | None, routes: Iterable[Route]) -> Route | None:
 
 
 def _impure(where: _Where) -> Iterator[Finding]:
-    """Find ids and types that a replay would change: the API counts once by them."""
+    """Find what a replay would change: the API counts once by ids and types, and an amount is revenue."""
     for field in where.route.fields:
         if field.name in PURE_FIELDS:
             for root in sorted({path.root for path in paths(field.value)} & CHANGING_ROOTS):
@@ -144,14 +154,38 @@ def _impure(where: _Where) -> Iterator[Finding]:
 
 
 def _constant_id(where: _Where) -> Iterator[Finding]:
+    """Find ids that several payments or users would share, however the constant in them is written."""
     for field in where.route.fields:
-        if field.name == "payment_id" and isinstance(field.value, Expression):
-            constants, reads = _outcomes(field.value)
-            if constants or not reads:
-                what = "can be the same for several payments, and the API keeps only the first of an id"
-                yield Finding(
-                    where.field(field.name), field.place, what, "read it from the event, no constants"
-                )
+        if field.name not in {"payment_id", "user_id"} or not isinstance(field.value, Expression):
+            continue
+        of_payment = field.name == "payment_id"
+        if of_payment and any(_is_constant(each) for each in expressions(field.value)):
+            what = "can be the same for several payments, and the API keeps only the first of an id"
+            yield Finding(where.field(field.name), field.place, what, "read it from the event, no constants")
+        elif not _identifies(field.value, everywhere=of_payment):
+            what = "can be the same for several events: nothing of the event is in it"
+            cure = "read it from the event, not from $topic or $name"
+            yield Finding(where.field(field.name), field.place, what, cure)
+
+
+def _is_constant(expression: Expression) -> bool:
+    """Tell whether an expression, or a part of one, is a constant or has one to fall back on."""
+    return (
+        isinstance(expression.origin, Const) or expression.table is not None or expression.default is not None
+    )
+
+
+def _identifies(expression: Expression, *, everywhere: bool) -> bool:
+    """Tell whether something of the event itself is in the value; ``everywhere``: whichever option it is."""
+    if everywhere and isinstance(expression.origin, Coalesce):
+        return all(_identifies(option, everywhere=True) for option in expression.origin.options)
+    return any(_is_of_event(path) for path in paths(expression))
+
+
+def _is_of_event(path: Path) -> bool:
+    """Tell whether a path leads to what events differ in; what changes by itself has a rule of its own."""
+    names_a_type = bool(path.steps) and isinstance(path.steps[-1], RecordName)
+    return path.root not in {Root.TOPIC, Root.NAME} and not names_a_type
 
 
 def _unknown_values(where: _Where) -> Iterator[Finding]:
@@ -247,19 +281,20 @@ _ROUTE_RULES: Final[tuple[Callable[[_Where], Iterable[Finding]], ...]] = (
 
 
 def _shared_ids(routes: Sequence[_Where]) -> Iterator[Finding]:
-    """Find what would take the revenue's id: the API keeps only the first record of one."""
+    """Find what could take the revenue's id: the API keeps only the first record of one.
+
+    Two spellings of one id can't be told from two ids, so what is not completed has to differ provably.
+    """
     captures = [where for where in routes if where.route.does is Does.CAPTURE]
     completed = [where for where in captures if PaymentStatus.COMPLETED in _statuses(where.route)]
     for where in captures:
-        identity, status = where.route.get("payment_id"), where.route.get("status")
-        others = _statuses(where.route) - {PaymentStatus.COMPLETED}
-        if identity is None or not others or _tells_apart(identity, status):
+        if not _statuses(where.route) - {PaymentStatus.COMPLETED}:
             continue
-        shared = next((each for each in completed if each.route.get("payment_id") == identity), None)
+        shared = next((each for each in completed if not _is_apart(where.route, each.route)), None)
         if shared is not None:
             whose = "a completed payment" if shared is where else f"the route {shared.route.name}"
-            what = f"is the id of {whose} too: the API would keep the first and lose the revenue"
-            cure = 'give what is not completed an id of its own, like {template: "{id}:failed:{attempt}"}'
+            what = f"can be the id of {whose} too: the API would keep the first and lose the revenue"
+            cure = 'write a template such as "{id}:initiated", or one with the path in it that status is from'
             place = next(field.place for field in where.route.fields if field.name == "payment_id")
             yield Finding(where.field("payment_id"), place, what, cure)
 
@@ -277,11 +312,66 @@ def _statuses(route: Route) -> set[PaymentStatus]:
     }
 
 
-def _tells_apart(identity: object, status: object) -> bool:
-    """Tell whether the id has in it what the status is made of."""
-    if not isinstance(identity, Expression) or not isinstance(status, Expression):
+def _is_apart(other: Route, completed: Route) -> bool:
+    """Tell whether ids of ``other``, where it is not completed, differ from those of completed payments.
+
+    They do by a text that the others' templates have not, or by what the status is made of.
+    """
+    mine, theirs = other.get("payment_id"), completed.get("payment_id")
+    if not isinstance(mine, Expression) or not isinstance(theirs, Expression):
+        return True  # Told already: it is missing, or could not be read.
+    taken = {text for each in expressions(theirs) for text in _texts(each)}
+    options = list(_options(mine))
+    if all(_keeps_texts(each) and not taken.issuperset(_texts(each[-1])) for each in options):
+        return True
+    status = other.get("status")
+    if mine != theirs or status != completed.get("status") or not isinstance(status, Expression):
         return False
-    return bool(set(paths(identity)) & set(paths(status)))
+    made_of = set(paths(status))
+    return bool(made_of) and all(
+        _keeps_all(each) and made_of.issubset(own_paths(each[-1])) for each in options
+    )
+
+
+def _options(expression: Expression) -> Iterator[tuple[Expression, ...]]:
+    """Yield what an expression can come to, each behind the expressions that it is an option of."""
+    if isinstance(expression.origin, Coalesce):
+        for option in expression.origin.options:
+            yield from ((expression, *inner) for inner in _options(option))
+    else:
+        yield (expression,)
+
+
+def _texts(expression: Expression) -> set[str]:
+    """Return the texts of a template, as far as no converter that keeps them changes them."""
+    if not isinstance(expression.origin, Template):
+        return set()
+    joined = [""]
+    for part in expression.origin.parts:
+        if isinstance(part, str):
+            joined[-1] += part
+        else:
+            joined.append("")
+    return {text.strip().lower() for text in joined} - {""}
+
+
+def _keeps_texts(option: Iterable[Expression]) -> bool:
+    """Tell whether the texts of a template are still in what becomes of it, but for case and blanks."""
+    return _goes_through(option, {"string", "trim", "lower", "upper"})
+
+
+def _keeps_all(option: Iterable[Expression]) -> bool:
+    """Tell whether two values that differ still differ in the end."""
+    return _goes_through(option, {"string"})
+
+
+def _goes_through(option: Iterable[Expression], harmless: AbstractSet[str]) -> bool:
+    return all(
+        each.table is None
+        and each.default is None
+        and all(isinstance(step, Simple) and step.name in harmless for step in each.conversions)
+        for each in option
+    )
 
 
 def _outcomes(expression: Expression) -> tuple[list[Plain], bool]:
@@ -290,22 +380,25 @@ def _outcomes(expression: Expression) -> tuple[list[Plain], bool]:
     if expression.table is not None:
         return [*constants, *(value for _, value in expression.table)], False
     match expression.origin:
-        case Const():
-            return [*constants, *_computed(expression)], False
-        case Coalesce(options) if not expression.conversions:
+        case Const(value):
+            return [*constants, *_converted(value, expression)], False
+        case Coalesce(options):
             inner = [_outcomes(option) for option in options]
-            return [*constants, *(each for got, _ in inner for each in got)], any(reads for _, reads in inner)
+            given = [value for values, _ in inner for value in values]
+            converted = [each for value in given for each in _converted(value, expression)]
+            return [*constants, *converted], any(reads for _, reads in inner)
         case _:
             return constants, True
 
 
-def _computed(expression: Expression) -> Iterator[Plain]:
-    """Yield what a constant is behind its converters, where it gets through them."""
+def _converted(value: Plain, expression: Expression) -> Iterator[Plain]:
+    """Yield what a constant is behind the converters of ``expression``, where it gets through them."""
     if any(isinstance(each, Nested) for each in expression.conversions):
         return
+    constant = Expression(Const(value), expression.conversions, None, None, expression.place)
     try:
-        value = compile_expression(expression, Toolbox({}))(None, NOWHERE)
+        result = compile_expression(constant, Toolbox({}))(None, NOWHERE)
     except WrongValue:
         return
-    if isinstance(value, str | int | float | bool):
-        yield value
+    if isinstance(result, str | int | float | bool):
+        yield result

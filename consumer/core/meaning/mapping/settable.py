@@ -15,6 +15,7 @@ from consumer.core.meaning.mapping.expressions import Toolbox, compile_expressio
 from consumer.core.meaning.mapping.language import Amount, Attributes, Expression, FieldValue, Items
 from consumer.core.meaning.mapping.paths import Evaluate
 from consumer.core.meaning.mapping.scope import Scope
+from consumer.core.meaning.mapping.trace import Step
 from consumer.core.meaning.mapping.values import (
     WrongValue,
     bounded,
@@ -29,6 +30,9 @@ from consumer.core.meaning.money import InvalidMoney, Money, from_minor_units, i
 _T = TypeVar("_T")
 #: Reads the value of one field out of a record.
 Get: TypeAlias = Callable[[object, Scope], _T]
+
+#: Stands for lines that can't be read: a product without a name, no piece of it.
+_UNREADABLE: Final = Item("", 0)
 
 PAYMENT_TYPES: Final[Mapping[str, PaymentType]] = {each.value: each for each in PaymentType}
 PAYMENT_STATUSES: Final[Mapping[str, PaymentStatus]] = {each.value: each for each in PaymentStatus}
@@ -195,28 +199,41 @@ def _bounded(value: Decimal, label: str) -> Decimal:
 
 
 def items(value: FieldValue, tools: Toolbox) -> Get[tuple[Item, ...]]:
-    """Return what gives the lines of an order; null is an order without any."""
+    """Return what gives the lines of an order; null is an order without any.
+
+    Lines that can't be read are no reason to lose the payment: they become lines that break a rule.
+    """
     if not isinstance(value, Items):
         raise TypeError("this field is a list of lines")
     each, label = compile_expression(value.each, tools), describe(value.each.origin)
     line = _line(dict(value.fields), tools)
 
-    def get(record: object, scope: Scope) -> tuple[Item, ...]:
+    def listed(record: object, scope: Scope) -> list[object] | None:
         entries = each(record, scope)
-        if entries is None:
-            return ()
-        if not isinstance(entries, list):
-            raise WrongValue(f"{label} {wanted(entries, 'a list')}")
-        return tuple([line(entry, scope) for entry in entries])
+        if entries is None or isinstance(entries, list):
+            return entries
+        raise WrongValue(f"{label} {wanted(entries, 'a list')}")
+
+    def get(record: object, scope: Scope) -> tuple[Item, ...]:
+        try:
+            entries = listed(record, scope)
+        except WrongValue as wrong:
+            _note(scope, str(wrong), None)
+            return (_UNREADABLE,)
+        return () if entries is None else tuple([line(entry, scope) for entry in entries])
 
     return get
 
 
 def _line(fields: Mapping[str, Expression | Amount], tools: Toolbox) -> Get[Item]:
-    identity = optional_text(fields["id"], tools)
-    quantity = _quantity(fields["quantity"], tools)
-    group = optional_text(fields["group_id"], tools) if "group_id" in fields else constant(None)
-    price = amount(fields["unit_price"], tools) if "unit_price" in fields else constant(None)
+    identity = _missing("id", optional_text(fields["id"], tools), None)
+    quantity = _missing("quantity", _quantity(fields["quantity"], tools), 0)
+    group: Get[str | None] = constant(None)
+    if "group_id" in fields:
+        group = _missing("group_id", optional_text(fields["group_id"], tools), None)
+    price: Get[Money | None] = constant(None)
+    if "unit_price" in fields:
+        price = _missing("unit_price", amount(fields["unit_price"], tools), None)
 
     def get(entry: object, scope: Scope) -> Item:
         """Return the line; a null id or quantity is none that Meta takes, which the rules find and count."""
@@ -224,6 +241,24 @@ def _line(fields: Mapping[str, Expression | Amount], tools: Toolbox) -> Get[Item
         return Item(name or "", quantity(entry, scope), group(entry, scope), price(entry, scope))
 
     return get
+
+
+def _missing(name: str, get: Get[_T], otherwise: _T) -> Get[_T]:
+    """Return what takes a value that can't be read as one that is not there, and notes what was wrong."""
+
+    def lenient(entry: object, scope: Scope) -> _T:
+        try:
+            return get(entry, scope)
+        except WrongValue as wrong:
+            _note(scope, f"{name}: {wrong}", otherwise)
+            return otherwise
+
+    return lenient
+
+
+def _note(scope: Scope, what: str, value: object) -> None:
+    if scope.notes is not None:
+        scope.notes.append(Step(what, value))
 
 
 def _quantity(value: FieldValue, tools: Toolbox) -> Get[int]:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from consumer.core.meaning.ecommerce import build
 from consumer.core.meaning.intents import Capture, DeadLetterReason, Reject, Remove
 from consumer.core.meaning.lifecycle import LifecyclePolicy
 from consumer.core.meaning.mapping import MappedEvent, Source
@@ -211,14 +212,6 @@ REFUSED: Final = [
     ),
     ("amount", "{sum: x, as: decimal, currency: {const: INR}}", [1, None], "an entry of x is null"),
     ("amount", "{sum: x, as: decimal, currency: {const: INR}}", 5, "x is an integer, not a list"),
-    ("items", "{each: x, id: {path: i}, quantity: {path: q}}", 5, "x is an integer, not a list"),
-    ("items", "{each: x, id: {path: i}, quantity: {path: q}}", [{"i": 5}], "i is an integer, not a text"),
-    (
-        "items",
-        "{each: x, id: {path: i}, quantity: {path: q}}",
-        [{"i": "a", "q": "1"}],
-        "q is a text, not a number",
-    ),
     ("attributes", "{a: {path: x}}", [1], "x is a list, not a text, a number or a boolean"),
     ("attributes", "{a: {path: x}}", datetime(2026, 11, 28, tzinfo=UTC), "x is a timestamp, not a text"),
 ]
@@ -271,6 +264,59 @@ def test_items_that_the_catalogue_refuses_cost_no_revenue() -> None:
             {"id": "b", "quantity": 2, "unit_price": "0.05 INR"},
         ],
     }
+
+
+LINES: Final = (
+    "{each: l, id: {path: i}, group_id: {path: g}, quantity: {path: q}, unit_price: {path: p, as: decimal}}"
+)
+GOOD: Final = {"i": "a", "g": "teas", "q": 1, "p": 1}
+
+
+@pytest.mark.parametrize(
+    ("lines", "broken", "what"),
+    [
+        ([GOOD | {"p": "12,50"}], "R5", "unit_price: p is a text that is no number"),
+        ([GOOD | {"p": True}], "R5", "unit_price: p is a boolean, not a number"),
+        ([GOOD, GOOD | {"q": "1"}], "R2", "quantity: q is a text, not a number"),
+        ([GOOD | {"q": True}], "R2", "quantity: q is a boolean, not a number"),
+        ([GOOD | {"i": 5}], "R1", "id: i is an integer, not a text: say as: string"),
+        (["tea"], "R1", "i"),
+        (5, "R1", "l is an integer, not a list"),
+        ("tea", "R1", "l is a text, not a list"),
+        ({"a": GOOD}, "R1", "l is a record, not a list"),
+    ],
+)
+def test_items_that_cannot_be_read_cost_no_revenue(lines: object, broken: str, what: str) -> None:
+    """The payment goes out without the ecommerce fields; the rules count it, and explain says why."""
+    mapped = capturing(items=LINES, attributes="{campaign: {const: diwali}}")
+    intent = mapped.interpret(order(l=lines), POLICY)
+    assert isinstance(intent, Capture)
+    data = build(intent)
+    assert broken in data.broken
+    assert data.fields == {"campaign": "diwali"}
+    trace = mapped.explain(order(l=lines), POLICY)
+    assert trace.intent == intent
+    (told_,) = [each for each in trace.fields if each.field == "items"]
+    assert any(what in step.what for step in told_.steps), told_.steps
+
+
+def test_a_group_that_cannot_be_read_is_missing() -> None:
+    """It matters only to a group of products."""
+    grouped = capturing(items=LINES, content_type="{const: PRODUCT_GROUP}")
+    intent = grouped.interpret(order(l=[GOOD | {"g": 5}]), POLICY)
+    assert isinstance(intent, Capture)
+    assert [rule.value for rule in build(intent).broken] == ["R3"]
+    single = capturing(items=LINES).interpret(order(l=[GOOD | {"g": 5}]), POLICY)
+    assert isinstance(single, Capture)
+    assert build(single).is_valid
+
+
+def test_items_in_a_broken_text_cost_no_revenue() -> None:
+    """JSON that is cut off, too."""
+    mapped = capturing(items="{each: {path: l, as: json}, id: {path: i}, quantity: {path: q}}")
+    intent = mapped.interpret(order(l="["), POLICY)
+    assert isinstance(intent, Capture)
+    assert not build(intent).is_valid
 
 
 def test_a_required_time_that_is_null_is_an_error_while_converting() -> None:

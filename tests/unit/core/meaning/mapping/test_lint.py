@@ -84,22 +84,22 @@ REFUSED: Final = {
     "initiated shares the id": (
         statuses(("{path: id}", "{const: PAYMENT_INITIATED}"), ("{path: id}", "{const: PAYMENT_COMPLETED}")),
         "routes.r0.set.payment_id",
-        "is the id of the route r1 too",
+        "can be the id of the route r1 too",
     ),
     "failed shares the id": (
         statuses(("{path: id}", "{const: PAYMENT_COMPLETED}"), ("{path: id}", "{const: PAYMENT_FAILED}")),
         "routes.r1.set.payment_id",
-        "is the id of the route r0 too",
+        "can be the id of the route r0 too",
     ),
     "one route with both": (
         statuses(("{path: id}", "{path: s, map: {a: PAYMENT_COMPLETED, b: PAYMENT_FAILED}}")),
         "routes.r0.set.payment_id",
-        "is the id of a completed payment too",
+        "can be the id of a completed payment too",
     ),
     "status as it comes": (
         statuses(("{path: id}", "{path: s}")),
         "routes.r0.set.payment_id",
-        "is the id of a completed payment",
+        "can be the id of a completed payment",
     ),
     "no currency": (one_route(amount="{path: a, as: minor}"), "paid.set.amount", "has no currency"),
     "no such currency": (
@@ -270,6 +270,150 @@ REFUSED: Final = {
 }
 
 
+SHARED: Final = (
+    "{path: id}",
+    "{path: id, as: string}",
+    "{path: other}",
+    '{template: "{id}"}',
+    "{coalesce: [{path: id}]}",
+    "{path: id, as: trim}",
+    "{path: id, as: {regex: '.*'}}",
+    '{template: "{id} "}',
+    '{coalesce: [{template: "{id}:initiated"}, {path: id}]}',
+    "{template: \"{id}:initiated\", as: {regex: '(.*):.*'}}",
+    "{coalesce: [{template: \"{id}:initiated\"}], as: {regex: '(.*):.*'}}",
+)
+
+
+@pytest.mark.parametrize("payment_id", SHARED)
+def test_no_spelling_hides_an_id_that_completed_payments_have(payment_id: str) -> None:
+    """What is not completed has an id that provably is another one, or does not start."""
+    text = statuses((payment_id, "{const: PAYMENT_INITIATED}"), ("{path: id}", "{const: PAYMENT_COMPLETED}"))
+    (line,) = mistakes(text)
+    assert "routes.r0.set.payment_id (mapping.yaml:1): can be the id of the route r1 too" in line
+    assert 'write a template such as "{id}:initiated"' in line
+
+
+@pytest.mark.parametrize(
+    "payment_id",
+    [
+        "{coalesce: [{path: s}, {path: id}]}",
+        '{coalesce: [{template: "{id}:{s}"}, {path: id}]}',
+        "{template: \"{id}:{s}\", as: {regex: '(.*):.*'}}",
+        '{template: "{id}:{t}"}',
+    ],
+)
+def test_a_path_tells_apart_only_as_a_part_of_every_id(payment_id: str) -> None:
+    """A shared path alone proves nothing."""
+    (line,) = mistakes(statuses((payment_id, "{path: s, map: {a: PAYMENT_COMPLETED, b: PAYMENT_FAILED}}")))
+    assert "can be the id of a completed payment too" in line
+
+
+def test_texts_that_completed_ids_have_too_prove_nothing() -> None:
+    """Both are "{id}:…", and both parts may be the same."""
+    text = statuses(
+        ('{template: "{id}:{try}"}', "{const: PAYMENT_INITIATED}"),
+        ('{template: "{id}:{attempt}"}', "{const: PAYMENT_COMPLETED}"),
+    )
+    assert "can be the id of the route r1 too" in mistakes(text)[0]
+
+
+@pytest.mark.parametrize(
+    "payment_id",
+    [
+        "{coalesce: [{path: nope}, {const: none}], as: trim}",
+        "{coalesce: [{path: nope, default: none}], as: trim}",
+        "{coalesce: [{path: nope}, {const: bm9uZQ==}], as: base64}",
+        "{path: $topic}",
+        "{path: $name}",
+        "{path: payload.$name}",
+        '{template: "{$topic}-{$name}"}',
+        "{coalesce: [{path: id}, {path: $topic}]}",
+    ],
+)
+@pytest.mark.parametrize("action", ["capture", "remove"])
+def test_no_spelling_hides_a_constant_id(payment_id: str, action: str) -> None:
+    """An id that several payments have loses all but the first."""
+    captured, removed = one_route(payment_id=payment_id), REMOVE % f"payment_id: {payment_id}"
+    text = captured if action == "capture" else removed
+    (line,) = mistakes(text)
+    assert "set.payment_id (mapping.yaml:1): can be the same for several" in line
+
+
+@pytest.mark.parametrize("user_id", ["{const: me}", "{path: $topic}", '{template: "{$topic}-{$name}"}'])
+def test_no_user_is_everybody(user_id: str) -> None:
+    """Nothing of the event says whose payment it is."""
+    (line,) = mistakes(one_route(user_id=user_id))
+    assert "set.user_id (mapping.yaml:1): can be the same for several events" in line
+
+
+def test_a_user_may_have_a_constant_to_fall_back_on() -> None:
+    """Guests may be one user."""
+    assert mistakes(one_route(user_id="{path: u, default: guest}")) == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "what"),
+    [
+        ({"type": "{coalesce: [{path: k}, {const: bogus}], as: trim}"}, "a value that type has not"),
+        ({"type": "{coalesce: [{path: k, default: default}], as: trim}"}, "a value that type has not"),
+        (
+            {"amount": "{path: a, as: minor, currency: {coalesce: [{path: c}, {const: XX}], as: upper}}"},
+            "no ISO 4217 code",
+        ),
+    ],
+)
+def test_no_converter_hides_a_constant(fields: dict[str, str], what: str) -> None:
+    """It is judged by what it is behind them."""
+    assert what in mistakes(one_route(**fields))[0]
+
+
+def test_constants_that_converters_mend_start() -> None:
+    """They are judged by what they become."""
+    currency = "{coalesce: [{path: c}, {const: inr}], as: upper}"
+    fields = {
+        "type": "{coalesce: [{path: k}, {const: default}], as: upper}",
+        "amount": f"{{path: a, as: minor, currency: {currency}}}",
+    }
+    assert mistakes(one_route(**fields)) == []
+
+
+@pytest.mark.parametrize("root", ["$offset", "$partition"])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"amount": "{path: ROOT, as: minor, currency: {const: INR}}"},
+        {"amount": "{path: a, as: minor, currency: {path: ROOT, as: string}}"},
+        {"amount": "{path: a, as: minor, currency: {const: INR}, exponent: {path: ROOT}}"},
+        {"items": "{each: l, id: {path: i}, quantity: {path: ROOT}}"},
+        {"items": "{each: l, id: {path: i}, quantity: {path: q}, unit_price: {path: ROOT, as: minor}}"},
+        {"content_type": "{path: ROOT, as: string, map: {'1': PRODUCT}}"},
+    ],
+)
+def test_nothing_that_is_counted_comes_from_where_a_record_lies(fields: dict[str, str], root: str) -> None:
+    """A replay would change the revenue."""
+    found = mistakes(one_route(**{name: value.replace("ROOT", root) for name, value in fields.items()}))
+    assert any(f"comes from {root}, {CHANGES}" in line for line in found), found
+
+
+def test_no_amount_comes_from_the_time_of_the_record() -> None:
+    """As a text it would pass for minor units."""
+    amount = "{path: $timestamp, as: [string, {regex: '([0-9]+).*'}, minor], currency: {const: INR}}"
+    (line,) = mistakes(one_route(amount=amount))
+    assert f"set.amount (mapping.yaml:1): comes from $timestamp, {CHANGES}" in line
+
+
+@pytest.mark.parametrize("name", ["amount", "original_amount", "cumulative_refunded"])
+def test_nothing_that_decides_on_a_refund_comes_from_where_a_record_lies(name: str) -> None:
+    """A replay would change whether it is a full one."""
+    amounts = {"amount": "a", "original_amount": "o", "cumulative_refunded": "c"} | {name: "$offset"}
+    told = ", ".join(
+        f"{each}: {{path: {path}, as: minor, currency: {{const: INR}}}}" for each, path in amounts.items()
+    )
+    (line,) = mistakes(REMOVE % f"payment_id: {{path: p}}, {told}")
+    assert f"set.{name} (mapping.yaml:1): comes from $offset, {CHANGES}" in line
+
+
 @pytest.mark.parametrize(("text", "where", "what"), REFUSED.values(), ids=REFUSED.keys())
 def test_what_must_not_start_does_not(text: str, where: str, what: str) -> None:
     """The mistake is told with its key, its line and a cure, and there is no mapping."""
@@ -286,6 +430,17 @@ ALLOWED: Final = {
         ("{path: id}", "{const: PAYMENT_COMPLETED}"),
     ),
     "an id with the status in it": statuses(('{template: "{id}:{s}"}', "{path: s}")),
+    "a text of its own, in capitals": statuses(
+        ('{template: "{id}:failed", as: upper}', "{const: PAYMENT_FAILED}"),
+        ('{template: "{id}:{attempt}"}', "{const: PAYMENT_COMPLETED}"),
+    ),
+    "a text of its own in every option": statuses(
+        (
+            '{coalesce: [{template: "{id}:failed"}, {template: "{ref}:failed"}]}',
+            "{const: PAYMENT_FAILED}",
+        ),
+        ("{path: id}", "{const: PAYMENT_COMPLETED}"),
+    ),
     "only failures": statuses(("{path: id}", "{const: PAYMENT_FAILED}")),
     "a skip by offset": "sources: [{topics: [t], "
     "routes: [{name: old, when: {path: $offset, lt: 5}, action: skip}]}]",
@@ -321,6 +476,19 @@ def test_the_time_of_the_record_is_a_warning() -> None:
     result = compiled(one_route(occurred_at="{path: $timestamp}"))
     assert result.mapping is not None
     assert "is the time at which Kafka got the record" in str(result.warnings[0].mistake())
+
+
+def test_a_remove_without_amounts_is_a_warning() -> None:
+    """A refund of a part would take away the whole revenue; where there is none, it is allowed."""
+    result = compiled(REMOVE % "payment_id: {path: p}")
+    assert result.mapping is not None
+    (warning,) = [str(each.mistake()) for each in result.warnings]
+    assert warning == (
+        "sources[0].routes.back (mapping.yaml:1): counts every refund as a full one; "
+        "set amount and original_amount where partial refunds happen"
+    )
+    amounts = "amount: {path: a, as: minor, currency: {const: INR}}, original_amount: {path: o, as: minor}"
+    assert compiled(REMOVE % f"payment_id: {{path: p}}, {amounts}").warnings == ()
 
 
 TEN: Final = """\
