@@ -71,7 +71,15 @@ class Exchange:
 
     async def look(self) -> None:
         """Look once; tell what is new."""
-        found = await self._aside(self._rates.look, self.table)
+        try:
+            found = await self._aside(self._rates.look, self.table)
+        except (OSError, ValueError) as error:
+            # Else nobody would look any more, and the rates would grow old with no word of why.
+            found = (
+                RateFault(0, f"can't be read: {type(error).__name__}", "look at it, and put it there anew"),
+            )
+            if self.trouble == told(found[0]):
+                return
         match found:
             case None:
                 return
