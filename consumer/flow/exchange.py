@@ -6,7 +6,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Final, Protocol, TypeVar
 
 from consumer.core.errors import ConfigurationError, Mistake
-from consumer.core.meaning.rate_files import Parsed, RateFault
+from consumer.core.meaning.rate_files import Parsed, RateFault, doubt
 from consumer.core.meaning.rates import RateTable
 from consumer.core.operations.logbook import Event, Log
 from consumer.core.operations.status import RatesHealth
@@ -61,7 +61,13 @@ class Exchange:
         Raises :class:`ConfigurationError` where there are none that can be used.
         """
         opened = open_rates(currency)
-        return None if opened is None else cls(*opened, aside=aside, log=log)
+        if opened is None:
+            return None
+        rates, table = opened
+        if (doubtful := doubt(table)) is not None:
+            mistake = Mistake(f"currency.rates.path ({rates.path})", told(doubtful), doubtful.cure)
+            log(Event.CONFIGURATION_DOUBTFUL, detail=str(mistake))
+        return cls(rates, table, aside=aside, log=log)
 
     async def run(self) -> None:
         """Look again and again until cancelled."""

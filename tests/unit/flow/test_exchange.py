@@ -134,10 +134,17 @@ def test_it_comes_from_the_settings(tmp_path: Path) -> None:
     settings = CurrencySettings.model_validate(
         {"reporting": "INR", "rates": {"source": "ecb", "path": str(path)}}
     )
-    exchange = Exchange.from_settings(settings, aside, FakeLog())
+    log = FakeLog()
+    exchange = Exchange.from_settings(settings, aside, log)
     assert exchange is not None
+    ((event, fields),) = log.lines
+    assert event is Event.CONFIGURATION_DOUBTFUL
+    assert "spans fewer days than" in str(fields["detail"])
     assert exchange.table.newest == date(2026, 3, 1)
     assert Exchange.from_settings(CurrencySettings(accept=("INR",)), aside, FakeLog()) is None
+    path.write_text("Date,INR,\n2026-03-08,96,\n2026-03-01,95,\n", "utf-8")
+    Exchange.from_settings(settings, aside, log)
+    assert len(log.lines) == 1
     path.unlink()
     with pytest.raises(ConfigurationError, match=r"currency\.rates\.path \(.*rates\.csv\): can't be read"):
         Exchange.from_settings(settings, aside, FakeLog())
