@@ -100,8 +100,7 @@ def test_a_look_that_fails_is_told_once_and_looking_goes_on(error: Exception) ->
     assert "secret" not in str(fields)
     rates.error, rates.found = None, dated(date(2026, 3, 4))
     asyncio.run(exchange.look())
-    assert exchange.trouble is None
-    assert exchange.table.newest == date(2026, 3, 4)
+    assert exchange.describe() == RatesHealth(date(2026, 3, 4), 2, None)
 
 
 @pytest.mark.parametrize(
