@@ -9,6 +9,7 @@ from consumer.core.avro.codec import Codec
 from consumer.core.avro.mapped import MappedCodec
 from consumer.core.avro.schemas import payment_event
 from consumer.core.meaning.money import is_currency
+from consumer.core.meaning.rate_files import RateFault, doubt
 from consumer.core.meaning.rates import RateTable
 from consumer.core.settings import documents
 from consumer.core.settings.configuration import Reading, plain
@@ -38,7 +39,8 @@ def read(path: Path, environ: Mapping[str, str]) -> Reading:
     Raises :class:`ConfigurationError` where the file can't be read at all.
     """
     reading = configuration.read(path, environ)
-    reading = reading.with_findings((*_schemas(reading), *_rates(reading.root), *_by_clients(reading)))
+    wrong, doubtful = _rates(reading.root)
+    reading = reading.with_findings((*_schemas(reading), *wrong, *_by_clients(reading))).with_doubts(doubtful)
     wrong, doubtful = _source_schemas(reading)
     return reading.with_findings(wrong).with_doubts(doubtful)
 
@@ -92,27 +94,34 @@ def _schema_nodes(root: Node) -> Iterator[tuple[tuple[str, ...], Node]]:
         yield from ((("decoding", "schemas", str(at)), entry) for at, entry in enumerate(several.value))
 
 
-def _rates(root: Node) -> Iterator[Finding]:
-    """Yield what is wrong with the file of exchange rates, if the settings of it are sound."""
+def _rates(root: Node) -> tuple[list[Finding], list[Finding]]:
+    """Return what is wrong, and what is doubtful, with the file of exchange rates.
+
+    Nothing where the settings of it are not sound.
+    """
     path = ("currency", "rates", "path")
     node, file = documents.child(root, path[:2]), documents.child(root, path)
     reporting = documents.child(root, ("currency", "reporting"))
     if node is None or file is None or reporting is None:
-        return
+        return [], []
     if not isinstance(reporting.value, str) or not is_currency(reporting.value):
-        return
+        return [], []
     try:
         rates = RatesSettings.model_validate(plain(node))
     except ValidationError:
-        return  # told where the settings were read
+        return [], []  # told where the settings were read
     found = RatesFile(rates, reporting.value).read()
     if isinstance(found, RateTable):
-        return
-    for fault in found:
-        if fault.line:
-            yield Finding(path, Source(str(rates.path), fault.line), fault.what, fault.cure)
-        else:
-            yield Finding(path, file.source, f"names a file that {fault.what}", fault.cure)
+        doubtful = doubt(found)
+        return [], [] if doubtful is None else [_about(path, rates, file, doubtful)]
+    return [_about(path, rates, file, fault) for fault in found], []
+
+
+def _about(path: tuple[str, ...], rates: RatesSettings, file: Node, fault: RateFault) -> Finding:
+    """Return ``fault`` at its line of the file of rates, or else where the settings name that."""
+    if fault.line:
+        return Finding(path, Source(str(rates.path), fault.line), fault.what, fault.cure)
+    return Finding(path, file.source, f"names a file that {fault.what}", fault.cure)
 
 
 def _by_clients(reading: Reading) -> Iterator[Finding]:

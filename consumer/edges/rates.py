@@ -70,24 +70,26 @@ class RatesFile:
         The rates to use from now on, which hold all that ``current`` has; or why ``current`` stays. Raises
         nothing.
         """
-        if self.path is None or self._is_as_before(self.path):
+        if self.path is None:
             return None
-        return replacing(current, self.read(), self._reporting)
-
-    def _is_as_before(self, path: Path) -> bool:
-        """Tell whether the file is the one that was read last, or still can't be read for the same reason."""
-        try:
-            return _stamp(path.stat()) == self._stamp
-        except OSError as error:
-            return str(error) == self._fault
+        if not self._fault and _glance(self.path) == self._stamp:
+            return None
+        # What can't be read is tried each time, as nothing on the file need change when its reason ends (too
+        # many open files, a broken disk); it is told again only when the file or the reason is another.
+        before = self._stamp, self._fault
+        found = self.read()
+        if self._fault and (self._stamp, self._fault) == before:
+            return None
+        return replacing(current, found, self._reporting)
 
     def _text(self, path: Path) -> str | RateFault:
         try:
             self._fault = ""
             data = self._bytes(path)
-        except OSError as error:
-            self._stamp, self._fault = None, str(error)
-            return RateFault(0, f"can't be read: {error.strerror}", _PATH_CURE)
+        except (OSError, ValueError) as error:  # a path can be none at all, too
+            reason = (error.strerror if isinstance(error, OSError) else None) or type(error).__name__
+            self._stamp, self._fault = _glance(path), reason
+            return RateFault(0, f"can't be read: {reason}", _PATH_CURE)
         if self._rates.source == "ecb" and data.startswith(_ARCHIVE_MARK):
             unpacked = _unpacked(data)
             if isinstance(unpacked, RateFault):
@@ -127,6 +129,14 @@ def _unpacked(data: bytes) -> bytes | RateFault:
                 return file.read(MAX_CHARACTERS + 1)
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, OSError, ValueError):
         return RateFault(0, "is a broken or encrypted archive", _ARCHIVE_CURE)
+
+
+def _glance(path: Path) -> _Stamp | None:
+    """Return the stamp of what is there now; None: nothing that could be looked at."""
+    try:
+        return _stamp(path.stat())
+    except (OSError, ValueError):
+        return None
 
 
 def _stamp(status: os.stat_result) -> _Stamp:

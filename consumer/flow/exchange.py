@@ -6,7 +6,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Final, Protocol, TypeVar
 
 from consumer.core.errors import ConfigurationError, Mistake
-from consumer.core.meaning.rate_files import Parsed, RateFault
+from consumer.core.meaning.rate_files import Parsed, RateFault, doubt
 from consumer.core.meaning.rates import RateTable
 from consumer.core.operations.logbook import Event, Log
 from consumer.core.operations.status import RatesHealth
@@ -61,7 +61,13 @@ class Exchange:
         Raises :class:`ConfigurationError` where there are none that can be used.
         """
         opened = open_rates(currency)
-        return None if opened is None else cls(*opened, aside=aside, log=log)
+        if opened is None:
+            return None
+        rates, table = opened
+        if (doubtful := doubt(table)) is not None:
+            mistake = Mistake(f"currency.rates.path ({rates.path})", told(doubtful), doubtful.cure)
+            log(Event.CONFIGURATION_DOUBTFUL, detail=str(mistake))
+        return cls(rates, table, aside=aside, log=log)
 
     async def run(self) -> None:
         """Look again and again until cancelled."""
@@ -71,7 +77,15 @@ class Exchange:
 
     async def look(self) -> None:
         """Look once; tell what is new."""
-        found = await self._aside(self._rates.look, self.table)
+        try:
+            found = await self._aside(self._rates.look, self.table)
+        except (OSError, ValueError) as error:
+            # Else nobody would look any more, and the rates would grow old with no word of why.
+            found = (
+                RateFault(0, f"can't be read: {type(error).__name__}", "look at it, and put it there anew"),
+            )
+            if self.trouble == told(found[0]):
+                return
         match found:
             case None:
                 return

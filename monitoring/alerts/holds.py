@@ -74,7 +74,7 @@ _RATES: Final = Alert(
     severity=Severity.WARNING,
     expr=_waiting(HoldCause.RATES),
     lasts="5m",
-    summary="The exchange rates are too old: payments that have to be converted wait",
+    summary="Exchange rates are missing: payments that have to be converted wait",
     description="Payments in the reporting currency are delivered, and all refunds.",
 )
 

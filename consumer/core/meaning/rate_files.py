@@ -236,6 +236,14 @@ def replacing(current: RateTable, new: Parsed, reporting: str) -> Parsed:
     return table
 
 
+def doubt(table: RateTable) -> RateFault | None:
+    """Return what is worth a second look in a table that can be used."""
+    if not table.is_short:
+        return None
+    what = "spans fewer days than currency.rates.max_age_days: payments from before its first day wait"
+    return RateFault(0, what, "add the older days, with source: ecb by the whole history, eurofxref-hist.zip")
+
+
 def usable(parsed: Parsed, reporting: str) -> Parsed:
     """Return ``parsed``, or what is wrong where it does not lead to the currency ``reporting``."""
     if isinstance(parsed, RateTable) and reporting not in parsed.currencies:

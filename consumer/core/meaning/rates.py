@@ -8,19 +8,21 @@ against one base; from one to another the way leads through the base, exactly, w
 no rate of the currency within ``max_age_days`` before the event        DAILY (ECB)       FREE (own file)
 ======================================================================  ================  ================
 the table does not list the currency                                    Never             Never
-the event is of a day before the first of the table                     Never             Never
-the event is of that first day: the day before it is missing            Waits             Waits
-the currency begins later in the table than the event                   Never             Never
+the event is of the day on which the ECB began, or of one before        Never             Waits
+the event is of the first day of the table, or of one before            Waits             Waits
 the table ends before the event's eve, the currency goes on until then  Waits             Waits
 the table ends before the event's eve, the currency has ended earlier   Never             Waits
-the table goes on to the event's eve, the currency has a gap there      Never             Waits
+the table goes on to the event's eve, and has no day in those           Waits             Waits
+the table goes on to the event's eve, and has days in those             Never             Waits
 ======================================================================  ================  ================
 
 ``Waits`` is a rate that somebody can still bring: tomorrow's, or one that was left out. ``Never`` is a
-currency or a date that the source does not have and won't get. A source of daily lists (``DAILY``) closes a
-day once and for all; in a file of one's own (``FREE``) a row can be added for any day. ``ended``: not listed
-for more than ``max_age_days`` before the table's end. Static rates (``STATIC``) have no date and are valid on
-every day.
+currency or a date that the source does not have and won't get. How a file happens to be cut is no reason for
+it: the ECB has every working day since :data:`ECB_BEGINS`, whatever our copy begins with or leaves out. A
+source of daily lists (``DAILY``) closes a day once and for all: a list that is there and lacks the currency
+(it begins later, or has a gap) will never have it. In a file of one's own (``FREE``) a row can be added for
+any day. ``ended``: not listed for more than ``max_age_days`` before the table's end.
+Static rates (``STATIC``) have no date and are valid on every day.
 """
 
 from array import array
@@ -33,6 +35,10 @@ from enum import Enum, auto
 from typing import Final, NamedTuple, TypeAlias
 
 from consumer.core.meaning.money import Money
+
+#: The day of the first euro foreign exchange reference rates of the European Central Bank. Source:
+#: https://www.ecb.europa.eu/stats/policy_and_exchange_rates/euro_reference_exchange_rates/
+ECB_BEGINS: Final = date(1999, 1, 4)
 
 #: Most digits of a rate: those that fit into 64 bits.
 MAX_RATE_DIGITS: Final = 18
@@ -193,6 +199,13 @@ class RateTable:
         """The currencies that it lists, the base among them."""
         return frozenset({self.base, *self._series, *self._static})
 
+    @property
+    def is_short(self) -> bool:
+        """Whether it spans fewer days than a rate may be old: it is a day or a few, and no history."""
+        if self.first is None or self.newest is None:
+            return False
+        return (self.newest - self.first).days < self.max_age_days
+
     def find(self, source: str, target: str, day: date) -> Found:
         """Return the rate from ``source`` to ``target`` for an event on the UTC date ``day``.
 
@@ -231,31 +244,46 @@ class RateTable:
         if series is None or self.first is None or self.newest is None:
             return Never(f"the rates do not list {currency}")
         found = series.before(day.toordinal())
-        if found is None:
-            return self._too_early(currency, day, self.first)
-        dated, rate = found
-        if day.toordinal() - dated <= self.max_age_days:
-            return _Leg(rate, date.fromordinal(dated))
-        return self._too_old(currency, day, self.newest, series)
+        if found is not None and day.toordinal() - found[0] <= self.max_age_days:
+            return _Leg(found[1], date.fromordinal(found[0]))
+        return self._early(day, self.first) or self._missing(currency, day, self.newest, series)
 
-    def _too_early(self, currency: str, day: date, first: date) -> Waits | Never:
-        if day == first:
-            return Waits(f"the rates begin on {first}, and a payment of that day needs one from before")
-        if day < first:
-            return Never(f"the rates begin on {first}, after the payment")
-        return Never(f"the rates list {currency} only from a day after the payment on")
+    def _early(self, day: date, first: date) -> Waits | Never | None:
+        """Return what becomes of a day that all rates come too late for; None: not of this one."""
+        if self.growth is Growth.DAILY and day <= ECB_BEGINS:
+            return Never(f"the European Central Bank has no rates from before {ECB_BEGINS}")
+        if day > first:
+            return None
+        cure = "add older ones"
+        if self.growth is Growth.DAILY:
+            cure = "put the whole history, eurofxref-hist.zip, in the place of the file"
+        return Waits(f"the rates begin on {first}, and the payment needs one from before it: {cure}")
 
-    def _too_old(self, currency: str, day: date, newest: date, series: _Series) -> Waits | Never:
+    def _missing(self, currency: str, day: date, newest: date, series: _Series) -> Waits | Never:
         is_open = newest.toordinal() < day.toordinal() - 1
         goes_on = newest.toordinal() - series.last <= self.max_age_days
         if is_open and goes_on:
             last = date.fromordinal(series.last)
             return Waits(
-                f"the newest rate of {currency} is of {last}, too old by currency.rates.max_age_days"
+                f"the newest rate of {currency} is of {last}, too old by currency.rates.max_age_days: "
+                "put newer rates into the file"
             )
         if self.growth is Growth.FREE:
-            return Waits(f"the rates have none of {currency} within currency.rates.max_age_days")
+            return Waits(
+                f"the rates have none of {currency} within currency.rates.max_age_days before the payment: "
+                "add them"
+            )
+        if not is_open and not self._has_day_before(day):
+            return Waits(
+                "the rates have no day within currency.rates.max_age_days before the payment: add the days "
+                "that are missing, or raise it where there are none"
+            )
         return Never(f"the source gives no rate of {currency} for the days before the payment")
+
+    def _has_day_before(self, day: date) -> bool:
+        """Tell whether there are rates of any currency that would be new enough on ``day``."""
+        found = (series.before(day.toordinal()) for series in self._series.values())
+        return any(one is not None and day.toordinal() - one[0] <= self.max_age_days for one in found)
 
 
 class _Leg(NamedTuple):

@@ -27,7 +27,7 @@ ADVICE: Final[dict[HoldCause, Advice]] = {
     ),
     HoldCause.RATES: Advice(
         "payments to convert whose exchange rate is not there yet",
-        "put newer rates into the file of currency.rates.path; it is read again by itself",
+        "put the rates that are missing into the file of currency.rates.path; it is read again by itself",
     ),
     HoldCause.SPAN: Advice(
         "intake of the partitions concerned",

@@ -112,7 +112,7 @@ class Event(StrEnum):
     RATE_MISSING = (
         "rate_missing",
         Level.WARNING,
-        "The exchange rate of a payment is not there yet; it waits for newer rates.",
+        "The exchange rate of a payment is not there yet; it waits for a file that has it.",
     )
     DEAD_LETTER_TOPIC_MISSING = (
         "dead_letter_topic_missing",

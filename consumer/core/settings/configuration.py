@@ -98,7 +98,7 @@ class Reading:
         return Configured(settings, self.mapping.mapping, self.nested, self.nested_schemas, self.doubts())
 
     def doubts(self) -> tuple[str, ...]:
-        """Return what is allowed in a mapping but worth a second look, each as a sentence."""
+        """Return what is allowed but worth a second look in the files that are named, each as a sentence."""
         return tuple(str(finding.mistake()) for finding in self.doubtful)
 
     def source(self, path: Path) -> Source | None:

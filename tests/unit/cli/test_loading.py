@@ -5,7 +5,7 @@ from typing import Final
 
 import pytest
 
-from consumer.cli.loading import configure, load
+from consumer.cli.loading import configure, load, read
 from consumer.core.avro.schemas import payment_event, user_erasure
 from consumer.core.errors import ConfigurationError, Mistake
 from consumer.core.settings.tree import Settings
@@ -96,6 +96,21 @@ class TestRates:
         """Also where they are old: then payments wait."""
         Path("rates.csv").write_text("Date,INR,\n2020-01-01,80,\n", encoding="utf-8")
         assert settings(CONVERTING).currency.reporting == "INR"
+
+    @pytest.mark.parametrize("last", [1, 7, 8])
+    def test_a_file_of_a_few_days_is_worth_a_second_look(self, last: int) -> None:
+        """Payments from before its first day would wait; the cure is told."""
+        content = "Date,INR,\n2020-01-01,80,\n" + (f"2020-01-0{last},81,\n" if last > 1 else "")
+        Path("rates.csv").write_text(content, encoding="utf-8")
+        Path("c.yaml").write_text(CONVERTING, encoding="utf-8")
+        reading = read(Path("c.yaml"), {})
+        assert reading.settings is not None
+        if last == 8:
+            assert reading.doubts() == ()
+        else:
+            (doubt,) = reading.doubts()
+            assert doubt.startswith("currency.rates.path (c.yaml:6): names a file that spans fewer days than")
+            assert "older" in doubt
 
     @pytest.mark.parametrize(
         ("content", "words"),

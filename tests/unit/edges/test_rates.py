@@ -11,7 +11,7 @@ from typing import Final
 import pytest
 
 from consumer.core.meaning.rate_files import MAX_CHARACTERS, Parsed, RateFault
-from consumer.core.meaning.rates import Quote, RateTable
+from consumer.core.meaning.rates import Quote, RateTable, Waits
 from consumer.core.settings.tree import RatesSettings
 from consumer.edges.rates import RatesFile
 
@@ -203,6 +203,85 @@ def test_a_file_that_goes_wrong_is_told_once_and_its_return_is_noticed(tmp_path:
     assert rates.look(first) is None
     replace(path, FIRST)
     assert inr(rates.look(first)) == Decimal(95)
+
+
+def test_what_is_there_and_no_file_is_told_once_for_each_change(tmp_path: Path) -> None:
+    """A folder in the place of the file, then a pipe, then the file."""
+    path = tmp_path / "rates"
+    replace(path, FIRST)
+    rates = rates_of(path)
+    first = table(rates.read())
+    path.unlink()
+    path.mkdir()
+    assert "can't be read" in fault(rates.look(first)).what
+    assert rates.look(first) is None
+    path.rmdir()
+    os.mkfifo(path)
+    assert "it is no file" in fault(rates.look(first)).what
+    assert rates.look(first) is None
+    replace(path, FIRST)
+    assert inr(rates.look(first)) == Decimal(95)
+
+
+def test_a_file_that_can_be_looked_at_and_not_opened_is_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As root, too: opening it fails for a while, and the file stays what it is."""
+    path = tmp_path / "rates"
+    replace(path, FIRST)
+    rates = rates_of(path)
+    first = table(rates.read())
+    replace(path, SECOND)
+
+    def denied(*_: object) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("consumer.edges.rates.os.open", denied)
+        assert "Permission denied" in fault(rates.look(first)).what
+        assert rates.look(first) is None
+        path.touch()
+        assert "Permission denied" in fault(rates.look(first)).what
+        assert rates.look(first) is None
+    second = table(rates.look(first))
+    assert inr(second) == Decimal(96)
+    assert rates.look(second) is None
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(5, "Input/output error"), OSError("odd"), ValueError("embedded null")]
+)
+def test_whatever_a_read_raises_is_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """Looking goes on, and a good file is noticed."""
+    path = tmp_path / "rates"
+    replace(path, FIRST)
+    rates = rates_of(path)
+    first = table(rates.read())
+    replace(path, SECOND)
+
+    def failing(*_: object) -> int:
+        raise error
+
+    with monkeypatch.context() as patch:
+        for target in ("os.open", "Path.stat"):
+            patch.setattr(f"consumer.edges.rates.{target}", failing)
+            assert "can't be read" in fault(rates.look(first)).what
+            assert rates.look(first) is None
+    assert inr(rates.look(first)) == Decimal(96)
+
+
+def test_a_day_of_the_bank_waits_until_the_whole_history_is_there(tmp_path: Path) -> None:
+    """The file of the next day is no help to a payment of the first."""
+    path = tmp_path / "rates"
+    replace(path, FIRST)
+    rates = rates_of(path)
+    held = table(rates.read())
+    for content, kind in ((SECOND, Waits), (f"{SECOND}2026-02-27,1.0,94,\n", Quote)):
+        replace(path, content)
+        held = table(rates.look(held))
+        assert type(held.find("EUR", "INR", date(2026, 3, 1))) is kind
 
 
 def test_a_changed_past_is_refused(tmp_path: Path) -> None:

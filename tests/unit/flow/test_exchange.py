@@ -43,11 +43,14 @@ class FakeRates:
 
     def __init__(self) -> None:
         self.found: Parsed | None = None
+        self.error: Exception | None = None
         self.seen: list[RateTable] = []
 
     def look(self, current: RateTable) -> Parsed | None:
         """Return it, once."""
         self.seen.append(current)
+        if self.error is not None:
+            raise self.error
         found, self.found = self.found, None
         return found
 
@@ -82,6 +85,24 @@ def test_what_cant_be_used_leaves_the_old_rates_and_is_told() -> None:
     assert exchange.trouble is None
 
 
+@pytest.mark.parametrize("error", [OSError(24, "secret"), ValueError("secret")])
+def test_a_look_that_fails_is_told_once_and_looking_goes_on(error: Exception) -> None:
+    """As a file that can't be used; its words are not told."""
+    rates, log = FakeRates(), FakeLog()
+    exchange = Exchange(rates, old := dated(date(2026, 3, 1)), aside=aside, log=log, now=lambda: NOW)
+    rates.error = error
+    for _ in range(3):
+        asyncio.run(exchange.look())
+    assert exchange.table is old
+    assert exchange.trouble == f"can't be read: {type(error).__name__}"
+    ((event, fields),) = log.lines
+    assert event is Event.RATES_UNUSABLE
+    assert "secret" not in str(fields)
+    rates.error, rates.found = None, dated(date(2026, 3, 4))
+    asyncio.run(exchange.look())
+    assert exchange.describe() == RatesHealth(date(2026, 3, 4), 2, None)
+
+
 @pytest.mark.parametrize(
     ("newest", "seconds"),
     [
@@ -112,10 +133,17 @@ def test_it_comes_from_the_settings(tmp_path: Path) -> None:
     settings = CurrencySettings.model_validate(
         {"reporting": "INR", "rates": {"source": "ecb", "path": str(path)}}
     )
-    exchange = Exchange.from_settings(settings, aside, FakeLog())
+    log = FakeLog()
+    exchange = Exchange.from_settings(settings, aside, log)
     assert exchange is not None
+    ((event, fields),) = log.lines
+    assert event is Event.CONFIGURATION_DOUBTFUL
+    assert "spans fewer days than" in str(fields["detail"])
     assert exchange.table.newest == date(2026, 3, 1)
     assert Exchange.from_settings(CurrencySettings(accept=("INR",)), aside, FakeLog()) is None
+    path.write_text("Date,INR,\n2026-03-08,96,\n2026-03-01,95,\n", "utf-8")
+    Exchange.from_settings(settings, aside, log)
+    assert len(log.lines) == 1
     path.unlink()
     with pytest.raises(ConfigurationError, match=r"currency\.rates\.path \(.*rates\.csv\): can't be read"):
         Exchange.from_settings(settings, aside, FakeLog())

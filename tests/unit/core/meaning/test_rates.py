@@ -104,12 +104,15 @@ _LISTED: Final = {
         ("USD", 11 + MAX_AGE, Waits, Waits),  # the table is too old
         ("USD", 400, Waits, Waits),
         ("USD", 0, Waits, Waits),  # the table begins on the very day
-        ("USD", -1, Never, Never),  # before the table
-        ("USD", -400, Never, Never),
-        ("ISK", 5, Never, Never),  # not listed
+        ("USD", -1, Waits, Waits),  # before the table
+        ("USD", -400, Waits, Waits),
+        ("ISK", -1, Never, Never),  # not listed
+        ("ISK", 5, Never, Never),
         ("ISK", 400, Never, Never),
-        ("NOK", 5, Never, Never),  # not listed yet
-        ("NOK", 6, Never, Never),
+        ("NOK", -1, Waits, Waits),
+        ("NOK", 0, Waits, Waits),
+        ("NOK", 1, Never, Waits),  # not listed yet
+        ("NOK", 6, Never, Waits),
         ("NOK", 7, Quote, Quote),
         ("GBP", 1 + MAX_AGE, Quote, Quote),
         ("GBP", 2 + MAX_AGE, Never, Waits),  # gone, the table goes on
@@ -127,6 +130,50 @@ def test_each_case_of_the_table(currency: str, on: int, daily: type[object], fre
         rates = table(growth, _LISTED)
         for pair in ((currency, "EUR"), ("EUR", currency)):
             assert type(rates.find(*pair, day(on))) is expected, growth
+
+
+#: How many days the beginning of the European Central Bank's rates is from the first.
+_ECB_BEGAN: Final = (date(1999, 1, 4) - START).days
+
+
+@pytest.mark.parametrize("first", [_ECB_BEGAN, 0])
+def test_only_from_before_the_banks_first_rates_there_is_never_one(first: int) -> None:
+    """A file that begins later is cut; one of one's own may have any day."""
+    daily, free = (table(growth, {"USD": {first: "1.1"}}) for growth in (DAILY, FREE))
+    for on in (_ECB_BEGAN - 400, _ECB_BEGAN):
+        assert isinstance(daily.find("EUR", "USD", day(on)), Never)
+        assert isinstance(free.find("EUR", "USD", day(on)), Waits)
+    after = daily.find("EUR", "USD", day(_ECB_BEGAN + 1))
+    assert isinstance(after, Waits if first == 0 else Quote)
+
+
+@pytest.mark.parametrize("growth", [DAILY, FREE])
+@pytest.mark.parametrize("on", [-400, -1, 0])
+def test_older_rates_end_the_wait_of_a_payment_from_before_the_first_and_newer_ones_do_not(
+    growth: Growth, on: int
+) -> None:
+    """What is waited for is told, and what helps."""
+    rates = table(growth, {"USD": {0: "1.1"}})
+    newer = rates.extended_by(table(growth, {"USD": {1: "1.2"}}))
+    assert isinstance(newer, RateTable)
+    found = newer.find("EUR", "USD", day(on))
+    assert isinstance(found, Waits)
+    assert "begin on 2026-03-02" in found.detail
+    assert ("eurofxref-hist.zip" if growth is DAILY else "add") in found.detail
+    older = newer.extended_by(table(growth, {"USD": {on - 1: "1.0"}}))
+    assert isinstance(older, RateTable)
+    assert older.find("EUR", "USD", day(on)) == Quote(Decimal(1), Decimal("1.0"), day(on - 1))
+
+
+@pytest.mark.parametrize("growth", [DAILY, FREE])
+def test_days_that_were_left_out_can_still_be_brought(growth: Growth) -> None:
+    """As by single-day files while the job that fetches them was down: the bank has had those days."""
+    rates = table(growth, {"USD": {0: "1.1", 10: "1.2"}})
+    for on in (1 + MAX_AGE, 10):
+        found = rates.find("EUR", "USD", day(on))
+        assert isinstance(found, Waits)
+    assert isinstance(rates.find("EUR", "USD", day(MAX_AGE)), Quote)
+    assert isinstance(rates.find("EUR", "USD", day(11)), Quote)
 
 
 def test_a_lagging_currency_of_daily_lists_is_given_up_once_the_days_are_there() -> None:
@@ -170,6 +217,19 @@ def test_the_rate_is_the_one_that_a_naive_search_finds(units: dict[int, int], on
         assert found == Quote(Decimal(1), Decimal(units[max(fitting)]), day(max(fitting)))
     else:
         assert isinstance(found, Waits | Never)
+
+
+@pytest.mark.parametrize(
+    ("last", "is_short"), [(0, True), (MAX_AGE - 1, True), (MAX_AGE, False), (90, False)]
+)
+def test_a_table_of_fewer_days_than_a_rate_may_be_old_is_short(last: int, is_short: bool) -> None:
+    """Payments of its first days lack what is before it."""
+    assert table(DAILY, {"USD": {0: "1.1", last: "1.2"}}).is_short is is_short
+
+
+def test_static_rates_are_not_short() -> None:
+    """They have no days."""
+    assert not static_rates("EUR", {"INR": Decimal(95)}).is_short
 
 
 # --------------------------------------------------------------------- a new table
