@@ -87,13 +87,22 @@ def parse_json(value: object) -> object:
 
 
 def _json_decimal(digits: str) -> Decimal:
-    return bounded(Decimal(digits))
+    if len(digits) > _MAX_NUMBER:
+        raise _too_many_digits()
+    try:
+        return bounded(Decimal(digits))
+    except InvalidOperation:  # an exponent beyond what any decimal has
+        raise _too_many_digits() from None
 
 
 def _json_integer(digits: str) -> int:
     if len(digits) > _MAX_NUMBER:
-        raise WrongValue("is JSON with a number of too many digits")
+        raise _too_many_digits()
     return integer(int(digits))
+
+
+def _too_many_digits() -> WrongValue:
+    return WrongValue("is JSON with a number of too many digits")
 
 
 def _no_constant(_: str) -> object:

@@ -197,6 +197,22 @@ REFUSED: Final = [
         "1e999999",
         "x has more than 30 digits",
     ),
+    *(
+        (
+            "amount",
+            "{path: x, as: [json, {path: a}, decimal], currency: {const: INR}}",
+            f'{{"a": 1, "unread": {number}}}',
+            "x is JSON with a number of too many digits",
+        )
+        for number in (
+            "1e9999999999999999999",
+            "-1E+9999999999999999999",
+            "1e-9999999999999999999",
+            "0.0e9999999999999999999",
+            "1." + "0" * 5000,
+            "1e" + "9" * 5000,
+        )
+    ),
     (
         "amount",
         "{path: x, as: [json, decimal], currency: {const: INR}}",
@@ -425,6 +441,9 @@ SCALARS: Final = st.one_of(
     st.sampled_from(
         ["PAID", "REFUNDED", "u", "d", "INR", "JPY", "PAYMENT_COMPLETED", "DEFAULT", '{"id": 1}']
     ),
+    st.sampled_from(
+        ["1e9999999999999999999", "-1e-9999999999999999999", "1e999999", "9" * 5000, "0." + "1" * 5000]
+    ).map('{{"id": 1, "unread": {}}}'.format),
 )
 NAMES: Final = [
     "id",
