@@ -1,5 +1,6 @@
 """What events become: exact, the same at every redelivery, never a removal by user, never an exception."""
 
+import struct
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from typing import Final
@@ -9,6 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from consumer.core.avro.inspection import WriterSchema
+from consumer.core.avro.mapped import MappedCodec
 from consumer.core.meaning.intents import Capture, DeadLetterReason, Reject, Remove
 from consumer.core.meaning.lifecycle import LifecyclePolicy
 from consumer.core.meaning.mapping import MappedEvent, Source
@@ -573,6 +576,7 @@ def test_no_mapping_can_remove_by_user(mapped: Source, record: MappedEvent) -> N
 MINOR: Final = capturing(amount="{path: total, as: minor, currency: {path: c}}")
 DECIMAL: Final = capturing(amount="{path: total, currency: {const: INR}}")
 DOUBLE: Final = capturing()
+CODEC: Final = MappedCodec()
 CURRENCIES: Final = ["JPY", "MRU", "INR", "KWD", "CLF"]
 
 
@@ -593,6 +597,22 @@ def test_a_double_is_what_it_shows(number: float) -> None:
     intent = DOUBLE.interpret(order(total=number), POLICY)
     assert isinstance(intent, Capture)
     assert intent.amount.amount == Decimal(repr(number))
+
+
+FLOAT: Final = WriterSchema(
+    '{"type": "record", "name": "R", "fields": [{"name": "user", "type": "string"}, '
+    '{"name": "id", "type": "string"}, {"name": "total", "type": "float"}]}'
+)
+
+
+@given(st.integers(0, 9_999_999))
+def test_a_float_of_avro_is_the_price_that_was_written(cents: int) -> None:
+    """32 bits hold prices of up to seven digits, and they come out as they went in."""
+    written = Decimal(cents).scaleb(-2)
+    record = CODEC.decode(FLOAT, b"\x02u\x02p" + struct.pack("<f", written))
+    intent = DOUBLE.interpret(event(record.value), POLICY)
+    assert isinstance(intent, Capture)
+    assert intent.amount.amount == written
 
 
 @given(st.decimals(0, 10**12, places=4, allow_nan=False))
