@@ -16,7 +16,16 @@ from typing import Final, Literal, TypeAlias
 from consumer.core.errors import Unreadable
 from consumer.core.meaning.mapping.language import Rounding
 from consumer.core.meaning.mapping.moments import day, epoch, rfc3339
-from consumer.core.meaning.mapping.values import WrongValue, as_text, bounded, integer, number, text, wanted
+from consumer.core.meaning.mapping.values import (
+    Minor,
+    WrongValue,
+    as_text,
+    bounded,
+    integer,
+    number,
+    text,
+    wanted,
+)
 from consumer.core.patterns import MAX_TEXT, compile_pattern
 
 Convert: TypeAlias = Callable[[object], object]
@@ -36,12 +45,6 @@ class Form(Flag):
     TREE = auto()
     """A record, a map or a list."""
     ANY = TEXT | NUMBER | MOMENT | BOOLEAN | BYTES | TREE
-
-
-class Minor(int):
-    """So many minor units of a currency that stands elsewhere."""
-
-    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,12 @@ from consumer.core.avro.mapped import MappedCodec
 from consumer.core.meaning.intents import Capture, DeadLetterReason, Reject, Remove
 from consumer.core.meaning.lifecycle import LifecyclePolicy
 from consumer.core.meaning.mapping import MappedEvent, Source
+from consumer.core.meaning.mapping.expressions import Toolbox, compile_expression
+from consumer.core.meaning.mapping.language import Const, Expression, Simple
+from consumer.core.meaning.mapping.scope import Scope
+from consumer.core.meaning.mapping.values import WrongValue
 from consumer.core.meaning.money import exponent
+from consumer.core.settings.documents import Source as Place
 from tests.support.mappings import (
     POLICY,
     capture_routes,
@@ -253,6 +258,17 @@ def test_a_wrong_value_is_a_mapping_error(field: str, value: str, given_: object
     assert intent.reason is DeadLetterReason.MAPPING
     assert intent.detail.startswith(f"route paid: {field}: ")
     assert what in intent.detail
+
+
+def test_minor_units_never_pass_for_a_number() -> None:
+    """Where the lint let them through, their unit would still not be lost."""
+    looked_up = Expression(Const("5"), (Simple("minor"),), (("5", "a"),), None, Place("m", 1))
+    converted = Expression(Const("5"), (Simple("minor"), Simple("decimal")), None, None, Place("m", 1))
+    told_in = Expression(Const("5"), (Simple("minor"), Simple("string")), None, None, Place("m", 1))
+    twice = Expression(Const("5"), (Simple("minor"), Simple("minor")), None, None, Place("m", 1))
+    for expression in (looked_up, converted, told_in, twice):
+        with pytest.raises(WrongValue, match="const is minor units, which only an amount takes"):
+            compile_expression(expression, Toolbox({}))(None, Scope(event(None)))
 
 
 SECRET: Final = "s3cr3t-value"
