@@ -26,6 +26,7 @@ import struct
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Context, Decimal, Inexact, InvalidOperation
+from math import isfinite
 from typing import Final, TypeAlias
 
 from consumer.core.avro.inspection import Json, WriterSchema, inspect
@@ -52,7 +53,7 @@ class NotFitting(ValueError):
 def parse(text: str) -> Plain:
     """Return what a JSON text holds, numbers with a fraction as exact decimals; raise NotFitting."""
     try:
-        value: object = json.loads(text, parse_float=Decimal, parse_constant=_no_constant)
+        value: object = json.loads(text, parse_float=_decimal, parse_constant=_no_constant)
     except NotFitting:
         raise
     except (ValueError, RecursionError):
@@ -87,6 +88,13 @@ def words(schema: WriterSchema) -> frozenset[str]:
         found.update(map(str, symbols if isinstance(symbols, list) else ()))
         found.update(str(field.get("name")) for field in _fields(document))
     return frozenset(found)
+
+
+def _decimal(digits: str) -> Decimal:
+    try:
+        return Decimal(digits)
+    except InvalidOperation:  # an exponent beyond what any decimal has
+        raise NotFitting("the text", "has a number of too many digits") from None
 
 
 def _no_constant(_: str) -> object:
@@ -285,9 +293,12 @@ def _floating(document: Mapping[str, Json], value: Plain, path: str) -> bytes:
     if not isinstance(value, int | Decimal) or isinstance(value, bool):
         raise _wanted(value, "a number", path)
     try:
-        return struct.pack("<f" if document["type"] == "float" else "<d", float(value))
+        number = float(value)
+        if isfinite(number):  # a decimal that is too large becomes infinite without an error
+            return struct.pack("<f" if document["type"] == "float" else "<d", number)
     except (OverflowError, struct.error):
-        raise NotFitting(path, "is a number too large for its type") from None
+        pass
+    raise NotFitting(path, "is a number too large for its type")
 
 
 def _string(_: Mapping[str, Json], value: Plain, path: str) -> bytes:

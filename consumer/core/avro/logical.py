@@ -7,6 +7,7 @@ types below in place of the specification's, by fastavro's documented way of add
 are left to fastavro: it adds them to the epoch exactly, in C.
 """
 
+import struct
 from collections.abc import Callable, Mapping
 from datetime import date, time
 from decimal import Context, Decimal, Inexact, InvalidOperation
@@ -24,6 +25,10 @@ _OWN: Final = "exact:"
 #: Days from the first of January of the year 1, which is number 1, to the epoch.
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 _DAY_MS: Final = 24 * 60 * 60 * 1_000
+#: Digits that tell any two floats of 32 bits apart, and those that every one of them keeps.
+_FLOAT_DIGITS: Final = ("%.6g", "%.7g", "%.8g")
+_ALL_FLOAT_DIGITS: Final = "%.9g"
+_pack: Final = struct.Struct("<f").pack
 _EXACTLY: Final = Context(prec=8 * MAX_DECIMAL_BYTES, traps=[Inexact, InvalidOperation])
 
 _Schema: TypeAlias = Mapping[str, object]
@@ -91,6 +96,19 @@ def _uuid(content: bytes, *_: _Schema | None) -> str:
     return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 
 
+def _shortest(value: float, *_: _Schema | None) -> float:
+    """Return the double that shows as few digits as name the same float of 32 bits.
+
+    What was written as 19.99 is 19.989999771118164 as a double: digits that nobody wrote, and wrong money.
+    """
+    packed = _pack(value)
+    for digits in _FLOAT_DIGITS:
+        shown = float(digits % value)
+        if _pack(shown) == packed:
+            return shown
+    return float(_ALL_FLOAT_DIGITS % value)
+
+
 #: Who reads which logical type, by the type under it and its name. A type that is missing here is read as
 #: the plain one: so a ``uuid`` text stays as it was written, nanoseconds stay a number, and a ``duration``
 #: its bytes.
@@ -110,6 +128,11 @@ NATIVE: Final = frozenset(
 
 for (_kind, _name), _reader in READERS.items():
     LOGICAL_READERS[f"{_kind}-{_OWN}{_name}"] = _reader  # type: ignore[assignment]  # it asks for Any and dict
+
+
+#: The type that stands in for every ``float`` of a schema whose values are to be exact.
+SHORTEST_FLOAT: Final[Mapping[str, str]] = {"type": "float", "logicalType": f"{_OWN}shortest"}
+LOGICAL_READERS[f"float-{_OWN}shortest"] = _shortest
 
 
 def reading_name(kind: str, logical: object) -> str | None:

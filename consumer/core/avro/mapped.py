@@ -2,7 +2,8 @@
 
 | Avro | becomes |
 |---|---|
-| null, boolean, int, long, float, double, string, bytes, fixed | None, bool, int, float, str, bytes |
+| null, boolean, int, long, double, string, bytes, fixed | None, bool, int, float, str, bytes |
+| float | float, of the fewest digits that are the same 32 bits: 19.99, not 19.989999771118164 |
 | enum | its symbol, a str |
 | array, map, record | list, dict, dict |
 | a record where a union has two or more of them | a tuple of its full name and the dict |
@@ -26,12 +27,13 @@ from fastavro import schemaless_reader
 
 from consumer.core.avro.border import READY_SCHEMAS, Refusal, meaning, prepare, too_large, undecodable
 from consumer.core.avro.inspection import Document, Json, WriterSchema, inspect
-from consumer.core.avro.logical import read_long, reading_name
+from consumer.core.avro.logical import SHORTEST_FLOAT, read_long, reading_name
 from consumer.core.avro.weights import MESSAGE_BUDGET, PRIMITIVES, Weight
 from consumer.core.errors import Unreadable
 
 #: Symbols that may be repeated for enums that stand in unions beside records; see ``_Fitting``.
 MAX_REPEATED_SYMBOLS: Final = 10_000
+_FLOAT: Final = "float"
 
 
 class Decoded(NamedTuple):
@@ -216,7 +218,7 @@ class _Fitting:
         if isinstance(document, list):
             return self._union(document)
         if not isinstance(document, dict):
-            return str(document)
+            return dict(SHORTEST_FLOAT) if document == _FLOAT else str(document)
         match document["type"]:
             case "record":
                 return {**document, "fields": self._fields(document["fields"])}
@@ -263,6 +265,8 @@ class _Fitting:
 
 def _fit_logical(document: dict[str, Json]) -> dict[str, Json]:
     """Return ``document`` with the logical type that reads it, or without any."""
+    if document["type"] == _FLOAT:
+        return dict(SHORTEST_FLOAT)
     plain = {key: content for key, content in document.items() if key != "logicalType"}
     logical = reading_name(str(document["type"]), document.get("logicalType"))
     return plain if logical is None else {**plain, "logicalType": logical}

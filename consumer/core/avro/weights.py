@@ -47,13 +47,13 @@ class Weight:
         return self.base + self.rate * size
 
 
-#: A text of one rare character takes four bytes for each letter.
+#: A text of one rare character takes four bytes for each letter; a float takes the time to find its digits.
 PRIMITIVES: Final[Mapping[str, Weight]] = {
     "null": Weight(least=0, base=0),
     "boolean": Weight(least=1, base=60),
     "int": Weight(least=1, base=40),
     "long": Weight(least=1, base=40),
-    "float": Weight(least=4, base=40),
+    "float": Weight(least=4, base=3_000),
     "double": Weight(least=8, base=40),
     "bytes": Weight(least=1, base=110, rate=1),
     "string": Weight(least=1, base=180, rate=4),

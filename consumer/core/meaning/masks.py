@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from consumer.core.meaning.ecommerce import RESERVED
 from consumer.core.meaning.intents import ContentType, PaymentStatus, PaymentType
 from consumer.core.meaning.lifecycle import Kind, Status
-from consumer.core.meaning.mapping.converters import Minor
+from consumer.core.meaning.mapping.values import Minor
 from consumer.core.meaning.money import Money, is_currency
 
 if TYPE_CHECKING:

@@ -16,7 +16,16 @@ from typing import Final, Literal, TypeAlias
 from consumer.core.errors import Unreadable
 from consumer.core.meaning.mapping.language import Rounding
 from consumer.core.meaning.mapping.moments import day, epoch, rfc3339
-from consumer.core.meaning.mapping.values import WrongValue, as_text, bounded, integer, number, text, wanted
+from consumer.core.meaning.mapping.values import (
+    Minor,
+    WrongValue,
+    as_text,
+    bounded,
+    integer,
+    number,
+    text,
+    wanted,
+)
 from consumer.core.nesting import MAX_LEVELS, is_too_deep
 from consumer.core.patterns import MAX_TEXT, compile_pattern
 
@@ -37,12 +46,6 @@ class Form(Flag):
     TREE = auto()
     """A record, a map or a list."""
     ANY = TEXT | NUMBER | MOMENT | BOOLEAN | BYTES | TREE
-
-
-class Minor(int):
-    """So many minor units of a currency that stands elsewhere."""
-
-    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +95,22 @@ def parse_json(value: object) -> object:
 
 
 def _json_decimal(digits: str) -> Decimal:
-    return bounded(Decimal(digits))
+    if len(digits) > _MAX_NUMBER:
+        raise _too_many_digits()
+    try:
+        return bounded(Decimal(digits))
+    except InvalidOperation:  # an exponent beyond what any decimal has
+        raise _too_many_digits() from None
 
 
 def _json_integer(digits: str) -> int:
     if len(digits) > _MAX_NUMBER:
-        raise WrongValue("is JSON with a number of too many digits")
+        raise _too_many_digits()
     return integer(int(digits))
+
+
+def _too_many_digits() -> WrongValue:
+    return WrongValue("is JSON with a number of too many digits")
 
 
 def _no_constant(_: str) -> object:

@@ -90,6 +90,8 @@ def check_form(at: At, expression: Expression, accepts: Form) -> None:
         at.wrong(f"has a default that is not {words(accepts)}", "write one that fits")
     elif not form & accepts:
         at.wrong(f"gives {words(form)} where {words(accepts)} is wanted", _cure(form, accepts))
+    elif _loses_unit(form, accepts):
+        at.wrong(f"can give minor units where {words(accepts)} is wanted", _MINOR_CURE)
     elif isinstance(expression.origin, Const) and len(at.found) == before:
         _check_constant(at, expression)
 
@@ -103,15 +105,31 @@ def _form(at: At, expression: Expression) -> Form | None:
             what = f"gives {words(form)} to the converter {_name(conversion)}, which takes {words(takes)}"
             at.wrong(what, "change the order of the converters, or leave one out")
             return None
+        if _loses_unit(form, takes):
+            what = f"can give minor units to the converter {_name(conversion)}, which does not know them"
+            at.wrong(what, _MINOR_CURE)
+            return None
         form = gives
     if expression.table is None:
         return form
     if not form & _KEYS:
         at.wrong(f"looks up {words(form)} in map", "map takes texts, whole numbers and booleans")
         return None
+    if _loses_unit(form, _KEYS):
+        at.wrong("can look up minor units in map", _MINOR_CURE)
+        return None
     return _union(of_plain(value) for _, value in expression.table)
 
 
+def _loses_unit(form: Form, takes: Form) -> bool:
+    """Tell whether minor units can come to where they would pass for the number that they are written as."""
+    return Form.MINOR in form and Form.MINOR not in takes
+
+
+_MINOR_CURE: Final = (
+    "leave as: minor out there; in an amount each entry of coalesce can have a converter of its own, "
+    "with none behind coalesce"
+)
 _KEYS: Final = Form.TEXT | Form.BYTES | Form.NUMBER | Form.BOOLEAN
 
 

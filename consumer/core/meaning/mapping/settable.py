@@ -10,13 +10,13 @@ from typing import Final, TypeAlias, TypeVar, assert_never
 
 from consumer.core.meaning.fields import is_blank
 from consumer.core.meaning.intents import ContentType, Item, PaymentStatus, PaymentType, Scalar
-from consumer.core.meaning.mapping.converters import Minor
 from consumer.core.meaning.mapping.expressions import Toolbox, compile_expression, describe
 from consumer.core.meaning.mapping.language import Amount, Attributes, Expression, FieldValue, Items
 from consumer.core.meaning.mapping.paths import Evaluate
 from consumer.core.meaning.mapping.scope import Scope
 from consumer.core.meaning.mapping.trace import Step
 from consumer.core.meaning.mapping.values import (
+    Minor,
     WrongValue,
     bounded,
     fields_of,
@@ -293,6 +293,8 @@ def attributes(value: FieldValue, tools: Toolbox) -> Get[Mapping[str, Scalar]]:
 
 
 def _scalar(value: object, label: str) -> Scalar:
+    if type(value) is Minor:
+        raise WrongValue(f"{label} {wanted(value, 'a text, a number or a boolean')}")
     if value is None or isinstance(value, bool | str | int | float):
         return value
     if isinstance(value, Decimal):

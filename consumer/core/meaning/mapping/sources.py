@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from consumer.core.meaning.intents import Action, Intent, Skip, SkipReason
+from consumer.core.meaning.intents import Action, DeadLetterReason, Intent, Reject, Skip, SkipReason
 from consumer.core.meaning.lifecycle import LifecyclePolicy
 from consumer.core.meaning.mapping.converters import DecodeNested
 from consumer.core.meaning.mapping.events import MappedEvent
@@ -18,6 +18,9 @@ from consumer.core.meaning.mapping.values import WrongValue
 
 _TOMBSTONE: Final = Skip(SkipReason.TOMBSTONE)
 _NO_ROUTE: Final = Skip(SkipReason.NO_ROUTE)
+#: What values can cause: a WrongValue, or what no converter has foreseen. One such record must not hold up
+#: its partition for ever; other errors are mistakes in the code, and are raised.
+_INCALCULABLE: Final = (ArithmeticError, RecursionError, ValueError)
 
 
 class Source:
@@ -99,7 +102,7 @@ def _run(
     if record is None:
         return _TOMBSTONE
     if unwrap is not None:
-        opened = unwrap(record, scope)
+        opened = _opened(unwrap, record, scope)
         if not isinstance(opened, Unwrapped):
             return opened
         record = opened.record
@@ -114,8 +117,24 @@ def _run(
             if matched:
                 action = route.action
                 return route.build(record, scope, policy)
-        except WrongValue as wrong:
+        except _INCALCULABLE as error:
             if notes is not None and not matched:
                 notes.tried(route, matched=False)
-            return route.failed(wrong, action)
+            return route.failed(_wrong(error), action)
     return _NO_ROUTE
+
+
+def _opened(unwrap: Open, record: object, scope: Scope) -> Unwrapped | Skip | Reject:
+    try:
+        return unwrap(record, scope)
+    except _INCALCULABLE as error:
+        return Reject(DeadLetterReason.MAPPING, f"unwrap: {_wrong(error)}")
+
+
+def _wrong(error: Exception) -> WrongValue:
+    """Return ``error``; of one that nobody foresaw only its type, because its text may hold a value."""
+    if isinstance(error, WrongValue):
+        return error
+    return WrongValue(
+        f"a value could not be computed ({type(error).__name__}), which is a fault of the service"
+    )

@@ -8,9 +8,17 @@ from typing import Final
 #: No amount, quantity or time has more digits, on either side of the point; more would only cost memory.
 MAX_DIGITS: Final = 30
 
+
+class Minor(int):
+    """So many minor units of a currency that stands elsewhere: a number for amounts and nothing else."""
+
+    __slots__ = ()
+
+
 _TYPE_NAMES: Final[tuple[tuple[type | tuple[type, ...], str], ...]] = (
     (type(None), "null"),
     (bool, "a boolean"),
+    (Minor, "minor units"),
     (int, "an integer"),
     (float, "a double"),
     (Decimal, "a decimal"),
@@ -96,7 +104,12 @@ def number(value: object) -> int | Decimal:
 
 
 def integer(value: int) -> int:
-    """Return ``value`` if it has a sane number of digits."""
+    """Return ``value`` if it has a sane number of digits, and counts no minor units.
+
+    The unit would be lost: 4999 cents would go on as 4999.
+    """
+    if type(value) is Minor:
+        raise WrongValue("is minor units, which only an amount takes")
     if abs(value) >= _TOO_LARGE:
         raise WrongValue(f"has more than {MAX_DIGITS} digits")
     return value

@@ -167,12 +167,31 @@ def test_what_does_not_fit_is_told_by_field_and_type(kind: object, written: str,
     assert "canary" not in str(raised.value)
 
 
-@pytest.mark.parametrize("text", ["", "{canary", '{"x": NaN}', "[" * 100_000])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{canary",
+        '{"x": NaN}',
+        "[" * 100_000,
+        '{"x": 1e9999999999999999999}',
+        '{"x": 1e-9999999999999999999}',
+        '{"x": ' + "9" * 5000 + "}",
+    ],
+)
 def test_what_is_no_json_is_told_without_it(text: str) -> None:
     """Also a text that nests endlessly."""
     with pytest.raises(NotFitting) as raised:
         parse(text)
     assert "canary" not in str(raised.value)
+
+
+@pytest.mark.parametrize("kind", ["float", "double"])
+@pytest.mark.parametrize("written", ["1e400", "-1e400", "1e999999999999999999"])
+def test_a_number_does_not_become_infinite(kind: str, written: str) -> None:
+    """What was not written is not sent."""
+    with pytest.raises(NotFitting, match="x is a number too large for its type"):
+        through(kind, written)
 
 
 @settings(max_examples=50)

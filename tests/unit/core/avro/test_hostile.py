@@ -146,6 +146,8 @@ def test_no_message_costs_more_than_the_budget(kind: object, size: int) -> None:
 FLOODS: dict[str, tuple[object, bytes]] = {
     "int": ("int", b"\x02"),
     "boolean": ("boolean", b"\x01"),
+    "float of many digits": ("float", bytes.fromhex("ec4bfe74")),
+    "tiny float": ("float", bytes.fromhex("2b1d0300")),
     "empty text": ("string", b"\x00"),
     "empty bytes": ("bytes", b"\x00"),
     "a rare letter": ("string", text("𝄞")),

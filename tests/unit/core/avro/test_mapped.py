@@ -1,6 +1,8 @@
 """The mapped codec: any schema's values come out as their writer meant them, exactly, or not at all."""
 
 import json
+import math
+import struct
 import time as clock
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time
@@ -180,6 +182,57 @@ def test_a_value_is_what_its_logical_type_means(kind: object, body: bytes, value
     assert read({"type": "array", "items": kind}, varint(1) + body + b"\x00") == [value]
     entry = text("k") + varint(1) + body
     assert read({"type": "map", "values": ["null", kind]}, varint(1) + entry + b"\x00") == {"k": value}
+
+
+FLOATS = [
+    (19.99, "19.99"),
+    (0.1, "0.1"),
+    (-2.675, "-2.675"),
+    (1234.56, "1234.56"),
+    (131072.02, "131072.02"),
+    (16_777_216.0, "16777216.0"),
+    (1e-45, "1.4013e-45"),
+    (3.4028234663852886e38, "3.4028235e+38"),
+    (-0.0, "-0.0"),
+    (math.inf, "inf"),
+    (math.nan, "nan"),
+]
+
+
+@pytest.mark.parametrize(("number", "shown"), FLOATS, ids=[shown for _, shown in FLOATS])
+def test_a_float_shows_the_digits_that_were_written(number: float, shown: str) -> None:
+    """Not those of the double nearest to its 32 bits, wherever it stands and whatever it calls itself."""
+    body = struct.pack("<f", number)
+    kinds: list[object] = ["float", {"type": "float"}, logical("float", "money"), logical("float", "decimal")]
+    for kind in kinds:
+        assert repr(read(kind, body)) == shown
+        assert repr(CODEC.decode(schema(kind), body).value) == shown
+        assert repr(read({"type": "array", "items": kind}, varint(1) + body + b"\x00")) == f"[{shown}]"
+    entry = text("k") + varint(1) + body
+    assert repr(read({"type": "map", "values": ["null", "float"]}, varint(1) + entry + b"\x00")) == (
+        f"{{'k': {shown}}}"
+    )
+    beside = ["null", "float", record("b.R"), record("b.S")]
+    assert repr(read(beside, varint(1) + body)) == shown
+    assert CODEC.decode(schema("float"), body).name == "float"
+
+
+@given(st.floats(width=32, allow_nan=False))
+def test_a_float_stays_the_float_that_it_is(number: float) -> None:
+    """What is shown packs to the bytes that were read, with no more digits than need be."""
+    body = struct.pack("<f", number)
+    found = read("float", body)
+    assert isinstance(found, float)
+    assert struct.pack("<f", found) == body
+    fewest = next(
+        shown for digits in range(6, 10) if struct.pack("<f", shown := float(f"{number:.{digits}g}")) == body
+    )
+    assert found == fewest
+
+
+def test_a_double_keeps_its_digits() -> None:
+    """Only floats of 32 bits have digits that nobody wrote."""
+    assert read("double", struct.pack("<d", 19.989999771118164)) == 19.989999771118164
 
 
 @given(st.integers(-(10**38) + 1, 10**38 - 1), st.integers(0, 38))

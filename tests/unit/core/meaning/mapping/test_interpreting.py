@@ -1,5 +1,6 @@
 """What events become: exact, the same at every redelivery, never a removal by user, never an exception."""
 
+import struct
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from typing import Final
@@ -9,11 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from consumer.core.avro.inspection import WriterSchema
+from consumer.core.avro.mapped import MappedCodec
 from consumer.core.meaning.ecommerce import build
 from consumer.core.meaning.intents import Capture, DeadLetterReason, Reject, Remove
 from consumer.core.meaning.lifecycle import LifecyclePolicy
 from consumer.core.meaning.mapping import MappedEvent, Source
+from consumer.core.meaning.mapping.expressions import Toolbox, compile_expression
+from consumer.core.meaning.mapping.language import Const, Expression, Simple
+from consumer.core.meaning.mapping.scope import Scope
+from consumer.core.meaning.mapping.values import WrongValue
 from consumer.core.meaning.money import exponent
+from consumer.core.settings.documents import Source as Place
 from tests.support.mappings import (
     POLICY,
     capture_routes,
@@ -198,6 +206,22 @@ REFUSED: Final = [
         "1e999999",
         "x has more than 30 digits",
     ),
+    *(
+        (
+            "amount",
+            "{path: x, as: [json, {path: a}, decimal], currency: {const: INR}}",
+            f'{{"a": 1, "unread": {number}}}',
+            "x is JSON with a number of too many digits",
+        )
+        for number in (
+            "1e9999999999999999999",
+            "-1E+9999999999999999999",
+            "1e-9999999999999999999",
+            "0.0e9999999999999999999",
+            "1." + "0" * 5000,
+            "1e" + "9" * 5000,
+        )
+    ),
     (
         "amount",
         "{path: x, as: [json, decimal], currency: {const: INR}}",
@@ -233,6 +257,17 @@ def test_a_wrong_value_is_a_mapping_error(field: str, value: str, given_: object
     assert intent.reason is DeadLetterReason.MAPPING
     assert intent.detail.startswith(f"route paid: {field}: ")
     assert what in intent.detail
+
+
+def test_minor_units_never_pass_for_a_number() -> None:
+    """Where the lint let them through, their unit would still not be lost."""
+    looked_up = Expression(Const("5"), (Simple("minor"),), (("5", "a"),), None, Place("m", 1))
+    converted = Expression(Const("5"), (Simple("minor"), Simple("decimal")), None, None, Place("m", 1))
+    told_in = Expression(Const("5"), (Simple("minor"), Simple("string")), None, None, Place("m", 1))
+    twice = Expression(Const("5"), (Simple("minor"), Simple("minor")), None, None, Place("m", 1))
+    for expression in (looked_up, converted, told_in, twice):
+        with pytest.raises(WrongValue, match="const is minor units, which only an amount takes"):
+            compile_expression(expression, Toolbox({}))(None, Scope(event(None)))
 
 
 SECRET: Final = "s3cr3t-value"
@@ -477,6 +512,9 @@ SCALARS: Final = st.one_of(
     st.sampled_from(
         ["PAID", "REFUNDED", "u", "d", "INR", "JPY", "PAYMENT_COMPLETED", "DEFAULT", '{"id": 1}']
     ),
+    st.sampled_from(
+        ["1e9999999999999999999", "-1e-9999999999999999999", "1e999999", "9" * 5000, "0." + "1" * 5000]
+    ).map('{{"id": 1, "unread": {}}}'.format),
 )
 NAMES: Final = [
     "id",
@@ -606,6 +644,7 @@ def test_no_mapping_can_remove_by_user(mapped: Source, record: MappedEvent) -> N
 MINOR: Final = capturing(amount="{path: total, as: minor, currency: {path: c}}")
 DECIMAL: Final = capturing(amount="{path: total, currency: {const: INR}}")
 DOUBLE: Final = capturing()
+CODEC: Final = MappedCodec()
 CURRENCIES: Final = ["JPY", "MRU", "INR", "KWD", "CLF"]
 
 
@@ -626,6 +665,22 @@ def test_a_double_is_what_it_shows(number: float) -> None:
     intent = DOUBLE.interpret(order(total=number), POLICY)
     assert isinstance(intent, Capture)
     assert intent.amount.amount == Decimal(repr(number))
+
+
+FLOAT: Final = WriterSchema(
+    '{"type": "record", "name": "R", "fields": [{"name": "user", "type": "string"}, '
+    '{"name": "id", "type": "string"}, {"name": "total", "type": "float"}]}'
+)
+
+
+@given(st.integers(0, 9_999_999))
+def test_a_float_of_avro_is_the_price_that_was_written(cents: int) -> None:
+    """32 bits hold prices of up to seven digits, and they come out as they went in."""
+    written = Decimal(cents).scaleb(-2)
+    record = CODEC.decode(FLOAT, b"\x02u\x02p" + struct.pack("<f", written))
+    intent = DOUBLE.interpret(event(record.value), POLICY)
+    assert isinstance(intent, Capture)
+    assert intent.amount.amount == written
 
 
 @given(st.decimals(0, 10**12, places=4, allow_nan=False))

@@ -252,6 +252,73 @@ REFUSED: Final = {
         "set.order_id",
         "gives minor units where a text",
     ),
+    "minor units before a converter": (
+        one_route(
+            amount="{coalesce: [{path: c, as: minor}, {path: d}], as: decimal, currency: {const: INR}}"
+        ),
+        "set.amount",
+        "can give minor units to the converter decimal, which does not know them",
+    ),
+    "minor units twice": (
+        one_route(amount="{coalesce: [{path: c, as: minor}, {path: d}], as: minor, currency: {const: INR}}"),
+        "set.amount",
+        "can give minor units to the converter minor, which does not know them",
+    ),
+    "minor units rounded": (
+        one_route(
+            amount="{coalesce: [{path: c, as: minor}, {path: d}], as: {decimal: {scale: 2}}, "
+            "currency: {const: INR}}"
+        ),
+        "set.amount",
+        "can give minor units to the converter decimal",
+    ),
+    "minor units deep in a coalesce": (
+        one_route(
+            amount="{coalesce: [{coalesce: [{path: c, as: minor}, {path: d}]}, {path: e}], as: decimal, "
+            "currency: {const: INR}}"
+        ),
+        "set.amount",
+        "can give minor units to the converter decimal",
+    ),
+    "minor units in a sum": (
+        one_route(
+            amount="{sum: l, of: {coalesce: [{path: c, as: minor}, {path: d, as: decimal}]}, as: decimal, "
+            "currency: {const: INR}}"
+        ),
+        "set.amount.of",
+        "can give minor units where a number is wanted",
+    ),
+    "minor units as an attribute": (
+        one_route(attributes="{a: {coalesce: [{path: c, as: minor}, {path: d}]}}"),
+        "set.attributes.a",
+        "can give minor units where",
+    ),
+    "minor units as an exponent": (
+        one_route(
+            amount="{path: a, as: minor, exponent: {coalesce: [{path: c, as: minor}, {path: d}]}, "
+            "currency: {const: INR}}"
+        ),
+        "set.amount.exponent",
+        "can give minor units where a number is wanted",
+    ),
+    "minor units as a quantity": (
+        one_route(items="{each: l, id: {path: i}, quantity: {coalesce: [{path: c, as: minor}, {path: d}]}}"),
+        "set.items.quantity",
+        "can give minor units where a number is wanted",
+    ),
+    "minor units in a map": (
+        one_route(order_id="{coalesce: [{path: c, as: minor}, {path: d}], map: {'1': a}}"),
+        "set.order_id",
+        "can look up minor units in map",
+    ),
+    "minor units in a predicate": (
+        (
+            "sources: [{topics: [t], routes: [{name: a, "
+            "when: {coalesce: [{path: c, as: minor}, {path: d}], gt: 5}, action: skip}]}]"
+        ),
+        "routes.a.when",
+        "can give minor units where",
+    ),
     "a constant that does not convert": (
         one_route(occurred_at="{const: yesterday, as: rfc3339}"),
         "set.occurred_at",
@@ -425,6 +492,14 @@ def test_what_must_not_start_does_not(text: str, where: str, what: str) -> None:
 
 
 ALLOWED: Final = {
+    "minor units or a decimal": one_route(
+        amount="{coalesce: [{path: c, as: minor}, {path: d, as: decimal}], exponent: 2, "
+        "currency: {const: INR}}"
+    ),
+    "a sum of minor units": one_route(
+        amount="{coalesce: [{sum: l, of: {path: c}, as: minor}, {path: d, as: decimal}], "
+        "currency: {const: INR}}"
+    ),
     "an id of its own": statuses(
         ('{template: "{id}:failed:{attempt}"}', "{const: PAYMENT_FAILED}"),
         ("{path: id}", "{const: PAYMENT_COMPLETED}"),

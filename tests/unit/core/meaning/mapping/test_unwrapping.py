@@ -1,12 +1,13 @@
 """Records inside of others: Debezium's envelope and Avro bytes."""
 
+from decimal import InvalidOperation
 from typing import Final
 
 import pytest
 
 from consumer.core.errors import Unreadable
-from consumer.core.meaning.intents import DeadLetterReason
-from consumer.core.meaning.mapping import compile_mapping, mapping_files
+from consumer.core.meaning.intents import DeadLetterReason, Reject
+from consumer.core.meaning.mapping import Source, compile_mapping, mapping_files
 from consumer.core.meaning.mapping.compiling import OpenSchema
 from consumer.core.meaning.mapping.converters import DecodeNested
 from consumer.core.settings.documents import Node, read
@@ -133,3 +134,51 @@ def test_files_are_named_once_and_missed_where_they_are_named() -> None:
     ]
     broken = compile_mapping(root, FILES | {"back.avsc": ""}, OPEN)
     assert "is of no use: the schema is no JSON" in str(broken.findings[0].mistake())
+
+
+UNFORESEEN: Final = {
+    "unwrap": (
+        "unwrap: {avro_bytes: {path: x, schema: f.avsc}}, routes: [{name: a, action: skip}]",
+        "unwrap: a value could not be computed",
+    ),
+    "a field": (
+        "routes: [{name: a, action: remove, set: {payment_id: {path: x, as: [{avro: f.avsc}, {path: id}]}}}]",
+        "route a: a value could not be computed",
+    ),
+    "a predicate": (
+        "routes: [{name: a, when: {path: x, as: [{avro: f.avsc}, {path: id}], eq: b}, action: skip}]",
+        "route a: a value could not be computed",
+    ),
+}
+
+
+def breaking(text: str, error: type[Exception]) -> Source:
+    """Return a source whose nested bytes raise what no decoder should."""
+
+    def decode(_: bytes) -> tuple[str, object]:
+        raise error("canary")
+
+    tree = parsed(f"sources: [{{topics: [t], {text}}}]")
+    result = compile_mapping(tree, {"f.avsc": "f"}, lambda _: decode)
+    assert result.mapping is not None, result.findings
+    return result.mapping.sources[0]
+
+
+@pytest.mark.parametrize(("text", "detail"), UNFORESEEN.values(), ids=UNFORESEEN.keys())
+@pytest.mark.parametrize("error", [InvalidOperation, OverflowError, RecursionError, ValueError])
+def test_what_nobody_foresaw_is_a_mapping_error(text: str, detail: str, error: type[Exception]) -> None:
+    """A value that breaks a computation is a dead letter; raised, it would hold up its partition for ever."""
+    mapped = breaking(text, error)
+    intent = mapped.interpret(event({"x": b"1"}), POLICY)
+    assert isinstance(intent, Reject)
+    assert intent.reason is DeadLetterReason.MAPPING
+    assert intent.detail.startswith(f"{detail} ({error.__name__})")
+    assert "canary" not in intent.detail
+    assert mapped.explain(event({"x": b"1"}), POLICY).intent == intent
+
+
+def test_a_mistake_in_the_code_is_raised() -> None:
+    """What no value can cause is not hidden among the dead letters."""
+    mapped = breaking(UNFORESEEN["a field"][0], TypeError)
+    with pytest.raises(TypeError):
+        mapped.interpret(event({"x": b"1"}), POLICY)
