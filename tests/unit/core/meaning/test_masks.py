@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consumer.core.meaning.intents import Item, PaymentType
-from consumer.core.meaning.mapping.converters import Minor
 from consumer.core.meaning.mapping.language import Attributes, Expression, First, Name, Path, Read, Root
+from consumer.core.meaning.mapping.values import Minor
 from consumer.core.meaning.masks import Mask, words_of
 from consumer.core.meaning.money import Money
 from consumer.core.settings.documents import Source
