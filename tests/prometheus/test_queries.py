@@ -4,11 +4,13 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
 from consumer.lab.samples import samples
+from consumer.lab.story import CURRENCIES, FOREIGN
 from monitoring.alerts import ALERTS, RECORDINGS
 from monitoring.alerts.model import filled
 from monitoring.dashboard import queries, text
@@ -53,13 +55,25 @@ HAPPENED: Final = (
 )
 
 
+def rates_file(folder: Path) -> Path:
+    """Write dated rates of every currency in the samples: without dates nothing could grow too old."""
+    file = folder / "rates.csv"
+    codes = (*CURRENCIES, FOREIGN)
+    rows = [f"{day},{code},2\n" for day in ("2026-02-27", "2026-11-01") for code in codes if code != "INR"]
+    file.write_text("date,currency,rate\n" + "".join(rows), encoding="utf-8")
+    return file
+
+
 @pytest.fixture(scope="module")
-def server(bed: Bed) -> Iterator[Prometheus]:
+def server(bed: Bed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     """Give a Prometheus that has seen everything happen to the release ``busy``."""
     story = samples(1_000_000, seed=5)
-    setting = Setting(
-        pods=2, rate=30.0, make=lambda _: next(story), over={"linkrunner": {"timeout_seconds": 1}}
-    )
+    rates = {"source": "file", "base": "INR", "path": str(rates_file(tmp_path_factory.mktemp("rates")))}
+    over = {
+        "linkrunner": {"timeout_seconds": 1},
+        "currency": {"accept": None, "reporting": "INR", "rates": {**rates, "max_age_days": 366}},
+    }
+    setting = Setting(pods=2, rate=30.0, make=lambda _: next(story), over=over)
     with closing(Release(bed, BUSY, setting)) as release:
         release.start()
         with faults.key_revoked(release):
