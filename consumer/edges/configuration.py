@@ -59,7 +59,7 @@ def _with_mapping(reading: Reading, named: Node, path: Path) -> Reading:
         return reading
     schemas, findings = _schemas_of(document.root)
     nested = NestedAvro(MappedCodec())
-    converting = getattr(reading.rest.currency, "reporting", None) is not None
+    converting = reading.rest.currency.reporting is not None
     compiled = compile_mapping(document.root, schemas, nested.open, converting=converting)
     told = {finding.source for finding in findings}  # what is missing there, the compiler misses too
     rest = tuple(finding for finding in compiled.findings if finding.source not in told)

@@ -70,6 +70,15 @@ def _has_other_placeholder(settings: Settings) -> bool:
     return re.search(r"[{}]", settings.dead_letters.topic_for("")) is not None
 
 
+#: What helps where dead letters would go to a topic that is read.
+_OWN_LETTERS: Final = "give dead letters a topic of their own, such as {topic}.dlq"
+
+
+def _no_topic_for(source: str) -> Broken:
+    what = f"gives no topic name that Kafka takes for {source}"
+    return Broken(_TOPIC, what, "use letters, digits, '.', '_' and '-', at most 249 with the source's name")
+
+
 def _dead_letters_are_apart(settings: Settings) -> Iterator[Broken]:
     yield from dead_letters_apart(settings.kafka.topics, settings)
 
@@ -78,19 +87,16 @@ def dead_letters_apart(entries: Sequence[str], settings: Settings) -> Iterator[B
     """Yield why dead letters can't go where ``settings`` say, with topics (names and patterns) to read."""
     if _has_other_placeholder(settings):
         return
-    letters, own = settings.dead_letters, "give dead letters a topic of their own, such as {topic}.dlq"
+    letters = settings.dead_letters
     for source in entries:
         name = "t" if is_pattern(source) else source
         if is_pattern(source) and letters.topic_for(name) == name:
-            yield Broken(_TOPIC, "sends dead letters to the topics that they came from", own)
+            yield Broken(_TOPIC, "sends dead letters to the topics that they came from", _OWN_LETTERS)
         elif not is_topic(letters.topic_for(name)):
-            what = f"gives no topic name that Kafka takes for {source}"
-            yield Broken(
-                _TOPIC, what, "use letters, digits, '.', '_' and '-', at most 249 with the source's name"
-            )
+            yield _no_topic_for(source)
     for target, source in letters_read(entries, Letters(letters.topic)):
         told = f"the dead letters of {source}" if source else "all dead letters"
-        yield Broken(_TOPIC, f"sends {told} to {target}, which is read as a source", own)
+        yield Broken(_TOPIC, f"sends {told} to {target}, which is read as a source", _OWN_LETTERS)
 
 
 def _raw_has_schema(settings: Settings) -> Iterator[Broken]:
@@ -161,13 +167,10 @@ def erasures_apart(entries: Sequence[str], settings: Settings) -> Iterator[Broke
         yield Broken(_ERASURE, f"is where {whose} go", cure)
     target = settings.dead_letters.topic_for(topic)
     if not is_topic(target):
-        what = f"gives no topic name that Kafka takes for {topic}"
-        yield Broken(
-            _TOPIC, what, "use letters, digits, '.', '_' and '-', at most 249 with the source's name"
-        )
+        yield _no_topic_for(topic)
     elif target in payments.names:
         what = f"sends the dead letters of {topic} to {target}, which is read as a source"
-        yield Broken(_TOPIC, what, "give dead letters a topic of their own, such as {topic}.dlq")
+        yield Broken(_TOPIC, what, _OWN_LETTERS)
 
 
 def _one_currency(settings: Settings) -> Iterator[Broken]:
