@@ -15,7 +15,7 @@ _HEAD: Final = """# Measured on Kubernetes
 What `tests/kubernetes` measured on a real cluster of one node (Kubernetes 1.34, Debian 12, x86_64, two
 processors for everything): Kafka, registry and simulator are pods beside the service, 60 payments a second
 flow while something happens to it. Each scenario is judged by its ledger: nothing lost, and nothing repeated
-but what the table says. Above its bound a figure fails its test.
+but what the table says. Above its bound a figure fails its test. Other work ran on the machine beside it.
 
 """
 
