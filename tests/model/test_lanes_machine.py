@@ -1,6 +1,8 @@
 """Lanes against a plain reference model, under any order of offers, flights, parks and drops."""
 
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from hypothesis import settings, strategies
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -16,8 +18,20 @@ KEYS = [b"a", b"b", None]
 Lane = tuple[Partition, bytes | None]
 
 
+@dataclass
+class Aside:
+    """A record that has left its lane. ``until`` is when it may fly, None while it does."""
+
+    lane: Lane
+    ticket: Ticket[int]
+    until: float | None
+
+
 class LanesMachine(RuleBasedStateMachine):
-    """The reference is one deque per lane; the head of each may fly."""
+    """The reference is one deque per lane, whose head may fly, and beside them what has stepped aside.
+
+    ``zombies`` are flights of dropped partitions that had left their lane.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -25,8 +39,10 @@ class LanesMachine(RuleBasedStateMachine):
         self.now = 0.0
         self.next_offset = 0
         self.queues: dict[Lane, deque[int]] = defaultdict(deque)
-        self.flying: dict[Lane, tuple[Ticket[int], int]] = {}
+        self.flying: dict[Lane, Ticket[int]] = {}
         self.parked: dict[Lane, float] = {}
+        self.aside: dict[int, Aside] = {}
+        self.zombies: list[Aside] = []
 
     def lane_of(self, ticket: Ticket[int]) -> Lane:
         """Return the reference's lane of a ticket."""
@@ -42,66 +58,107 @@ class LanesMachine(RuleBasedStateMachine):
 
     @rule(resting=strategies.sampled_from(RESTING))
     def take(self, resting: tuple[str, ...]) -> None:
-        """The next flight starts: it must be the head of a lane that is not flying, parked or resting."""
+        """The next flight starts: the head of a lane that may start, or what stands aside and is due."""
         self.parked = {lane: until for lane, until in self.parked.items() if until > self.now}
-        blocked = {*self.flying, *self.parked}
-        movable = {
-            lane
+        blocked = {*self.flying, *self.parked, *(zombie.lane for zombie in self.zombies)}
+        heads = {
+            queue[0]
             for lane, queue in self.queues.items()
             if queue and lane not in blocked and lane[0].topic not in resting
         }
+        due = {
+            offset
+            for offset, aside in self.aside.items()
+            if aside.until is not None and aside.until <= self.now and aside.lane[0].topic not in resting
+        }
         ticket = self.lanes.take(self.now, resting=resting)
         if ticket is None:
-            assert not movable
+            assert not heads | due
             return
-        lane = self.lane_of(ticket)
-        assert lane in movable
-        assert ticket.story == self.queues[lane][0]
-        self.flying[lane] = (ticket, ticket.story)
+        assert ticket.story in heads | due
+        assert ticket.flying
+        if ticket.story in due:
+            assert ticket.aside
+            self.aside[ticket.story].until = None
+        else:
+            assert not ticket.aside
+            self.flying[self.lane_of(ticket)] = ticket
 
-    @precondition(lambda self: self.flying)
+    @precondition(lambda self: self.flights())
     @rule(data=strategies.data())
     def finish(self, data: strategies.DataObject) -> None:
         """A flight settles."""
-        lane, ticket = self.pick(data)
+        ticket = self.land(data)
         self.lanes.finish(ticket)
         if not ticket.released:
-            self.queues[lane].popleft()
+            self.leave(ticket)
 
-    @precondition(lambda self: self.flying)
+    @precondition(lambda self: self.flights())
     @rule(
         data=strategies.data(),
         wait=strategies.floats(0, 5),
         cause=strategies.sampled_from([None, HoldCause.REGISTRY]),
     )
     def park(self, data: strategies.DataObject, wait: float, cause: HoldCause | None) -> None:
-        """A flight waits for a later try; its record stays the head of its lane."""
-        lane, ticket = self.pick(data)
+        """A flight waits for a later try; its record stays where it was."""
+        ticket = self.land(data)
         self.lanes.park(ticket, self.now + wait, cause)
         if not ticket.released:
-            self.parked[lane] = self.now + wait
+            self.sleep(ticket, self.now + wait)
 
-    @precondition(lambda self: self.flying)
+    @precondition(lambda self: self.flights())
+    @rule(data=strategies.data(), wait=strategies.floats(0, 5))
+    def step_aside(self, data: strategies.DataObject, wait: float) -> None:
+        """A flight waits for a later try beside its lane, whose next record may start."""
+        ticket = self.land(data)
+        self.lanes.step_aside(ticket, self.now + wait)
+        if ticket.released:
+            return
+        if ticket.story not in self.aside:
+            lane = self.lane_of(ticket)
+            self.queues[lane].popleft()
+            self.aside[ticket.story] = Aside(lane, ticket, None)
+        assert ticket.aside
+        self.sleep(ticket, self.now + wait)
+
+    @precondition(lambda self: self.flights())
     @rule(data=strategies.data())
     def put_back(self, data: strategies.DataObject) -> None:
-        """A flight never started; its record stays the head of its lane."""
-        _, ticket = self.pick(data)
+        """A flight never started; its record stays where it was."""
+        ticket = self.land(data)
         self.lanes.put_back(ticket)
+        if ticket.story in self.aside:
+            self.sleep(ticket, self.now)
+
+    @precondition(lambda self: self.aside)
+    @rule(data=strategies.data(), settled=strategies.booleans())
+    def end_the_wait(self, data: strategies.DataObject, settled: bool) -> None:
+        """What stands aside settles without another flight, or is to be tried at once."""
+        aside = self.aside[data.draw(strategies.sampled_from(sorted(self.aside)))]
+        if aside.until is None:
+            return
+        if settled:
+            self.lanes.finish(aside.ticket)
+            del self.aside[aside.ticket.story]
+        else:
+            self.lanes.hasten(aside.ticket)
+            aside.until = min(aside.until, self.now)
 
     @rule(partition=strategies.sampled_from(PARTITIONS))
     def drop(self, partition: Partition) -> None:
         """A partition is given up: nothing of it is left but flights, which keep their lanes occupied."""
-        expected = {
-            id(ticket)
-            for lane, (ticket, _) in self.flying.items()
-            if lane[0] == partition and not ticket.released
-        }
+        flights = [*self.flying.values(), *(a.ticket for a in self.aside.values() if a.until is None)]
+        expected = {id(t) for t in flights if t.record.partition == partition and not t.released}
         released = self.lanes.drop([partition])
         assert {id(ticket) for ticket in released} == expected
         assert all(ticket.released for ticket in released)
         for lane in [lane for lane in self.queues if lane[0] == partition]:
             self.queues[lane].clear()
             self.parked.pop(lane, None)
+        gone = [aside for aside in self.aside.values() if aside.lane[0] == partition]
+        self.zombies.extend(aside for aside in gone if aside.until is None)
+        for aside in gone:
+            del self.aside[aside.ticket.story]
 
     @rule(seconds=strategies.floats(0, 3))
     def wait(self, seconds: float) -> None:
@@ -112,28 +169,61 @@ class LanesMachine(RuleBasedStateMachine):
     def counts_agree(self) -> None:
         """Loads, queues and parks are conserved: nothing is counted twice, nothing is forgotten."""
         for partition in PARTITIONS:
-            expected = sum(len(queue) for lane, queue in self.queues.items() if lane[0] == partition)
+            queued = {lane: len(queue) for lane, queue in self.queues.items() if lane[0] == partition}
+            aside = Counter(a.lane for a in self.aside.values() if a.lane[0] == partition)
+            assert {t.story for t in self.lanes.aside(partition)} == {
+                offset for offset, a in self.aside.items() if a.lane[0] == partition
+            }
             load = self.lanes.load(partition)
-            assert load.records == expected
-            assert load.size == sum(
-                (len(b"value") + len(key or b"")) * len(queue)
-                for (where, key), queue in self.queues.items()
-                if where == partition
-            )
-        flying = sum(not ticket.released for ticket, _ in self.flying.values())
-        total = sum(len(queue) for queue in self.queues.values())
+            assert load.records == sum(queued.values()) + aside.total()
+            assert load.size == size_of(queued) + size_of(aside)
+        flying = sum(not ticket.released for ticket in self.flights())
+        total = sum(len(queue) for queue in self.queues.values()) + len(self.aside)
         assert self.lanes.queued + self.lanes.parked + flying == total
 
     @invariant()
     def next_wake_is_the_earliest(self) -> None:
-        """The time to look again is that of the first parked record."""
-        assert self.lanes.parked == len(self.parked)
-        assert self.lanes.next_wake() == min(self.parked.values(), default=None)
+        """The time to look again is that of the first parked record; what was hastened is not parked."""
+        asleep = [aside.until for aside in self.aside.values() if aside.ticket.lane.wake]
+        assert self.lanes.parked == len(self.parked) + len(asleep)
+        due = [*self.parked.values(), *(until for until in asleep if until is not None)]
+        assert self.lanes.next_wake() == min(due, default=None)
 
-    def pick(self, data: strategies.DataObject) -> tuple[Lane, Ticket[int]]:
+    @invariant()
+    def heads_are_the_oldest_of_their_lanes(self) -> None:
+        """Whoever asks how old the oldest record is hears of each lane, and of nothing that stands aside."""
+        heads = sorted(ticket.story for ticket in self.lanes.heads())
+        assert heads == sorted(queue[0] for queue in self.queues.values() if queue)
+
+    def flights(self) -> list[Ticket[int]]:
+        """Return all flights, those of dropped partitions too."""
+        aside = [aside.ticket for aside in self.aside.values() if aside.until is None]
+        return [*self.flying.values(), *aside, *(zombie.ticket for zombie in self.zombies)]
+
+    def land(self, data: strategies.DataObject) -> Ticket[int]:
         """Choose a flight and end it in the reference."""
-        lane = data.draw(strategies.sampled_from(sorted(self.flying, key=str)))
-        return lane, self.flying.pop(lane)[0]
+        flights = sorted(self.flights(), key=lambda ticket: ticket.story)
+        ticket = flights[data.draw(strategies.integers(0, len(flights) - 1))]
+        self.flying = {lane: other for lane, other in self.flying.items() if other is not ticket}
+        self.zombies = [zombie for zombie in self.zombies if zombie.ticket is not ticket]
+        return ticket
+
+    def sleep(self, ticket: Ticket[int], until: float) -> None:
+        """Note that a record waits, in its lane or beside it."""
+        if ticket.story in self.aside:
+            self.aside[ticket.story].until = until
+        else:
+            self.parked[self.lane_of(ticket)] = until
+
+    def leave(self, ticket: Ticket[int]) -> None:
+        """Forget a record that is settled."""
+        if self.aside.pop(ticket.story, None) is None:
+            self.queues[self.lane_of(ticket)].popleft()
+
+
+def size_of(lanes: Mapping[Lane, int]) -> int:
+    """Return the bytes of so many records of each lane."""
+    return sum((len(b"value") + len(key or b"")) * count for (_, key), count in lanes.items())
 
 
 LanesMachine.TestCase.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)
@@ -175,6 +265,40 @@ def test_a_flight_of_a_lost_partition_keeps_its_lane() -> None:
     lanes.offer(Record(PARTITIONS[0], 7, 2, b"k", b""), "new")
     assert lanes.take(0.0) is None
     lanes.finish(old)
+    new = lanes.take(0.0)
+    assert new is not None
+    assert new.story == "new"
+
+
+def test_what_stepped_aside_blocks_nothing_and_comes_again() -> None:
+    """The lane goes on at once; the record is tried again when it is due, also beside a call of its lane."""
+    lanes: Lanes[str] = Lanes()
+    for offset, story in enumerate(["remove", "next"]):
+        lanes.offer(Record(PARTITIONS[0], offset, 1, b"k", b""), story)
+    remove = lanes.take(0.0)
+    assert remove is not None
+    lanes.step_aside(remove, 5.0)
+    following = lanes.take(0.0)
+    assert following is not None
+    assert following.story == "next"
+    assert following.shares_lane(remove)
+    assert lanes.take(4.9) is None
+    assert lanes.take(5.0) is remove
+    assert lanes.load(PARTITIONS[0]).records == 2
+
+
+def test_a_flight_aside_of_a_lost_partition_keeps_its_lane() -> None:
+    """A late remove can't meet what its lane sends next, also where its partition comes back meanwhile."""
+    lanes: Lanes[str] = Lanes()
+    lanes.offer(Record(PARTITIONS[0], 7, 1, b"k", b""), "old")
+    old = lanes.take(0.0)
+    assert old is not None
+    lanes.step_aside(old, 0.0)
+    assert lanes.take(0.0) is old
+    lanes.drop([PARTITIONS[0]])
+    lanes.offer(Record(PARTITIONS[0], 7, 2, b"k", b""), "new")
+    assert lanes.take(0.0) is None
+    lanes.step_aside(old, 1.0)
     new = lanes.take(0.0)
     assert new is not None
     assert new.story == "new"

@@ -5,10 +5,13 @@ flight; the next starts only after it settled. Rules that the model test holds:
 
 - a lane's records are taken in the order they were offered, each at most once at a time;
 - a parked record blocks its own lane and nothing else;
+- a record that *steps aside* blocks nothing: its lane goes on, and it is tried again by itself. It stays
+  unsettled, and one call at a time is in flight for it;
 - partitions with work take turns; within a partition the oldest record that may start is the next, so that
   the committable offset follows closely behind what is settled;
 - ``drop`` gives up everything that is not in flight. A flight of a dropped partition keeps its lane
-  occupied until it ends, so that the same key can't overtake itself when the partition comes back.
+  occupied until it ends, also that of a record that had stepped aside, so that the same key can't overtake
+  itself when the partition comes back.
 
 Time is passed in (seconds of any steady clock).
 """
@@ -49,6 +52,21 @@ class Ticket(Generic[S]):
     released: bool = False
     cause: HoldCause | None = None
 
+    @property
+    def flying(self) -> bool:
+        """Whether it was taken and has not come back."""
+        return self.lane.flight is self
+
+    @property
+    def aside(self) -> bool:
+        """Whether it has left its lane, which goes on without it."""
+        return self.lane.aside
+
+    def shares_lane(self, other: "Ticket[S]") -> bool:
+        """Tell whether both are, or were, of one lane."""
+        mine, others = self.lane, other.lane
+        return mine.partition == others.partition and mine.key == others.key
+
 
 @dataclass(frozen=True, slots=True)
 class Load:
@@ -68,8 +86,15 @@ class _State(Enum):
 
 @dataclass(eq=False, slots=True)
 class _Lane(Generic[S]):
+    """A lane; or, ``aside``, the place of one record that has left the lane of that key.
+
+    ``zombies`` are the flights of a dropped partition that had left it: it starts nothing before they land.
+    """
+
     partition: Partition
     key: LaneKey
+    aside: bool = False
+    zombies: int = 0
     state: _State = _State.IDLE
     waiting: deque[Ticket[S]] = field(default_factory=deque)
     flight: Ticket[S] | None = None
@@ -81,6 +106,13 @@ class _Lane(Generic[S]):
         """The offset of the next record; only while one waits."""
         return self.waiting[0].record.offset
 
+    @property
+    def ticket(self) -> Ticket[S] | None:
+        """The oldest record that is ours: in flight, or the next."""
+        if self.flight is not None and not self.flight.released:
+            return self.flight
+        return self.waiting[0] if self.waiting else None
+
     def __lt__(self, other: "_Lane[S]") -> bool:
         """Put the lane with the oldest next record first."""
         return self.oldest < other.oldest
@@ -91,10 +123,20 @@ class _Shard(Generic[S]):
 
     def __init__(self) -> None:
         self.lanes: dict[LaneKey, _Lane[S]] = {}
+        self.aside: dict[_Lane[S], None] = {}
         self.ready: list[_Lane[S]] = []
         self.records = 0
         self.size = 0
         self.flying = 0
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is left, flights included."""
+        return not (self.lanes or self.aside)
+
+    def all_lanes(self) -> list[_Lane[S]]:
+        """Return the lanes, then the places of what has stepped aside."""
+        return [*self.lanes.values(), *self.aside]
 
 
 class Lanes(Generic[S]):
@@ -117,7 +159,7 @@ class Lanes(Generic[S]):
         lane.waiting.append(Ticket(record, story, lane))
         shard.records += 1
         shard.size += record.size
-        if lane.state is _State.IDLE:
+        if lane.state is _State.IDLE and not lane.zombies:
             self._make_ready(shard, lane)
 
     def take(self, now: float, *, probe: bool = False, resting: Collection[str] = ()) -> Ticket[S] | None:
@@ -125,7 +167,7 @@ class Lanes(Generic[S]):
 
         For a ``probe`` it comes from a lane that has been probed least, so that one record that fails for a
         reason of its own does not stand for all. Whoever takes it must end with one of :meth:`finish`,
-        :meth:`park` or :meth:`put_back`.
+        :meth:`park`, :meth:`step_aside` or :meth:`put_back`.
         """
         self._wake_sleepers(now)
         for _ in range(len(self._turns)):
@@ -146,14 +188,22 @@ class Lanes(Generic[S]):
         return None
 
     def finish(self, ticket: Ticket[S]) -> None:
-        """End a flight: the record settled, or was given up. The lane moves on."""
-        self._land(ticket)
+        """End a flight, or the wait of a record that stands aside: it settled, or was given up.
+
+        The lane moves on.
+        """
+        if ticket.flying:
+            self._land(ticket)
+        else:
+            self._withdraw(ticket)
         if not ticket.released:
             shard = self._shards[ticket.record.partition]
             shard.records -= 1
             shard.size -= ticket.record.size
             self._note_cause(ticket, None)
         self._move_on(ticket.lane)
+        if ticket.released and ticket.aside:
+            self._bury(ticket)
 
     def park(self, ticket: Ticket[S], until: float, cause: HoldCause | None = None) -> None:
         """End a flight that is to be tried again at ``until``; its lane waits for it.
@@ -171,6 +221,24 @@ class Lanes(Generic[S]):
         lane.wake = next(self._numbers)
         self._parked += 1
         heapq.heappush(self._sleepers, (until, lane.wake, lane))
+
+    def step_aside(self, ticket: Ticket[S], until: float) -> None:
+        """End a flight that is to be tried again at ``until``; its lane does not wait for it.
+
+        A released ticket is not kept.
+        """
+        if not (ticket.released or ticket.aside):
+            lane = ticket.lane
+            ticket.lane = _Lane(lane.partition, lane.key, aside=True, flight=ticket, state=_State.FLYING)
+            self._shards[lane.partition].aside[ticket.lane] = None
+            lane.flight = None
+            self._move_on(lane)
+        self.park(ticket, until)
+
+    def hasten(self, ticket: Ticket[S]) -> None:
+        """Let a parked record that stands aside be tried at once."""
+        if ticket.aside and ticket.lane.state is _State.PARKED:
+            self._wake(ticket.lane)
 
     def put_back(self, ticket: Ticket[S]) -> None:
         """End a flight that never started: the record is the first of its lane again."""
@@ -194,14 +262,16 @@ class Lanes(Generic[S]):
             if shard.ready:
                 shard.ready.clear()
                 self._turns.remove(partition)
-            for lane in list(shard.lanes.values()):
+            for lane in shard.all_lanes():
                 self._drop_waiting(shard, lane)
                 if lane.flight is not None and not lane.flight.released:
                     self._note_cause(lane.flight, None)
                     lane.flight.released = True
                     flights.append(lane.flight)
+                    if lane.aside:
+                        shard.lanes.setdefault(lane.key, _Lane(partition, lane.key)).zombies += 1
             shard.records = shard.size = 0
-            if not shard.lanes:
+            if shard.empty:
                 del self._shards[partition]
         return flights
 
@@ -216,6 +286,16 @@ class Lanes(Generic[S]):
         if shard is None:
             return Load()
         return Load(shard.records, shard.size, len(shard.ready) + shard.flying)
+
+    def aside(self, partition: Partition) -> list[Ticket[S]]:
+        """Return what of a partition's load has stepped aside."""
+        shard = self._shards.get(partition)
+        return [] if shard is None else [t for lane in shard.aside if (t := lane.ticket) is not None]
+
+    def heads(self) -> Iterator[Ticket[S]]:
+        """Yield the oldest unsettled record of each lane, those aside that have stepped aside."""
+        for shard in self._shards.values():
+            yield from (t for lane in shard.lanes.values() if (t := lane.ticket) is not None)
 
     def waiting_for(self, cause: HoldCause) -> int:
         """Return how many unsettled records last waited for this hold."""
@@ -233,7 +313,7 @@ class Lanes(Generic[S]):
 
     def _all_lanes(self) -> Iterator[_Lane[S]]:
         for shard in self._shards.values():
-            yield from shard.lanes.values()
+            yield from shard.all_lanes()
 
     def _make_ready(self, shard: _Shard[S], lane: _Lane[S]) -> None:
         lane.state = _State.READY
@@ -245,15 +325,43 @@ class Lanes(Generic[S]):
         ticket.lane.flight = None
         self._shards[ticket.record.partition].flying -= 1
 
+    def _withdraw(self, ticket: Ticket[S]) -> None:
+        """Take a record from its place aside, where it is parked or ready."""
+        lane = ticket.lane
+        if lane.state is _State.PARKED:
+            self._wake(lane)
+        shard = self._shards[lane.partition]
+        shard.ready.remove(lane)
+        heapq.heapify(shard.ready)
+        if not shard.ready:
+            self._turns.remove(lane.partition)
+        lane.waiting.clear()
+
     def _move_on(self, lane: _Lane[S]) -> None:
         shard = self._shards[lane.partition]
-        if lane.waiting:
+        if lane.waiting and not lane.zombies:
             self._make_ready(shard, lane)
             return
         lane.state = _State.IDLE
-        del shard.lanes[lane.key]
-        if not shard.lanes:
+        if lane.zombies:
+            return
+        self._remove(shard, lane)
+        if shard.empty:
             del self._shards[lane.partition]
+
+    def _bury(self, ticket: Ticket[S]) -> None:
+        """Let the lane go on that a flight had left before its partition was dropped."""
+        lane = self._shards[ticket.record.partition].lanes[ticket.lane.key]
+        lane.zombies -= 1
+        if lane.state is _State.IDLE:
+            self._move_on(lane)
+
+    @staticmethod
+    def _remove(shard: _Shard[S], lane: _Lane[S]) -> None:
+        if lane.aside:
+            del shard.aside[lane]
+        else:
+            del shard.lanes[lane.key]
 
     def _drop_waiting(self, shard: _Shard[S], lane: _Lane[S]) -> None:
         for ticket in lane.waiting:
@@ -264,7 +372,8 @@ class Lanes(Generic[S]):
             lane.wake = 0
         if lane.state is not _State.FLYING:
             lane.state = _State.IDLE
-            del shard.lanes[lane.key]
+            if not lane.zombies:
+                self._remove(shard, lane)
 
     def _note_cause(self, ticket: Ticket[S], cause: HoldCause | None) -> None:
         if ticket.cause is not None:
@@ -279,10 +388,12 @@ class Lanes(Generic[S]):
 
     def _wake_sleepers(self, now: float) -> None:
         while (due := self.next_wake()) is not None and due <= now:
-            lane = heapq.heappop(self._sleepers)[2]
-            lane.wake = 0
-            self._parked -= 1
-            self._make_ready(self._shards[lane.partition], lane)
+            self._wake(heapq.heappop(self._sleepers)[2])
+
+    def _wake(self, lane: _Lane[S]) -> None:
+        lane.wake = 0
+        self._parked -= 1
+        self._make_ready(self._shards[lane.partition], lane)
 
 
 def _least_probed(ready: list[_Lane[S]]) -> _Lane[S]:
