@@ -1,0 +1,257 @@
+"""Removals that found nothing: how long they are waited with, and what ends that.
+
+A refund can overtake its payment between topics or partitions: then the API says 400, "nothing to remove",
+and the payment follows. So such a removal is tried again until its *grace* is over. The grace is time by a
+clock of its own, which runs only while all of this is so:
+
+- the API answers: time counts between two of its answers with no failure in between (:class:`Answering`);
+- no capture of the same payment is unsettled in this process. Which those are is known from the moment a
+  record was understood. A record that still waits for that is covered by the next condition;
+- this process is caught up: its oldest unsettled record, removals in their grace aside, was written less than
+  a grace ago. Removals don't count, or two of them would stop each other's clocks.
+
+A removal never races a capture of its payment: while one is unsettled here, it is not sent.
+
+Where removals in their grace fill a partition to half of its bounds (it is *crowded*), waiting to be caught
+up could stop it for ever. There it is enough that everything is settled that was written until a grace
+after the removal itself; or that the oldest record has stayed the same for the length of a grace, because a
+record that is stuck must not stop the partitions of others.
+
+Time is passed in (seconds of a steady clock). When a record was *written* is on the same clock.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Final, NamedTuple
+
+from consumer.core.records import Partition, Record
+
+#: Seconds between two tries: behind the first, each twice the one before, and the most.
+_FIRST_WAIT: Final = 1.0
+_LONGEST_WAIT: Final = 10.0
+#: So many tries in a second all removals together make room for by waiting longer, at most this long.
+_TRIES_PER_SECOND: Final = 2.0
+_MOST_PATIENT_WAIT: Final = 300.0
+#: Seconds of a grace that are not worth another call.
+_NEGLIGIBLE: Final = 0.001
+
+
+class Place(NamedTuple):
+    """A record of one assignment."""
+
+    partition: Partition
+    epoch: int
+    offset: int
+
+    @classmethod
+    def of(cls, record: Record) -> "Place":
+        """Return where ``record`` is."""
+        return cls(record.partition, record.epoch, record.offset)
+
+
+class Answering:
+    """For how many ``seconds`` the API has answered: between answers that no failure lies between."""
+
+    def __init__(self) -> None:
+        """Begin with nothing heard."""
+        self.seconds = 0.0
+        self._last: float | None = None
+
+    def answered(self, now: float) -> None:
+        """Note an answer that settles something, whatever it says."""
+        if self._last is not None:
+            self.seconds += max(0.0, now - self._last)
+        self._last = now
+
+    def failed(self) -> None:
+        """Note a call that got no such answer."""
+        self._last = None
+
+
+class Ended(Enum):
+    """Why a removal that found nothing is not tried again."""
+
+    NOTHING_FOUND = auto()
+    """Its grace is over."""
+    ECHO = auto()
+    """An earlier try may well have done it."""
+
+
+class Oldest(NamedTuple):
+    """The oldest unsettled record of this process, removals in their grace aside."""
+
+    place: Place
+    written: float
+
+
+@dataclass(slots=True)
+class _Removal:
+    """One removal in its grace. ``answered`` turns True with its first 400, which may be an ``echo``.
+
+    ``elapsed`` is how far its own clock has run, ``counted`` what the clock of all answers showed then.
+    """
+
+    payment_id: str
+    written: float
+    counted: float
+    elapsed: float = 0.0
+    running: bool = False
+    answered: bool = False
+    echo: bool = False
+    tries: int = 0
+
+
+class Removals:
+    """The removals in their grace, and the captures that may be what they wait for.
+
+    Not thread-safe: one event loop owns it. No payment id leaves it.
+    """
+
+    def __init__(self, grace: float = 0.0) -> None:
+        """``grace`` in seconds; 0 waits for nothing. :attr:`answering` has to hear of every call."""
+        self._grace: Final = grace
+        self.answering: Final = Answering()
+        self._removals: Final[dict[Place, _Removal]] = {}
+        self._waiting: Final[defaultdict[str, list[Place]]] = defaultdict(list)
+        self._captures: Final[dict[Place, str]] = {}
+        self._pending: Final[defaultdict[str, set[Place]]] = defaultdict(set)
+        self._oldest: Oldest | None = None
+        self._stands_since = 0.0
+        self._horizon = float("inf")
+        self._crowded: Collection[Partition] = ()
+
+    def __len__(self) -> int:
+        """Return how many removals are in their grace."""
+        return len(self._removals)
+
+    # --- what becomes known of records ---
+
+    def capture(self, place: Place, payment_id: str) -> None:
+        """Note that the record there is a capture, unsettled until :meth:`settled`."""
+        if self._grace > 0:
+            self._captures[place] = payment_id
+            self._pending[payment_id].add(place)
+
+    def held_back(self, place: Place, payment_id: str, written: float) -> float | None:
+        """Return for how many seconds a removal must not be sent, None where it may be.
+
+        Captures of its payment go first; the last of them to settle ends this (:meth:`settled`).
+        """
+        if payment_id not in self._pending:
+            return None
+        self._enter(place, payment_id, written)
+        return _LONGEST_WAIT
+
+    def found_nothing(self, place: Place, payment_id: str, written: float, *, echo: bool) -> float | Ended:
+        """Note a 400; return the seconds until the next try, or why there is none.
+
+        ``echo``: a try before this one had an unknown outcome, so that this may be the echo of its success.
+        Unless the removal has had a 400 before, that is believed: no clock is waited for, but the conditions
+        of one are.
+        """
+        if self._grace <= 0:
+            return Ended.ECHO if echo else Ended.NOTHING_FOUND
+        removal = self._enter(place, payment_id, written)
+        if not removal.answered:
+            removal.answered = True
+            removal.echo = echo
+            removal.elapsed = 0.0
+            removal.counted = self.answering.seconds
+        self._count(place, removal)
+        left = 0.0 if removal.echo else self._grace - removal.elapsed
+        if removal.running and left <= _NEGLIGIBLE:
+            return Ended.ECHO if removal.echo else Ended.NOTHING_FOUND
+        removal.tries += 1
+        wait = max(_backoff(removal.tries), min(len(self) / _TRIES_PER_SECOND, _MOST_PATIENT_WAIT))
+        return min(wait, left) if removal.running else wait
+
+    def overtaken_by(self, place: Place) -> list[Place]:
+        """Return the removals in their grace that are before the capture at ``place`` in its partition.
+
+        They are of the same payment. Those that are of the same lane too have to end before it begins.
+        """
+        payment_id = self._captures.get(place)
+        if payment_id is None or payment_id not in self._waiting:
+            return []
+        return [
+            other
+            for other in self._waiting[payment_id]
+            if other.partition == place.partition and other.offset < place.offset
+        ]
+
+    def has_answer(self, place: Place) -> bool:
+        """Tell whether the removal there has had a 400: that there was nothing to remove is known."""
+        return self._removals[place].answered
+
+    def settled(self, place: Place) -> list[Place]:
+        """Forget a record that is settled; return the removals that no capture holds back any more."""
+        self._forget_removal(place)
+        payment_id = self._captures.pop(place, None)
+        if payment_id is None:
+            return []
+        pending = self._pending[payment_id]
+        pending.discard(place)
+        if pending:
+            return []
+        del self._pending[payment_id]
+        return list(self._waiting.get(payment_id, ()))
+
+    def forget(self, partitions: Collection[Partition]) -> None:
+        """Forget what is known of the records of partitions that are given up."""
+        for place in [p for p in (*self._removals, *self._captures) if p.partition in partitions]:
+            self.settled(place)
+
+    # --- the clocks ---
+
+    def look(self, now: float, oldest: Oldest | None, crowded: Collection[Partition]) -> None:
+        """Let the clocks run as the state of this process allows; to be called again and again.
+
+        ``crowded`` are the partitions that removals in their grace fill to half of their bounds.
+        """
+        if oldest is None or self._oldest is None or oldest.place != self._oldest.place:
+            self._stands_since = self.answering.seconds
+        self._oldest, self._horizon, self._crowded = oldest, now - self._grace, crowded
+        for place, removal in self._removals.items():
+            self._count(place, removal)
+
+    def _enter(self, place: Place, payment_id: str, written: float) -> _Removal:
+        removal = self._removals.get(place)
+        if removal is None:
+            removal = _Removal(payment_id, written, self.answering.seconds)
+            self._removals[place] = removal
+            self._waiting[payment_id].append(place)
+        return removal
+
+    def _forget_removal(self, place: Place) -> None:
+        removal = self._removals.pop(place, None)
+        if removal is not None:
+            others = self._waiting[removal.payment_id]
+            others.remove(place)
+            if not others:
+                del self._waiting[removal.payment_id]
+
+    def _count(self, place: Place, removal: _Removal) -> None:
+        """Let a clock run up to now, where it ran and still may."""
+        runs = removal.payment_id not in self._pending and self._caught_up(place, removal)
+        if runs and removal.running:
+            removal.elapsed += self.answering.seconds - removal.counted
+        removal.counted = self.answering.seconds
+        removal.running = runs
+
+    def _caught_up(self, place: Place, removal: _Removal) -> bool:
+        oldest = self._oldest
+        if self._horizon == float("inf"):
+            return False  # nobody has looked yet
+        if oldest is None or oldest.written >= self._horizon:
+            return True
+        if place.partition not in self._crowded:
+            return False
+        stands_for = self.answering.seconds - self._stands_since
+        return oldest.written >= removal.written + self._grace or stands_for >= self._grace
+
+
+def _backoff(tries: int) -> float:
+    """Return the seconds to wait behind try number ``tries``, from 1."""
+    return min(_FIRST_WAIT * 2.0 ** min(tries - 1, 8), _LONGEST_WAIT)
