@@ -54,6 +54,7 @@ class Gauges:
     in_flight: int = 0
     queued: int = 0
     parked: int = 0
+    removes_in_grace: int = 0
     rate_limit_per_second: float = 0.0
     holding: frozenset[HoldCause] = frozenset()
     auth_ok: bool = True
@@ -232,6 +233,7 @@ _READERS: Final[Mapping[str, Callable[[Gauges], _Samples]]] = {
     "in_flight": lambda now: _one(now.in_flight),
     "queued": lambda now: _one(now.queued),
     "parked": lambda now: _one(now.parked),
+    "removes_in_grace": lambda now: _one(now.removes_in_grace),
     "rate_limit_per_second": lambda now: _one(now.rate_limit_per_second),
     "holding": lambda now: [((cause.value,), float(cause in now.holding)) for cause in HoldCause],
     "auth_ok": lambda now: _one(now.auth_ok),

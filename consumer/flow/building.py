@@ -142,6 +142,7 @@ def delivery_rules(settings: Settings, rates: Callable[[], RateTable | None]) ->
         retry_after_cap=settings.linkrunner.retry_after_cap_seconds,
         sender=Sender(settings.kafka.group_id, __version__),
         rates=rates,
+        nothing_to_remove=settings.delivery.nothing_to_remove,
     )
 
 

@@ -1,8 +1,9 @@
 """One record's story, from its bytes to a settled outcome, one step at a time.
 
-A step ends in one of three ways: the record is *settled*; it has to *wait* (a try failed, or something it
-needs is not there); or it was *stopped* before it could start. What a story has learned (the call, the
-letter, its tries) stays with it, so that every try sends the same bytes.
+A step ends in one of four ways: the record is *settled*; it has to *wait* (a try failed, or something it
+needs is not there); it waits *aside* (a remove in its grace, which its lane does not wait for); or it was
+*stopped* before it could start. What a story has learned (the call, the letter, its tries) stays with it,
+so that every try sends the same bytes.
 """
 
 import random
@@ -12,12 +13,20 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final, Protocol, TypeAlias, TypedDict, assert_never
+from typing import Final, Literal, Protocol, TypeAlias, TypedDict, assert_never
 
 from consumer.core import letters
 from consumer.core.api import calls, verdicts
-from consumer.core.api.calls import Circumstances, NeedsRates, Planned, PlanRules
+from consumer.core.api.calls import (
+    CapturePayment,
+    Circumstances,
+    NeedsRates,
+    Planned,
+    PlanRules,
+    RemovePayment,
+)
 from consumer.core.api.gates import Gate, Pass
+from consumer.core.api.removals import Ended, Place, Removals
 from consumer.core.api.verdicts import (
     Again,
     Answer,
@@ -86,17 +95,25 @@ class Sendable(Protocol):
 class Story:
     """What is known of a record on its way. ``on_wire`` while something was sent and not answered.
 
-    ``lacking`` are the rates that had none for it: it waits for others.
+    ``written`` is when, in seconds of the steady clock. ``lacking`` are the rates that had none for it: it
+    waits for others. ``unknown``: after one of its tries the API may have done it.
     """
 
     record: Record
+    written: float = 0.0
     planned: Sendable | None = None
     letter: Letter | None = None
     tries: int = 0
     failures: int = 0
     setbacks: int = 0
     lacking: RateTable | None = None
+    unknown: bool = False
     on_wire: bool = False
+
+    @property
+    def removes(self) -> bool:
+        """Whether its call removes something."""
+        return self.planned is not None and self.planned.action is Action.REMOVE
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,16 +125,27 @@ class Wait:
 
 
 @dataclass(frozen=True, slots=True)
+class Aside:
+    """Try again after ``seconds``, and let the lane go on meanwhile: a remove in its grace."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Stopped:
     """Nothing was sent: calls are stopped, or the partition is being given up."""
 
 
-Step: TypeAlias = Settled | Wait | Stopped
+Step: TypeAlias = Settled | Wait | Aside | Stopped
 Permit: TypeAlias = Callable[[], Awaitable[bool]]
 
 
 class Traffic(Protocol):
     """Hears what the API says, for everything that concerns more than one record."""
+
+    @property
+    def removals(self) -> Removals:
+        """The removes in their grace."""
 
     def silence(self) -> float:
         """Return for how many seconds more the host asked for silence, 0 where it did not."""
@@ -138,13 +166,15 @@ class CallRules:
 class Rules:
     """What the operator decided about payments.
 
-    ``rates`` gives the exchange rates of the moment, None where nothing is converted.
+    ``rates`` gives the exchange rates of the moment, None where nothing is converted. ``nothing_to_remove``
+    is what becomes of a remove that found nothing until its grace was over.
     """
 
     plan: PlanRules
     retry_after_cap: float
     sender: Sender
     rates: Callable[[], RateTable | None] = lambda: None
+    nothing_to_remove: Literal["settle", "dead_letter"] = "settle"
 
     @property
     def calls(self) -> CallRules:
@@ -195,11 +225,21 @@ class Storyteller(ABC):
         if (silence := self._traffic.silence()) > 0:
             return Wait(silence)
         assert story.planned is not None  # noqa: S101  (_understand leaves a call, a letter or an end)
+        if (aside := self._held_back(story)) is not None:
+            return aside
         return await self._send(story, story.planned, permit)
 
     @abstractmethod
     async def _understand(self, story: Story) -> Step | None:
         """Give the story its call or its letter, or return how it ends without either."""
+
+    def _held_back(self, _: Story) -> Aside | None:
+        """Return for how long a call has to wait for others; None: not at all."""
+        return None
+
+    async def _nothing_to_remove(self, _: Story, action: Action, status: int | None) -> Step:
+        """Return what becomes of a removal that found nothing."""
+        return Settled(action, Outcome.NOTHING_TO_REMOVE, status=status)
 
     async def _send(self, story: Story, planned: Sendable, permit: Permit) -> Step:
         if not await permit():
@@ -221,12 +261,13 @@ class Storyteller(ABC):
             case Delivered():
                 return Settled(action, Outcome.DELIVERED, status=_code(answer))
             case NothingToRemove():
-                return Settled(action, Outcome.NOTHING_TO_REMOVE, status=_code(answer))
+                return await self._nothing_to_remove(story, action, _code(answer))
             case Refused(status):
                 detail = f"the API refused the {action.value} for good with status {status}"
                 story.letter = Letter(DeadLetterReason.REFUSED, detail, Stage.CALL, action, status)
                 return await self._give_up(story, story.letter)
             case Again():
+                story.unknown = story.unknown or verdict.unknown
                 return Stopped() if stopped else self._wait_for_api(story, verdict)
             case Hold():
                 return Stopped()
@@ -312,6 +353,7 @@ class Delivery(Storyteller):
         )
         self._reader: Final = reader
         self._rules: Final = rules
+        self._removals: Final = traffic.removals
 
     async def _understand(self, story: Story) -> Step | None:
         rates = self._rules.rates()
@@ -338,6 +380,8 @@ class Delivery(Storyteller):
                 if plan.dropped_attributes:
                     self._metrics.attributes_dropped(plan.dropped_attributes)
                 story.planned = plan
+                if isinstance(plan.call, CapturePayment):
+                    self._removals.capture(Place.of(story.record), plan.call.payment_id)
             case NeedsRates(detail):
                 story.lacking = rates
                 self._log(Event.RATE_MISSING, **where(story.record), error=detail)
@@ -346,10 +390,37 @@ class Delivery(Storyteller):
                 assert_never(plan)
         return None
 
+    def _held_back(self, story: Story) -> Aside | None:
+        payment_id = _removed(story)
+        if payment_id is None:
+            return None
+        seconds = self._removals.held_back(Place.of(story.record), payment_id, story.written)
+        return None if seconds is None else Aside(seconds)
+
+    async def _nothing_to_remove(self, story: Story, action: Action, status: int | None) -> Step:
+        payment_id = _removed(story)
+        assert payment_id is not None  # noqa: S101  (nothing else has this verdict)
+        found = self._removals.found_nothing(
+            Place.of(story.record), payment_id, story.written, echo=story.unknown
+        )
+        if not isinstance(found, Ended):
+            self._log(
+                Event.REMOVE_WAITS, **where(story.record), attempts=story.tries, seconds=round(found, 3)
+            )
+            return Aside(found)
+        if found is Ended.ECHO or self._rules.nothing_to_remove == "settle":
+            return await super()._nothing_to_remove(story, action, status)
+        story.letter = Letter(DeadLetterReason.NOTHING_TO_REMOVE, _NOT_FOUND, Stage.CALL, action, status)
+        return await self._give_up(story, story.letter)
+
     def _note_broken(self, record: Record, rules: Sequence[str]) -> None:
         for rule in rules:
             self._metrics.rule_broken(Rule[rule])
             self._log(Event.EVENT_DATA_INVALID, **where(record), rule=rule)
+
+
+#: Why a remove becomes a dead letter that found nothing.
+_NOT_FOUND: Final = "the API had no payment to remove, also when the grace was over"
 
 
 #: Seconds: a record is back at full flow within 5 s of the registry's return.
@@ -358,6 +429,12 @@ _REGISTRY_WAIT: Final = 3.0
 
 #: Seconds: with the second until a new file is seen, full flow is back within 5 s.
 _RATES_WAIT: Final = 2.0
+
+
+def _removed(story: Story) -> str | None:
+    """Return the id of the payment that a story's call removes, None where it removes none."""
+    call = story.planned.call if isinstance(story.planned, Planned) else None
+    return call.payment_id if isinstance(call, RemovePayment) else None
 
 
 class Where(TypedDict):

@@ -8,7 +8,7 @@ backwards but three signals: full (pause), revoked (:meth:`Pipeline.release`), s
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import Final, Protocol, assert_never
 
@@ -22,8 +22,9 @@ from consumer.core.partitions.lanes import Lanes, Ordering, Ticket
 from consumer.core.partitions.offsets import Assigned, Offsets, Positions
 from consumer.core.records import Partition, Record
 from consumer.edges.metrics import Metrics
-from consumer.flow.delivery import Permit, Step, Stopped, Story, Wait, where
+from consumer.flow.delivery import Aside, Permit, Step, Stopped, Story, Wait, where
 from consumer.flow.flights import Flights
+from consumer.flow.graces import Graces
 from consumer.flow.holdings import Holdings
 from consumer.flow.traffic import Traffic
 
@@ -33,8 +34,11 @@ BATCH: Final = 500
 #: Seconds that the dispatch loop sleeps at most when nothing wakes it.
 _IDLE: Final = 0.5
 
-#: Seconds between two looks at the holds.
+#: Seconds between two looks at the holds and at the removes in their grace.
 _WATCH: Final = 0.5
+
+#: Seconds between two looks at least: each goes over all lanes.
+_LEAST_LOOK: Final = 0.05
 
 #: Holds that are there as long as a record waits for them.
 _WAITED_FOR: Final = (HoldCause.REGISTRY, HoldCause.RATES, HoldCause.DEAD_LETTERS)
@@ -51,6 +55,9 @@ _DEBUG_EVENTS: Final = {
 
 #: Seconds until a record is tried again that met a defect of ours.
 _BUG_WAIT: Final = 30.0
+
+#: Seconds until a capture is tried again that has to follow a remove which is not done with.
+_BEHIND_REMOVE: Final = 0.1
 
 #: Seconds within which the last positions must be stored at a stop.
 LAST_COMMIT_SECONDS: Final = 5.0
@@ -110,6 +117,9 @@ class Pipeline:
         self.offsets: Final = Offsets()
         self._intake: Final = Intake()
         self._flights: Final = Flights(self._landed)
+        self.graces: Final = Graces(traffic.removals, self.lanes, self._settle, log)
+        #: The clock by which records are dated.
+        self._wall: Final[Callable[[], float]] = time.time
         self._out_of_range: Final[set[Partition]] = set()
         self._paused: frozenset[Partition] = frozenset()
         self._stuck: frozenset[Partition] = frozenset()
@@ -118,6 +128,7 @@ class Pipeline:
         self._commit_now: Final = asyncio.Event()
         self._joined = False
         self._tries_before_probe = 0
+        self._looked_at = float("-inf")
         self._settled_lately = 0
         self._told_at = self._clock()
         self._stopping = False
@@ -184,6 +195,7 @@ class Pipeline:
             self.ticked_at = self._clock()
             if not self._stopping:
                 self.holdings.look(self.holding())
+                self._look_at_removes()
                 self._tell_progress()
             await asyncio.sleep(_WATCH)
 
@@ -215,6 +227,7 @@ class Pipeline:
         What ends in time still counts; only then may the caller commit the positions that this returns.
         """
         self.lanes.drop(partitions)
+        self.graces.forget(partitions)
         ending = self._flights.call_off(partitions)
         if ending:
             await asyncio.wait(ending, timeout=seconds)
@@ -230,6 +243,7 @@ class Pipeline:
         if not partitions:
             return
         self.lanes.drop(partitions)
+        self.graces.forget(partitions)
         self._flights.call_off(partitions)
         for partition, left in self.offsets.forget(partitions).items():
             self._metrics.released(partition.topic, left)
@@ -289,10 +303,13 @@ class Pipeline:
 
     def _take_in(self, records: Sequence[Record]) -> None:
         now = self._clock()
+        since_epoch = self._wall() - now
         taken: Counter[str] = Counter()
         for record in records:
             if self.offsets.receive(record, now):
-                self.lanes.offer(record, Story(record))
+                stamp = record.timestamp_ms
+                written = now if stamp is None else min(now, stamp / 1000 - since_epoch)
+                self.lanes.offer(record, Story(record, written))
                 taken[record.partition.topic] += 1
         for topic, count in taken.items():
             self._metrics.consumed(topic, count)
@@ -312,6 +329,17 @@ class Pipeline:
         for event, partitions in ((Event.PARTITION_PAUSED, begin), (Event.PARTITION_RESUMED, end)):
             for partition in sorted(partitions):
                 self._log(event, topic=partition.topic, partition=partition.number)
+
+    def _look_at_removes(self) -> None:
+        now = self._clock()
+        if now - self._looked_at < _LEAST_LOOK:
+            return
+        self._looked_at = now
+        held = {
+            partition: self.graces.held(partition, watermark, self.offsets.span(partition))
+            for partition, watermark in self.offsets.next_offsets().items()
+        }
+        self.graces.look(now, self._intake.crowded(held))
 
     def _tell_progress(self) -> None:
         seconds = self._clock() - self._told_at
@@ -352,13 +380,19 @@ class Pipeline:
         return True
 
     async def _fly(self, ticket: Ticket[Story], *, probe: bool) -> Step:
-        may_send = partial(self._may_send, ticket, probe=probe)
-        permit = partial(self._traffic.permit, may_send=may_send)
+        permit = partial(self._permit, ticket, probe=probe)
         try:
             return await self._delivery.advance(ticket.story, permit)
         except Exception as error:  # noqa: BLE001  (the border: a defect holds its own record and no other)
             self._log(Event.BUG, error=type(error).__name__, trace=trace_of(error), **where(ticket.record))
             return Wait(_BUG_WAIT)
+
+    async def _permit(self, ticket: Ticket[Story], *, probe: bool) -> bool:
+        if self.graces.in_the_way(ticket):
+            return False
+        if ticket.story.removes:
+            self._look_at_removes()
+        return await self._traffic.permit(may_send=partial(self._may_send, ticket, probe=probe))
 
     def _landed(self, ticket: Ticket[Story], step: Step, *, probe: bool) -> None:
         match step:
@@ -366,6 +400,10 @@ class Pipeline:
                 self._settle(ticket, step)
             case Wait(seconds, cause):
                 self.lanes.park(ticket, self._clock() + seconds, cause)
+            case Aside(seconds):
+                self.graces.step_aside(ticket, self._clock() + seconds)
+            case Stopped() if self.graces.in_the_way(ticket):
+                self.lanes.park(ticket, self._clock() + _BEHIND_REMOVE)
             case Stopped():
                 self.lanes.put_back(ticket)
             case _:
@@ -381,6 +419,7 @@ class Pipeline:
     def _settle(self, ticket: Ticket[Story], settled: Settled) -> None:
         record = ticket.record
         self.lanes.finish(ticket)
+        self.graces.settled(ticket)
         if not self.offsets.settle(record, self._clock()):
             return
         self._settled_lately += 1
@@ -395,7 +434,7 @@ class Pipeline:
             )
         stamp = record.timestamp_ms
         self._metrics.settled(
-            record.partition.topic, settled, None if stamp is None else time.time() - stamp / 1000
+            record.partition.topic, settled, None if stamp is None else self._wall() - stamp / 1000
         )
 
     def _note_commit(self, sent: Positions, confirmed: Positions | None) -> None:

@@ -22,6 +22,7 @@ from prometheus_client import CollectorRegistry
 
 from consumer import __version__
 from consumer.core.api.pacing import Pacer
+from consumer.core.api.removals import Removals
 from consumer.core.avro.mapped import MappedCodec
 from consumer.core.errors import ConsumerError, DependencyError, Unavailable
 from consumer.core.meaning.rates import RateTable
@@ -109,6 +110,7 @@ class Service:
             self._wake,
             address=settings.linkrunner.base_url,
             turns=turns(settings),
+            removals=Removals(settings.delivery.nothing_to_remove_grace_seconds),
         )
         rotation = Rotation(key, self._log)
         self._api: Final = Linkrunner(

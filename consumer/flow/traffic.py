@@ -1,4 +1,4 @@
-"""What about calls concerns more than one record: the gate, the pace, and doubts about the address.
+"""What about calls concerns more than one record: the gate, the pace, doubts about the address, and graces.
 
 One object says whether a call may leave, hears every verdict, and by that opens or shuts the gate for all.
 """
@@ -10,6 +10,7 @@ from typing import Final, assert_never
 
 from consumer.core.api.gates import Doubt, Gate
 from consumer.core.api.pacing import Pacer, Turns
+from consumer.core.api.removals import Removals
 from consumer.core.api.verdicts import Again, Delivered, Hold, HoldCause, NothingToRemove, Refused, Verdict
 from consumer.core.operations.logbook import Event, Log
 from consumer.edges.metrics import Metrics
@@ -31,17 +32,19 @@ class Traffic:
         *,
         address: str = "",
         turns: Turns | None = None,
+        removals: Removals | None = None,
     ) -> None:
         """``on_open`` is called when the gate opens, so that waiting work starts at once.
 
         ``address`` names the API where it is told that nothing gets through. ``clock`` gives the seconds of a
         steady clock: the one by which gate, pace and pipeline measure. ``turns`` knows the topics whose
-        records start at a rate of their own.
+        records start at a rate of their own, ``removals`` the removes that have a grace; None: none has.
         """
         self.gate: Final = Gate()
         self.pacer: Final = pacer
         self.turns: Final = turns or Turns({})
         self.clock: Final = clock
+        self.removals: Final = removals or Removals()
         #: Whether the last thing that the API said about our key was not a no.
         self.auth_ok = True
         self._address: Final = address
@@ -79,10 +82,12 @@ class Traffic:
                     self._answered(now)
                 return False
             case Hold(cause):
+                self.removals.answering.failed()
                 if current:
                     self._shut(cause, now)
                 return current
             case Again():
+                self.removals.answering.failed()
                 self._silence(verdict, now)
                 self._note_failure(verdict, now)
                 if current and verdict.doubtful and self._doubt.doubtful(now):
@@ -112,6 +117,7 @@ class Traffic:
 
     def _answered(self, now: float) -> None:
         self._failing_since = None
+        self.removals.answering.answered(now)
         self._doubt.answered()
         self.auth_ok = True
         if self.gate.open(now) is not None:

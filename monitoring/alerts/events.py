@@ -9,12 +9,16 @@ _SETTLED: Final = "linkrunner_consumer_records_settled_total"
 
 #: Reasons why a record's bytes can't be turned into an event.
 _UNREADABLE: Final = "undecodable|unknown_schema"
-#: A dead letter of this reason is what ``lifecycle.partial_refunds: dead_letter`` asks for: daily business.
-_WANTED: Final = "partial_refund"
+#: Dead letters that ``lifecycle.partial_refunds`` and ``delivery.nothing_to_remove`` ask for: daily business.
+_WANTED: Final = "partial_refund|nothing_to_remove"
 
-_UNWANTED: Final = f'outcome="dead_lettered", reason!="{_WANTED}"'
-#: Erasures of users that find nothing have no action: they are no refunds.
-_NOTHING: Final = 'action="remove", outcome="nothing_to_remove"'
+_UNWANTED: Final = f'outcome="dead_lettered", reason!~"{_WANTED}"'
+#: Erasures of users that find nothing have no action: they are no refunds. As a dead letter it is the reason.
+_NOTHING: Final = (
+    'action="remove", outcome="nothing_to_remove"',
+    'action="remove", reason="nothing_to_remove"',
+)
+_REMOVED: Final = 'action="remove", outcome="delivered"'
 _UNKNOWN_KIND: Final = 'outcome="skipped", reason="kind"'
 
 #: Rules that cost a payment its catalogue fields. Prices that do not add up are legal: discounts, shipping.
@@ -58,6 +62,12 @@ def _burst(reason: str) -> str:
     many = f"{share('10m')} > $threshold and {letters('10m')} > {BURST}"
     most = f"{share('1h')} > {_MOST} and {letters('1h')} >= {_FEW} and {letters('30m')} > 0"
     return f"{many} or {most}"
+
+
+def _in_six_hours(*conditions: str) -> str:
+    """Return how many records of six hours meet one of these conditions."""
+    parts = (f"increase({_SETTLED}{{$selector, {each}}}[6h])" for each in conditions)
+    return f"sum {BY} ({' or '.join(parts)})"
 
 
 SHARE: Final = Threshold(0.05, "share of a topic's records, skipped ones left out")
@@ -112,10 +122,8 @@ ALERTS: Final = (
         name="RemovalsFindNothing",
         group="events",
         severity=Severity.WARNING,
-        expr=f"sum {BY} (increase({_SETTLED}{{$selector, {_NOTHING}}}[6h]))"
-        f' / sum {BY} (increase({_SETTLED}{{$selector, action="remove",'
-        ' outcome=~"delivered|nothing_to_remove"}[6h])) > $threshold'
-        f" and sum {BY} (increase({_SETTLED}{{$selector, {_NOTHING}}}[6h])) > {BURST}",
+        expr=f"{_in_six_hours(*_NOTHING)} / {_in_six_hours(_REMOVED, *_NOTHING)} > $threshold"
+        f" and {_in_six_hours(*_NOTHING)} > {BURST}",
         threshold=Threshold(0.5, "share of all removals"),
         lasts="30m",
         summary="Most refunds find no payment to remove: revenue may be counted too high",

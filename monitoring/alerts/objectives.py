@@ -39,6 +39,7 @@ DEAD_LETTER_OWNERS: Final = {
     DeadLetterReason.CURRENCY_NOT_ACCEPTED: Owner.CHOSEN,
     DeadLetterReason.TOO_OLD: Owner.CHOSEN,
     DeadLetterReason.PARTIAL_REFUND: Owner.CHOSEN,
+    DeadLetterReason.NOTHING_TO_REMOVE: Owner.CHOSEN,
 }
 
 _SETTLED: Final = "linkrunner_consumer_records_settled_total"

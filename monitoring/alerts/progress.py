@@ -5,9 +5,10 @@ from typing import Final
 from monitoring.alerts.holds import ADDRESS_WRONG, KEY_REFUSED
 from monitoring.alerts.model import BY, Alert, Severity, Threshold
 
+#: Removes in their grace wait on purpose; how old they get, the age of the oldest record tells.
 _OPEN: Final = (
     "linkrunner_consumer_queued{$selector} + linkrunner_consumer_parked{$selector}"
-    " + linkrunner_consumer_in_flight{$selector}"
+    " - linkrunner_consumer_removes_in_grace{$selector} + linkrunner_consumer_in_flight{$selector}"
 )
 _SETTLED: Final = "linkrunner_consumer_records_settled_total"
 _EACH: Final = "by (namespace, job, instance)"

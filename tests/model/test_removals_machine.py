@@ -25,7 +25,8 @@ class RemovalsMachine(RuleBasedStateMachine):
         self.now = 0.0
         self.next_offset = 0
         self.broken = True
-        self.behind = False
+        self.age: float | None = None
+        self.written: dict[Place, float] = {}
         self.ids: dict[Place, str] = {}
         self.allowed: dict[Place, float] = {}
         self.captures: dict[Place, str] = {}
@@ -37,9 +38,10 @@ class RemovalsMachine(RuleBasedStateMachine):
         return Place(partition, 1, self.next_offset)
 
     def look(self) -> None:
-        """Look at the process: up to date, or far behind, and not always at the same record."""
-        oldest = Oldest(Place(PAYMENTS, 0, self.next_offset), self.now - 10 * GRACE)
-        self.removals.look(self.now, oldest if self.behind else None, ())
+        """Look at the process, whose oldest record is always of the same age."""
+        place = Place(PAYMENTS, 0, self.next_offset)
+        oldest = None if self.age is None else Oldest(place, self.now - self.age)
+        self.removals.look(self.now, oldest, ())
 
     def answer(self) -> None:
         """The API answers some call."""
@@ -67,11 +69,16 @@ class RemovalsMachine(RuleBasedStateMachine):
             self.answer()
         self.look()
 
-    @rule(behind=strategies.booleans())
-    def lag(self, behind: bool) -> None:
+    @rule(age=strategies.sampled_from([None, 1.0, GRACE / 2, 10 * GRACE]))
+    def lag(self, age: float | None) -> None:
         """The process falls behind, or has caught up."""
-        self.behind = behind
+        self.age = age
         self.look()
+
+    @property
+    def behind(self) -> bool:
+        """Whether the oldest record is older than the grace."""
+        return self.age is not None and self.age > GRACE
 
     @rule(payment_id=strategies.sampled_from(IDS))
     def capture(self, payment_id: str) -> None:
@@ -95,6 +102,7 @@ class RemovalsMachine(RuleBasedStateMachine):
         place = self.place(REFUNDS)
         self.ids[place] = payment_id
         self.allowed[place] = 0.0
+        self.written[place] = self.now
         self.find_nothing(place, echo=echo)
 
     @precondition(lambda self: self.ids)
@@ -102,7 +110,7 @@ class RemovalsMachine(RuleBasedStateMachine):
     def again(self, data: strategies.DataObject, echo: bool) -> None:
         """A removal finds nothing again, unless it is held back."""
         place = data.draw(strategies.sampled_from(sorted(self.ids)))
-        held_back = self.removals.held_back(place, self.ids[place], 0.0) is not None
+        held_back = self.removals.held_back(place, self.ids[place], self.written[place]) is not None
         assert held_back == (self.ids[place] in self.captures.values())
         if not held_back:
             self.find_nothing(place, echo=echo)
@@ -110,12 +118,14 @@ class RemovalsMachine(RuleBasedStateMachine):
     def find_nothing(self, place: Place, *, echo: bool) -> None:
         """A 400 arrives: the wait goes on for no longer than it may, or ends for a good reason."""
         self.answer()
-        found = self.removals.found_nothing(place, self.ids[place], 0.0, echo=echo)
+        found = self.removals.found_nothing(place, self.ids[place], self.written[place], echo=echo)
         pending = self.ids[place] in self.captures.values()
         if isinstance(found, Ended):
             assert not pending
             assert not self.behind
             assert found is Ended.ECHO or self.allowed[place] >= GRACE - 0.01
+            end = self.written[place] + (0 if found is Ended.ECHO else GRACE)
+            assert self.age is None or self.now - self.age >= end
             self.forget(place)
         else:
             assert 0 < found <= max(10, len(self.ids) / 2)
@@ -128,13 +138,13 @@ class RemovalsMachine(RuleBasedStateMachine):
     @invariant()
     def count_agrees(self) -> None:
         """All removals that are waited with are known, and no other."""
-        assert len(self.removals) == len(self.ids)
+        assert self.removals.waiting == len(self.ids)
 
     def teardown(self) -> None:
         """Once all is well, each removal ends within two graces and two waits."""
         while self.captures:
             self.settle()
-        self.lag(behind=False)
+        self.lag(1.0)
         until = self.now + 2 * GRACE + 20
         self.wait(1, answered=True)
         while self.ids and self.now < until:

@@ -5,14 +5,16 @@ import json
 from collections import defaultdict, deque
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Unpack
+from typing import Final, NamedTuple, Unpack
 
-from consumer.core.api.verdicts import Answer, Response
+from consumer.core.api.verdicts import Answer, Fault, FaultKind, Response
 from consumer.core.errors import Unavailable, Unwritable
 from consumer.core.operations.logbook import Event, Fields
 from consumer.core.partitions.offsets import Assigned, Position, Positions
 from consumer.core.records import Header, Partition, Record
 from consumer.edges.kafka.bridge import Listener
+from consumer.lab import bodies
+from consumer.lab.ledger import Ledger, Outcome
 from tests.support.events import payment_event
 
 #: Seconds that a fetch waits for a record, as a poll does.
@@ -106,14 +108,51 @@ class FakeApi:
         try:
             if name in self._held:
                 await self._held[name].wait()
-            return self._answer(name)
+            return self._answer(call)
         finally:
             self.on_wire.remove(name)
 
-    def _answer(self, name: str) -> Answer:
-        if self.script[name]:
-            return self.script[name].popleft()
-        return self.always.get(name, self.answer)
+    def _answer(self, call: Sent) -> Answer:
+        if self.script[call.payment_id]:
+            return self.script[call.payment_id].popleft()
+        return self.always.get(call.payment_id, self.answer)
+
+
+class LedgerApi(FakeApi):
+    """Keeps the payments as the API does, and answers by what it has; what is scripted is not acted on.
+
+    While it is ``down`` that is its answer. ``deaf`` are payments of which the next call is acted on, and its
+    answer gets lost.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ledger: Final = Ledger()
+        self.down: Answer | None = None
+        self.deaf: set[str] = set()
+
+    def recorded(self) -> list[str]:
+        """Return the ids of the payments that are there."""
+        return [payment.payment_id for payment in self.ledger.payments()]
+
+    def act(self, call: Sent) -> Answer:
+        """Do what a call asks for."""
+        document = bodies.parse_json(call.body)
+        if call.path == "/capture-payment":
+            self.ledger.capture(bodies.capture(document), len(self.calls))
+            return Response(201)
+        return Response(200 if self.ledger.remove(bodies.remove(document)) is Outcome.REMOVED else 400)
+
+    def _answer(self, call: Sent) -> Answer:
+        if self.script[call.payment_id]:
+            return self.script[call.payment_id].popleft()
+        if self.down is not None:
+            return self.down
+        answer = self.act(call)
+        if call.payment_id in self.deaf:
+            self.deaf.discard(call.payment_id)
+            return Fault(FaultKind.TIMEOUT)
+        return answer
 
 
 class FakeBox:
@@ -149,12 +188,18 @@ class FakeBox:
         self.letters.append((record, headers))
 
 
+class _Appended(NamedTuple):
+    key: bytes | None
+    value: bytes | None
+    timestamp_ms: int | None
+
+
 class FakeSource:
     """A Kafka with one member: logs, commits, and a group whose decisions the test makes.
 
     Like the consumer's thread it does one thing at a time, and nothing is fetched during a hand-over.
     ``refuse`` and ``ignore`` say how many of the next commits are refused or get no answer;
-    ``timestamp_ms`` is that of every record.
+    ``timestamp_ms`` is that of every record that was given none.
     """
 
     def __init__(self) -> None:
@@ -166,16 +211,22 @@ class FakeSource:
         self.paused: set[Partition] = set()
         self.timestamp_ms: int | None = None
         self.listener: Listener
-        self._logs: defaultdict[Partition, list[tuple[bytes | None, bytes | None]]] = defaultdict(list)
+        self._logs: defaultdict[Partition, list[_Appended]] = defaultdict(list)
         self._positions: dict[Partition, int] = {}
         self._epochs: dict[Partition, int] = {}
         self._epoch = 0
         self._turn: Final = asyncio.Lock()
         self._news: Final = asyncio.Event()
 
-    def produce(self, partition: Partition, value: bytes | None, key: bytes | None = None) -> None:
+    def produce(
+        self,
+        partition: Partition,
+        value: bytes | None,
+        key: bytes | None = None,
+        timestamp_ms: int | None = None,
+    ) -> None:
         """Append a record; its key is its value unless another is given."""
-        self._logs[partition].append((value if key is None else key, value))
+        self._logs[partition].append(_Appended(value if key is None else key, value, timestamp_ms))
         self._news.set()
 
     def end(self, partition: Partition) -> int:
@@ -246,8 +297,8 @@ class FakeSource:
         self._positions[partition] = start + len(found)
         epoch = self._epochs[partition]
         return [
-            Record(partition, offset, epoch, key, value, (), self.timestamp_ms)
-            for offset, (key, value) in enumerate(found, start)
+            Record(partition, offset, epoch, key, value, (), self.timestamp_ms if stamp is None else stamp)
+            for offset, (key, value, stamp) in enumerate(found, start)
         ]
 
     async def commit(self, positions: Positions) -> Positions | None:

@@ -4,12 +4,14 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from typing import Final
 
 from prometheus_client import CollectorRegistry
 
 from consumer.core.api.calls import PlanRules
 from consumer.core.api.pacing import Pacer, Turns
+from consumer.core.api.removals import Removals
 from consumer.core.avro import schemas
 from consumer.core.avro.codec import Codec
 from consumer.core.avro.framing import WireFormat
@@ -50,6 +52,16 @@ async def reached(condition: Callable[[], object], what: str, within: float = 10
         await asyncio.sleep(0.002)
 
 
+@dataclass(slots=True)
+class Surroundings:
+    """What a service finds when it starts. ``clock`` is the steady one, ``wall`` that of dates."""
+
+    source: FakeSource = field(default_factory=FakeSource)
+    api: FakeApi = field(default_factory=FakeApi)
+    clock: Callable[[], float] = time.monotonic
+    wall: Callable[[], float] = time.time
+
+
 class Rig:
     """One service without edges. Make it on the running loop."""
 
@@ -62,18 +74,33 @@ class Rig:
         ordering: Ordering = Ordering.KEY,
         erasures_per_second: float | None = None,
         rules: Rules = RULES,
+        grace: float = 0.0,
+        surroundings: Surroundings | None = None,
     ) -> None:
-        """``erasures_per_second`` None: users are not erased, whatever is in the topic :data:`ERASURES`."""
+        """``erasures_per_second`` None: users are not erased, whatever is in the topic :data:`ERASURES`.
+
+        ``grace`` is that of removes, in seconds. ``surroundings`` outlive a rig.
+        """
+        around = surroundings or Surroundings()
         self.registry = CollectorRegistry()
         self.log = FakeLog()
         self.decoder = FakeDecoder()
-        self.api = FakeApi()
+        self.api = around.api
         self.box = FakeBox()
-        self.source = FakeSource()
+        self.source = around.source
         self.looks_at_clock = 0
+        self._time = around.clock
         self.metrics = metrics = Metrics(self.registry)
         turns = Turns({} if erasures_per_second is None else {ERASURES: erasures_per_second})
-        self.traffic = Traffic(Pacer(rate), metrics, self.log, self._wake, self._clock, turns=turns)
+        self.traffic = Traffic(
+            Pacer(rate),
+            metrics,
+            self.log,
+            self._wake,
+            self._clock,
+            turns=turns,
+            removals=Removals(grace),
+        )
         self.traffic.gate.pace = PROBE_PACE
         delivery = Delivery(
             reader=CanonicalReader(self.decoder, LifecyclePolicy()),
@@ -106,13 +133,14 @@ class Rig:
             commit_seconds=commit_seconds,
         )
         self.source.listener = self.pipeline
+        vars(self.pipeline)["_wall"] = around.wall
 
     def _wake(self) -> None:
         self.pipeline.wake()
 
     def _clock(self) -> float:
         self.looks_at_clock += 1
-        return time.monotonic()
+        return self._time()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -10,12 +10,15 @@ clock of its own, which runs only while all of this is so:
 - this process is caught up: its oldest unsettled record, removals in their grace aside, was written less than
   a grace ago. Removals don't count, or two of them would stop each other's clocks.
 
+When the time is over, one thing more has to be so: everything is settled here that was written until the
+grace after the removal. So a payment that can't be read, or waits in line, is not missed.
+
 A removal never races a capture of its payment: while one is unsettled here, it is not sent.
 
 Where removals in their grace fill a partition to half of its bounds (it is *crowded*), waiting to be caught
-up could stop it for ever. There it is enough that everything is settled that was written until a grace
-after the removal itself; or that the oldest record has stayed the same for the length of a grace, because a
-record that is stuck must not stop the partitions of others.
+up could stop it for ever. There it is enough that everything is settled that was written until the grace
+after the removal; or that the oldest record has stayed the same for the length of a grace, because a record
+that is stuck must not stop the partitions of others.
 
 Time is passed in (seconds of a steady clock). When a record was *written* is on the same clock.
 """
@@ -91,6 +94,7 @@ class _Removal:
     """One removal in its grace. ``answered`` turns True with its first 400, which may be an ``echo``.
 
     ``elapsed`` is how far its own clock has run, ``counted`` what the clock of all answers showed then.
+    ``over``: it was told that nothing is left of its grace.
     """
 
     payment_id: str
@@ -100,6 +104,7 @@ class _Removal:
     running: bool = False
     answered: bool = False
     echo: bool = False
+    over: bool = False
     tries: int = 0
 
 
@@ -122,8 +127,9 @@ class Removals:
         self._horizon = float("inf")
         self._crowded: Collection[Partition] = ()
 
-    def __len__(self) -> int:
-        """Return how many removals are in their grace."""
+    @property
+    def waiting(self) -> int:
+        """How many removals are in their grace."""
         return len(self._removals)
 
     # --- what becomes known of records ---
@@ -160,11 +166,15 @@ class Removals:
             removal.elapsed = 0.0
             removal.counted = self.answering.seconds
         self._count(place, removal)
-        left = 0.0 if removal.echo else self._grace - removal.elapsed
+        left = self._left(removal)
+        removal.over = False
         if removal.running and left <= _NEGLIGIBLE:
-            return Ended.ECHO if removal.echo else Ended.NOTHING_FOUND
+            unsettled = self._unsettled_since(place, removal)
+            if unsettled <= 0:
+                return Ended.ECHO if removal.echo else Ended.NOTHING_FOUND
+            left = max(unsettled, _FIRST_WAIT)
         removal.tries += 1
-        wait = max(_backoff(removal.tries), min(len(self) / _TRIES_PER_SECOND, _MOST_PATIENT_WAIT))
+        wait = max(_backoff(removal.tries), min(self.waiting / _TRIES_PER_SECOND, _MOST_PATIENT_WAIT))
         return min(wait, left) if removal.running else wait
 
     def overtaken_by(self, place: Place) -> list[Place]:
@@ -185,18 +195,25 @@ class Removals:
         """Tell whether the removal there has had a 400: that there was nothing to remove is known."""
         return self._removals[place].answered
 
+    def stand_back(self, place: Place) -> list[Place]:
+        """Let a capture hold no removal back, as it waits for one itself; return those that are free now.
+
+        It does so again from :meth:`come_forward` on.
+        """
+        payment_id = self._captures.get(place)
+        return [] if payment_id is None else self._no_longer_pending(place, payment_id)
+
+    def come_forward(self, place: Place) -> None:
+        """Let a capture hold removals back that had stood back, or does so already."""
+        payment_id = self._captures.get(place)
+        if payment_id is not None:
+            self._pending[payment_id].add(place)
+
     def settled(self, place: Place) -> list[Place]:
         """Forget a record that is settled; return the removals that no capture holds back any more."""
         self._forget_removal(place)
         payment_id = self._captures.pop(place, None)
-        if payment_id is None:
-            return []
-        pending = self._pending[payment_id]
-        pending.discard(place)
-        if pending:
-            return []
-        del self._pending[payment_id]
-        return list(self._waiting.get(payment_id, ()))
+        return [] if payment_id is None else self._no_longer_pending(place, payment_id)
 
     def forget(self, partitions: Collection[Partition]) -> None:
         """Forget what is known of the records of partitions that are given up."""
@@ -205,16 +222,22 @@ class Removals:
 
     # --- the clocks ---
 
-    def look(self, now: float, oldest: Oldest | None, crowded: Collection[Partition]) -> None:
+    def look(self, now: float, oldest: Oldest | None, crowded: Collection[Partition]) -> list[Place]:
         """Let the clocks run as the state of this process allows; to be called again and again.
 
-        ``crowded`` are the partitions that removals in their grace fill to half of their bounds.
+        ``crowded`` are the partitions that removals in their grace fill to half of their bounds. Returns the
+        removals whose time is over: it is up to their next try. Each is returned once until then.
         """
         if oldest is None or self._oldest is None or oldest.place != self._oldest.place:
             self._stands_since = self.answering.seconds
         self._oldest, self._horizon, self._crowded = oldest, now - self._grace, crowded
+        over = []
         for place, removal in self._removals.items():
             self._count(place, removal)
+            if removal.running and not removal.over and self._left(removal) <= _NEGLIGIBLE:
+                removal.over = True
+                over.append(place)
+        return over
 
     def _enter(self, place: Place, payment_id: str, written: float) -> _Removal:
         removal = self._removals.get(place)
@@ -246,10 +269,33 @@ class Removals:
             return False  # nobody has looked yet
         if oldest is None or oldest.written >= self._horizon:
             return True
-        if place.partition not in self._crowded:
-            return False
+        return place.partition in self._crowded and self._unsettled_since(place, removal) <= 0
+
+    def _unsettled_since(self, place: Place, removal: _Removal) -> float:
+        """Return for how long before the end of a removal's grace nothing that was written is settled yet.
+
+        0 where everything is; and where a crowded partition does not wait for a record that is stuck.
+        """
+        if self._oldest is None:
+            return 0.0
         stands_for = self.answering.seconds - self._stands_since
-        return oldest.written >= removal.written + self._grace or stands_for >= self._grace
+        if place.partition in self._crowded and stands_for >= self._grace:
+            return 0.0
+        return max(0.0, removal.written + self._grace_of(removal) - self._oldest.written)
+
+    def _no_longer_pending(self, place: Place, payment_id: str) -> list[Place]:
+        pending = self._pending[payment_id]
+        pending.discard(place)
+        if pending:
+            return []
+        del self._pending[payment_id]
+        return list(self._waiting.get(payment_id, ()))
+
+    def _left(self, removal: _Removal) -> float:
+        return self._grace_of(removal) - removal.elapsed
+
+    def _grace_of(self, removal: _Removal) -> float:
+        return 0.0 if removal.echo else self._grace
 
 
 def _backoff(tries: int) -> float:

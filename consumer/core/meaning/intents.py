@@ -86,6 +86,7 @@ class DeadLetterReason(StrEnum):
     CURRENCY_NOT_ACCEPTED = "currency_not_accepted"
     TOO_OLD = "too_old"
     PARTIAL_REFUND = "partial_refund"
+    NOTHING_TO_REMOVE = "nothing_to_remove"
 
 
 @dataclass(frozen=True, slots=True)

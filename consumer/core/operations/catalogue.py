@@ -119,6 +119,7 @@ _DEAD_LETTERS: Final = {
     DeadLetterReason.CURRENCY_NOT_ACCEPTED: (Action.CAPTURE,),
     DeadLetterReason.TOO_OLD: (Action.CAPTURE,),
     DeadLetterReason.PARTIAL_REFUND: (Action.NONE,),
+    DeadLetterReason.NOTHING_TO_REMOVE: (Action.REMOVE,),
 }
 
 
@@ -278,7 +279,16 @@ CATALOGUE: Final = (
     ),
     MetricSpec("in_flight", _GAUGE, "calls", "Calls on the wire now."),
     MetricSpec("queued", _GAUGE, "records", "Records received that no worker has taken yet."),
-    MetricSpec("parked", _GAUGE, "records", "Records that wait: in backoff, or for the end of a hold."),
+    MetricSpec(
+        "parked", _GAUGE, "records", "Records that wait: in backoff, in a grace, or for the end of a hold."
+    ),
+    MetricSpec(
+        "removes_in_grace",
+        _GAUGE,
+        "records",
+        "Removes that found no payment and are tried again until delivery.nothing_to_remove_grace_seconds "
+        "are over, or that wait for a capture of their payment. They are unsettled and hold nothing up.",
+    ),
     MetricSpec(
         "rate_limit_per_second",
         _GAUGE,

@@ -84,6 +84,16 @@ class Event(StrEnum):
         "The items of a payment break a rule of Meta's catalogue.",
     )
     CALL_RETRIED = "call_retried", Level.INFO, "A call will be tried again after a wait."
+    REMOVE_WAITS = (
+        "remove_waits",
+        Level.DEBUG,
+        "A remove found no payment; it is tried again until its grace is over, and its lane goes on.",
+    )
+    REMOVES_CROWD = (
+        "removes_crowd",
+        Level.WARNING,
+        "Removes in their grace take half of what a partition may hold: fewer other records are waited for.",
+    )
     RATE_LIMITED = "rate_limited", Level.WARNING, "The API asked for fewer calls; all calls wait."
     HOLD_STARTED = "hold_started", Level.ERROR, "Something is stopped until its cause is gone; see the cure."
     HOLD_ENDED = "hold_ended", Level.INFO, "The cause of a hold is gone; work goes on."

@@ -117,6 +117,7 @@ class Status:
     max_in_flight: int
     queued: int
     parked: int
+    removes_in_grace: int
     rate_limit_per_second: float
     freshness_seconds: float
     sources: tuple[SourceStatus, ...] = ()

@@ -70,6 +70,11 @@ class Intake:
         stuck = frozenset(partition for partition in wanted if self._stuck(held[partition]))
         return Pauses(wanted, stuck)
 
+    def crowded(self, part: Mapping[Partition, Held]) -> frozenset[Partition]:
+        """Return the partitions whose ``part`` alone is too much for a pause to end."""
+        fair = self._fair_share(len(part)) if self._crowded else None
+        return frozenset(p for p, what in part.items() if self._full(what, fair, paused=True))
+
     def _full(self, what: Held, fair: Held | None, *, paused: bool) -> bool:
         share = self._share(paused=paused)
         return _reaches(what, self._own, share) or (fair is not None and _reaches(what, fair, share))

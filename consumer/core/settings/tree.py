@@ -154,7 +154,15 @@ class DeadLetterSettings(Section):
 
 
 class DeliverySettings(Section):
-    """Which events are still worth a call."""
+    """Which events are still worth a call, and for how long."""
+
+    nothing_to_remove: Literal["settle", "dead_letter"] = "settle"
+    """What becomes of a full refund that finds no payment until its grace is over: `settle` it, or
+    `dead_letter` it, so that it can be published again. Advised where refunds have a topic of their own:
+    `dead_letter`. Both are counted. See [refunds](refunds.md)."""
+    nothing_to_remove_grace_seconds: Number = Field(default=60.0, ge=0, le=3_600)
+    """How long such a refund is tried again, because it may have overtaken its payment. The time runs only
+    while the API answers and the process is not behind. 0: it is not tried again."""
 
     max_event_age_seconds: Number | None = Field(default=None, gt=0, le=3_155_760_000)
     """Oldest payment that is sent, by the event's own time (else the record's) at its delivery; an older one

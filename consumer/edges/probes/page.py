@@ -132,6 +132,7 @@ def _tiles(status: Status) -> str:
         ("Calls in flight", f"{status.in_flight} of {status.max_in_flight}"),
         ("Queued", f"{status.queued:,}"),
         ("Parked", f"{status.parked:,}"),
+        ("Removes in their grace", f"{status.removes_in_grace:,}"),
         ("Rate limit", f"{status.rate_limit_per_second:g} / s"),
     )
     return (

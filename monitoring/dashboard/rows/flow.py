@@ -106,8 +106,8 @@ ROW: Final = Row(
         ),
         Panel(
             title="Removals",
-            description="Refunds that removed a payment, and those that found none: then the payment was "
-            "never sent, or it came later and still counts.",
+            description="Refunds that removed a payment, and those that found none until their grace was "
+            "over: then the payment was never sent, or it came later and still counts.",
             kind=Kind.STACK,
             unit="cps",
             queries=(
@@ -116,9 +116,24 @@ ROW: Final = Row(
                     ' outcome=~"delivered|nothing_to_remove"}[$__rate_interval]))',
                     "{{outcome}}",
                 ),
+                Query(
+                    f'sum(rate({_SETTLED}{{$selector, action="remove", reason="nothing_to_remove"}}'
+                    "[$__rate_interval]))",
+                    "dead_lettered",
+                ),
             ),
             colours=OUTCOME_COLOURS,
             alerts=("RemovalsFindNothing",),
+        ),
+        Panel(
+            title="Removes in their grace",
+            description="Refunds that have found no payment and are tried again, because it may come yet. "
+            "They stay while the API does not answer, a capture of their payment is open, or an instance is "
+            "behind.",
+            kind=Kind.LINES,
+            unit="short",
+            queries=(Query("sum(linkrunner_consumer_removes_in_grace{$selector})", "waiting"),),
+            alerts=("RemovalsFindNothing", "HoldingSpan"),
         ),
         Panel(
             title="Erasures of users",

@@ -127,6 +127,12 @@ CASES: Final = (
     Case("DeadLettersFlowing", "quiet", _letters("0+100x60", "partial_refund", "0+5x60"), {"30m": None}),
     Case(
         "DeadLettersFlowing",
+        "quiet_where_refunds_find_nothing",
+        _letters("0+100x60", "nothing_to_remove", "0+5x60"),
+        {"30m": None},
+    ),
+    Case(
+        "DeadLettersFlowing",
         "resolves",
         _letters("0+100x60", "refused", "0x9 1x50"),
         {"30m": "1", "45m": None},
@@ -224,6 +230,15 @@ CASES: Final = (
     ),
     Case("RemovalsFindNothing", "fires", _removals("0+1x400", "0+2x400"), {"30m": None, "60m": "66.67%"}),
     Case("RemovalsFindNothing", "quiet", _removals("0+2x400", "0+1x400"), {"60m": None, "400m": None}),
+    Case(
+        "RemovalsFindNothing",
+        "fires_on_dead_letters",
+        [
+            *_removals("0+1x400", "0x400"),
+            _settled("0+2x400", "dead_lettered", "nothing_to_remove", action="remove"),
+        ],
+        {"30m": None, "60m": "66.67%"},
+    ),
     Case(
         "RemovalsFindNothing", "quiet_with_few", _removals("0x400", "0 0 5x400"), {"60m": None, "400m": None}
     ),

@@ -7,13 +7,14 @@ from tests.monitoring.promtool import Case, Series, series
 
 
 def _work(
-    settled: str, *, parked: str = "0x60", lag: str = "0x60", instance: str = "a"
+    settled: str, *, parked: str = "0x60", grace: str = "0x60", lag: str = "0x60", instance: str = "a"
 ) -> tuple[Series, ...]:
     labels = {"action": "capture", "outcome": "delivered", "reason": "none", "topic": "t"}
     return (
         series("records_settled_total", settled, instance=instance, **labels),
         series("queued", "0x60", instance=instance),
         series("parked", parked, instance=instance),
+        series("removes_in_grace", grace, instance=instance),
         series("in_flight", "0x60", instance=instance),
         series("lag_records", lag, instance=instance, topic="t", partition="0"),
         series("lag_records", "0x60", instance=instance, topic="t", partition="1"),
@@ -67,6 +68,18 @@ CASES: Final = (
         {"15m": "1"},
     ),
     Case("Stalled", "quiet", _work("0+1x60", parked="5x60", lag="5000x60"), {"15m": None, "60m": None}),
+    Case(
+        "Stalled",
+        "quiet_where_only_removes_are_in_their_grace",
+        _work("7x60", parked="5x60", grace="5x60"),
+        {"15m": None, "60m": None},
+    ),
+    Case(
+        "Stalled",
+        "fires_beside_removes_in_their_grace",
+        _work("7x60", parked="5x60", grace="4x60"),
+        {"15m": "1"},
+    ),
     Case("Stalled", "fires_on_little_lag", _work("7x60", lag="2x60"), {"15m": "1"}),
     # A partition that is not read, with ten records an hour.
     Case(

@@ -35,6 +35,7 @@ def status(**changes: object) -> Status:
         "max_in_flight": 32,
         "queued": 4120,
         "parked": 1,
+        "removes_in_grace": 2,
         "rate_limit_per_second": 12.5,
         "freshness_seconds": 73.0,
         "sources": (

@@ -30,6 +30,7 @@ def status_of(health: Health) -> Status:
         max_in_flight=32,
         queued=2,
         parked=3,
+        removes_in_grace=2,
         rate_limit_per_second=25.0,
         freshness_seconds=0.5,
         partitions=(PartitionStatus("t", 4, 10, None, 7, 3, 2),),

@@ -7,6 +7,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from consumer.core.api.gates import PROBE_PACE
+from consumer.core.api.removals import Removals
 from consumer.core.api.verdicts import (
     Again,
     Answer,
@@ -44,6 +45,7 @@ class FakeTraffic:
     stops: bool = False
     silent_for: float = 0.0
     verdicts: list[tuple[Verdict, float]] = field(default_factory=list)
+    removals: Removals = field(default_factory=Removals)
 
     def heard(self, verdict: Verdict, began: float) -> bool:
         """Note a verdict."""

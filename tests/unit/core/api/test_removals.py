@@ -38,9 +38,7 @@ class Bench:
         self.now += seconds
         self.removals.answering.answered(self.now)
 
-    def nothing(
-        self, place: Place = REMOVE, payment_id: str = "pay", *, echo: bool = False
-    ) -> float | Ended:
+    def nothing(self, place: Place = REMOVE, payment_id: str = "pay", *, echo: bool = False) -> float | Ended:
         """Let a removal find nothing now; it was written just before the beginning."""
         return self.removals.found_nothing(place, payment_id, 999.0, echo=echo)
 
@@ -69,7 +67,7 @@ def test_without_a_grace_the_first_400_is_the_end() -> None:
     assert bench.removals.held_back(REMOVE, "pay", 999.0) is None
     assert bench.nothing() is Ended.NOTHING_FOUND
     assert bench.nothing(echo=True) is Ended.ECHO
-    assert len(bench.removals) == 0
+    assert bench.removals.waiting == 0
 
 
 def test_the_clock_stands_while_the_api_does_not_answer() -> None:
@@ -109,7 +107,7 @@ def test_a_removal_is_held_back_before_its_first_try_too() -> None:
     bench = Bench()
     bench.removals.capture(CAPTURE, "pay")
     assert bench.removals.held_back(REMOVE, "pay", 999.0) == 10
-    assert len(bench.removals) == 1
+    assert bench.removals.waiting == 1
     assert not bench.removals.has_answer(REMOVE)
 
 
@@ -137,6 +135,18 @@ def test_the_clock_stands_while_the_process_is_behind() -> None:
     assert bench.waits()
     bench.answer(1)
     assert not bench.waits()
+
+
+def test_what_was_written_within_the_grace_is_waited_for() -> None:
+    """When the time is over, a younger record may still be the payment; it is looked for soon again."""
+    bench = Bench()
+    bench.nothing()
+    bench.answer(GRACE)
+    bench.look(oldest=3)
+    assert bench.nothing() == 2
+    bench.answer(3)
+    bench.look(oldest=3)
+    assert bench.nothing() is Ended.NOTHING_FOUND
 
 
 def test_nothing_ends_before_anybody_has_looked() -> None:
@@ -262,9 +272,9 @@ def test_what_is_settled_or_given_up_is_forgotten() -> None:
     bench.nothing()
     bench.nothing(at(PAYMENTS, 2), "pay")
     bench.removals.forget([PAYMENTS])
-    assert len(bench.removals) == 1
+    assert bench.removals.waiting == 1
     assert bench.removals.held_back(REMOVE, "pay", 999.0) is None
     bench.removals.settled(Place(REFUNDS, 2, 5))
-    assert len(bench.removals) == 1
+    assert bench.removals.waiting == 1
     bench.removals.settled(REMOVE)
-    assert len(bench.removals) == 0
+    assert bench.removals.waiting == 0

@@ -29,6 +29,7 @@ METRICS: Final[Mapping[str, tuple[str, ...]]] = {
     "in_flight": (),
     "queued": (),
     "parked": (),
+    "removes_in_grace": (),
     "rate_limit_per_second": (),
     "throttled_seconds_total": (),
     "holding": ("cause",),

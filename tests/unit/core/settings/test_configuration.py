@@ -442,6 +442,24 @@ BROKEN: Final = {
         "is too small",
         "more than 0",
     ),
+    "a grace below 0": Broken(
+        f"{LEAST}delivery: {{nothing_to_remove_grace_seconds: -1}}",
+        "delivery.nothing_to_remove_grace_seconds (c.yaml:3)",
+        "is too small",
+        "0 or more",
+    ),
+    "a grace of more than an hour": Broken(
+        f"{LEAST}delivery: {{nothing_to_remove_grace_seconds: 3601}}",
+        "delivery.nothing_to_remove_grace_seconds (c.yaml:3)",
+        "is too large",
+        "3600 or less",
+    ),
+    "another end of a grace": Broken(
+        f"{LEAST}delivery: {{nothing_to_remove: skip}}",
+        "delivery.nothing_to_remove (c.yaml:3)",
+        "has a value that it does not know",
+        "settle",
+    ),
     "other placeholder": Broken(
         f"{LEAST}dead_letters: {{topic: '{{topic}}.{{reason}}'}}",
         "dead_letters.topic (c.yaml:3)",
@@ -663,6 +681,8 @@ def test_defaults_are_the_documented_ones() -> None:
         "dead_letters.topic": "{topic}.dlq",
         "dead_letters.create": "false",
         "dead_letters.properties": "{}",
+        "delivery.nothing_to_remove": "settle",
+        "delivery.nothing_to_remove_grace_seconds": "60.0",
         "delivery.max_event_age_seconds": "null",
         "currency.reporting": "null",
         "currency.accept": '["INR"]',

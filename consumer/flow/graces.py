@@ -1,0 +1,107 @@
+"""Graces: removes that wait beside their lanes, and how they meet the captures of their payments.
+
+The rules are :class:`~consumer.core.api.removals.Removals`; here they are brought together with the lanes:
+what stands aside is found again, woken and ended.
+"""
+
+from collections.abc import Callable, Collection
+from typing import Final
+
+from consumer.core.api.removals import Oldest, Place, Removals
+from consumer.core.meaning.intents import Action
+from consumer.core.operations.logbook import Event, Log
+from consumer.core.outcomes import Outcome, Settled
+from consumer.core.partitions.intake import Held
+from consumer.core.partitions.lanes import Lanes, Ticket
+from consumer.core.records import Partition
+from consumer.flow.delivery import Story
+
+#: How a remove ends that a capture of its own lane follows, whatever the policy: as a dead letter that is
+#: replayed it would remove what came after it.
+_OVERTAKEN: Final = Settled(Action.REMOVE, Outcome.NOTHING_TO_REMOVE, status=400)
+
+
+class Graces:
+    """The removes of this process that stand aside."""
+
+    def __init__(
+        self,
+        removals: Removals,
+        lanes: Lanes[Story],
+        settle: Callable[[Ticket[Story], Settled], None],
+        log: Log,
+    ) -> None:
+        """``settle`` ends a record for good."""
+        self._removals: Final = removals
+        self._lanes: Final = lanes
+        self._settle: Final = settle
+        self._log: Final = log
+        self._aside: Final[dict[Place, Ticket[Story]]] = {}
+        self._crowded: frozenset[Partition] = frozenset()
+
+    @property
+    def waiting(self) -> int:
+        """How many removes stand aside."""
+        return len(self._aside)
+
+    def step_aside(self, ticket: Ticket[Story], until: float) -> None:
+        """Let a remove leave its lane until it is tried again."""
+        self._lanes.step_aside(ticket, until)
+        if not ticket.released:
+            self._aside[Place.of(ticket.record)] = ticket
+
+    def in_the_way(self, ticket: Ticket[Story]) -> bool:
+        """Tell whether a remove that this capture has to follow is not done with. Log order wins.
+
+        In one lane a remove must not meet what comes after it: one of the same payment ends before the
+        capture begins, with what the API has told already, else with its next answer.
+        """
+        in_the_way = False
+        capture = Place.of(ticket.record)
+        for place in self._removals.overtaken_by(capture):
+            remove = self._aside.get(place)
+            if remove is None or not remove.shares_lane(ticket):
+                continue
+            if remove.flying or not self._removals.has_answer(place):
+                in_the_way = True
+            else:
+                self._settle(remove, _OVERTAKEN)
+        if in_the_way:
+            self._hasten(self._removals.stand_back(capture))
+        else:
+            self._removals.come_forward(capture)
+        return in_the_way
+
+    def settled(self, ticket: Ticket[Story]) -> None:
+        """Let go of a record that is settled, and wake the removes that were held back by it."""
+        place = Place.of(ticket.record)
+        self._aside.pop(place, None)
+        self._hasten(self._removals.settled(place))
+
+    def forget(self, partitions: Collection[Partition]) -> None:
+        """Let go of partitions that are given up."""
+        self._removals.forget(partitions)
+        for place in [place for place in self._aside if place.partition in partitions]:
+            del self._aside[place]
+
+    def held(self, partition: Partition, watermark: int, span: int) -> Held:
+        """Return what removes that stand aside take of a partition; its ``span``, if they hold that up."""
+        aside = self._lanes.aside(partition)
+        stopped = any(ticket.record.offset == watermark for ticket in aside)
+        size = sum(ticket.record.size for ticket in aside)
+        return Held(len(aside), size, span if stopped else 0, movable=0)
+
+    def look(self, now: float, crowded: frozenset[Partition]) -> None:
+        """Let the clocks of the graces run; ``crowded`` are the partitions that removes fill by half."""
+        heads = (Oldest(Place.of(ticket.record), ticket.story.written) for ticket in self._lanes.heads())
+        oldest = min(heads, key=lambda head: head.written, default=None)
+        self._hasten(self._removals.look(now, oldest, crowded))
+        for partition in sorted(crowded - self._crowded):
+            count = len(self._lanes.aside(partition))
+            self._log(Event.REMOVES_CROWD, topic=partition.topic, partition=partition.number, count=count)
+        self._crowded = crowded
+
+    def _hasten(self, places: Collection[Place]) -> None:
+        for place in places:
+            if (remove := self._aside.get(place)) is not None:
+                self._lanes.hasten(remove)

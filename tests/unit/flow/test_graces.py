@@ -1,0 +1,231 @@
+"""Removes in their grace beside the lanes: many of them, behind one another, and at the end of a process."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+
+from consumer.core.errors import Unavailable
+from consumer.core.operations.logbook import Event
+from consumer.core.records import Partition
+from tests.simulation.loop import VirtualLoop
+from tests.support.events import payment_event
+from tests.support.fakes import LedgerApi
+from tests.support.rig import Rig, Surroundings
+
+PAYMENTS, REFUNDS, OTHERS = Partition("payments", 0), Partition("refunds", 0), Partition("others", 0)
+GRACE = 60.0
+
+
+class Bench:
+    """A rig on virtual time, with an API that knows its payments."""
+
+    def __init__(self, *, rate: float = 100_000.0, max_in_flight: int = 8) -> None:
+        self.clock = asyncio.get_running_loop().time
+        self.api = LedgerApi()
+        around = Surroundings(api=self.api, clock=self.clock, wall=self.clock)
+        self.rig = Rig(grace=GRACE, surroundings=around, rate=rate, max_in_flight=max_in_flight)
+
+    def pay(self, partition: Partition, name: str, key: bytes | None = None, ago: float = 0.0) -> None:
+        """Append a payment that was written so many seconds ago."""
+        self._append(partition, name.encode(), key, ago)
+
+    def refund(self, partition: Partition, name: str, key: bytes | None = None, ago: float = 0.0) -> None:
+        """Append the refund of a payment."""
+        value = f"refund of {name}".encode()
+        self.rig.decoder.events[value] = payment_event(kind="REFUND", payment_id=name)
+        self._append(partition, value, key, ago)
+
+    async def until(self, condition: Callable[[], object], within: float = 600.0) -> float:
+        """Let time pass until something is so, and return how long that took."""
+        began = self.clock()
+        while not condition():
+            assert self.clock() < began + within, "it does not happen"
+            await asyncio.sleep(0.05)
+        return self.clock() - began
+
+    async def committed(self, *partitions: Partition, within: float = 600.0) -> float:
+        """Wait until everything of these partitions is committed; return how long that took."""
+        source = self.rig.source
+        return await self.until(lambda: all(source.committed(p) == source.end(p) for p in partitions), within)
+
+    def settled(self, outcome: str) -> float:
+        """Return how many refunds of their topic were settled in a way."""
+        return self.rig.metric(
+            "records_settled_total", topic="refunds", action="remove", outcome=outcome, reason="none"
+        )
+
+    def _append(self, partition: Partition, value: bytes, key: bytes | None, ago: float) -> None:
+        self.rig.source.produce(partition, value, key, int((self.clock() - ago) * 1000))
+
+
+def virtual(scene: Coroutine[object, object, None]) -> None:
+    """Run a scene on virtual time."""
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        runner.run(scene)
+
+
+def test_removes_that_fill_a_partition_do_not_wait_for_what_is_stuck() -> None:
+    """One record is stuck elsewhere for ever: refunds that find nothing don't stop what comes behind them."""
+
+    async def scene() -> None:
+        bench = Bench()
+        bench.rig.decoder.trouble[b"stuck"] = Unavailable("the registry is away")
+        bench.pay(PAYMENTS, "stuck")
+        for number in range(600):
+            bench.refund(REFUNDS, f"guest-{number}")
+        bench.pay(REFUNDS, "pay")
+        async with bench.rig.running():
+            bench.rig.source.assign(PAYMENTS, REFUNDS)
+            assert await bench.until(bench.api.recorded, 3 * GRACE) > GRACE
+            assert bench.settled("nothing_to_remove") >= 300
+            (crowd, *_) = bench.rig.log.told(Event.REMOVES_CROWD)
+            assert (crowd["topic"], crowd["partition"]) == ("refunds", 0)
+
+    virtual(scene())
+
+
+def test_a_few_removes_wait_for_what_is_stuck() -> None:
+    """They harm nobody, and what is stuck may be their payment."""
+
+    async def scene() -> None:
+        bench = Bench()
+        bench.rig.decoder.trouble[b"pay"] = Unavailable("the registry is away")
+        bench.pay(PAYMENTS, "pay")
+        bench.refund(REFUNDS, "pay")
+        bench.pay(REFUNDS, "other")
+        async with bench.rig.running():
+            bench.rig.source.assign(PAYMENTS, REFUNDS)
+            await asyncio.sleep(5 * GRACE)
+            assert bench.rig.settled("refunds") == 1
+            assert bench.rig.pipeline.graces.waiting == 1
+            bench.rig.decoder.trouble.clear()
+            assert await bench.committed(PAYMENTS, REFUNDS) < 5
+            assert bench.api.recorded() == ["other"]
+            assert bench.rig.log.told(Event.REMOVES_CROWD) == []
+
+    virtual(scene())
+
+
+def test_a_topic_of_refunds_waits_for_hours_of_payments() -> None:
+    """After a long stop the refunds are read first and fill their partition; none of them is given up early.
+
+    The payments are sent at 20 in a second, and the removes that wait leave them most of it.
+    """
+
+    async def scene() -> None:
+        bench = Bench(rate=20.0)
+        for number in range(2_000):
+            bench.pay(PAYMENTS, f"pay-{number}", ago=7_200 - number)
+        refunded = [f"pay-{number}" for number in range(1_300, 2_000)]
+        for name in refunded:
+            bench.refund(REFUNDS, name, ago=5_200)
+        async with bench.rig.running():
+            bench.rig.source.assign(PAYMENTS, REFUNDS)
+            await bench.until(lambda: REFUNDS in bench.rig.source.paused)
+            assert await bench.committed(PAYMENTS, REFUNDS, within=600) > 2 * GRACE
+            assert bench.settled("nothing_to_remove") == 0
+            assert len(bench.api.recorded()) == 1_300
+            assert not set(bench.api.recorded()).intersection(refunded)
+
+    virtual(scene())
+
+
+def test_many_removes_leave_the_rate_to_payments() -> None:
+    """A thousand refunds in their grace cost a tenth of the calls: payments are sent as fast as before."""
+
+    async def scene() -> None:
+        bench = Bench(rate=25.0)
+        bench.rig.decoder.trouble[b"stuck"] = Unavailable("the registry is away")
+        bench.pay(OTHERS, "stuck")
+        for number in range(200):
+            bench.refund(REFUNDS, f"guest-{number}")
+        async with bench.rig.running():
+            bench.rig.source.assign(OTHERS, REFUNDS, PAYMENTS)
+            await bench.until(lambda: bench.rig.pipeline.graces.waiting == 200)
+            await asyncio.sleep(300)
+            for number in range(500):
+                bench.pay(PAYMENTS, f"pay-{number}")
+            assert await bench.committed(PAYMENTS) < 500 / 25 * 1.2
+
+    virtual(scene())
+
+
+def test_a_capture_waits_for_a_remove_of_its_lane_that_is_held_back() -> None:
+    """The remove was never sent, because its payment is on the wire elsewhere: all three go in order."""
+
+    async def scene() -> None:
+        bench = Bench()
+        bench.api.hold("pay")
+        bench.pay(PAYMENTS, "pay")
+        async with bench.rig.running():
+            bench.rig.source.assign(PAYMENTS, OTHERS)
+            await bench.until(lambda: bench.api.on_wire)
+            bench.refund(OTHERS, "pay", b"key")
+            bench.pay(OTHERS, "pay", b"key")
+            await asyncio.sleep(30)
+            assert [call.path for call in bench.api.calls] == ["/capture-payment"]
+            bench.api.let_go("pay")
+            assert await bench.committed(PAYMENTS, OTHERS) < 1
+            assert [call.path for call in bench.api.calls] == [
+                "/capture-payment",
+                "/remove-payment",
+                "/capture-payment",
+            ]
+
+    virtual(scene())
+
+
+def test_a_capture_of_another_lane_ends_no_wait() -> None:
+    """In the same partition, with another key, it is only what the remove was waiting for."""
+
+    async def scene() -> None:
+        bench = Bench()
+        async with bench.rig.running():
+            bench.rig.source.assign(REFUNDS)
+            bench.refund(REFUNDS, "pay", b"one")
+            await bench.until(lambda: bench.rig.pipeline.graces.waiting)
+            bench.pay(REFUNDS, "pay", b"another")
+            assert await bench.committed(REFUNDS) < 1
+            assert bench.api.recorded() == []
+
+    virtual(scene())
+
+
+def test_a_stop_does_not_wait_for_a_grace() -> None:
+    """What waits is let go at once and comes again; what was settled around it does not."""
+
+    async def scene() -> None:
+        bench = Bench()
+        bench.refund(REFUNDS, "pay")
+        bench.pay(REFUNDS, "other")
+        async with bench.rig.running():
+            bench.rig.source.assign(REFUNDS)
+            await bench.until(bench.api.recorded)
+            began = bench.clock()
+            assert await bench.rig.pipeline.drain(20.0)
+            assert bench.clock() - began < 1
+            stored = bench.rig.source.stored[REFUNDS]
+            assert stored.offset == 0
+            assert stored.metadata, "what is settled above it travels with the commit"
+
+    virtual(scene())
+
+
+def test_a_remove_has_one_call_at_a_time() -> None:
+    """While one is on the wire, no other is sent, however long it takes and whoever wakes it."""
+
+    async def scene() -> None:
+        bench = Bench()
+        async with bench.rig.running():
+            bench.rig.source.assign(REFUNDS, PAYMENTS)
+            bench.refund(REFUNDS, "pay")
+            await bench.until(lambda: bench.rig.pipeline.graces.waiting)
+            bench.api.hold("pay")
+            await bench.until(lambda: bench.api.on_wire)
+            bench.pay(PAYMENTS, "pay")
+            await asyncio.sleep(30)
+            assert [call.path for call in bench.api.calls][1:] == ["/remove-payment", "/capture-payment"]
+            bench.api.let_go("pay")
+            assert await bench.committed(REFUNDS, PAYMENTS) < 15
+            assert bench.api.recorded() == []
+
+    virtual(scene())
