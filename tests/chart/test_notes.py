@@ -166,7 +166,7 @@ def test_every_warning_of_the_service_is_one_of_the_chart() -> None:
     config = settings.model_dump(mode="json", by_alias=True, exclude_unset=True)
     config["kafka"]["properties"] = dict(settings.kafka.properties)
     config["schema_registry"]["properties"] = dict(settings.schema_registry.properties)
-    told = service_warnings(settings)
+    told = service_warnings(settings, datetime.now(UTC))
     assert len(told) == 5
     assert len(warnings(merged(CALM, {"config": config}))) == len(told)
 

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from consumer.core.api.calls import PlanRules
 from consumer.core.api.pacing import Pacer
+from consumer.core.api.refusals import Refusals
 from consumer.core.letters import Sender
 from consumer.core.meaning.lifecycle import LifecyclePolicy
 from consumer.core.operations.logbook import Event, Fields
@@ -18,6 +19,7 @@ from consumer.core.partitions.lanes import Ordering
 from consumer.core.records import Partition
 from consumer.edges.metrics import Metrics
 from consumer.flow.delivery import Delivery, Rules
+from consumer.flow.giving_up import GivingUp
 from consumer.flow.pipeline import Pipeline
 from consumer.flow.reading import CanonicalReader
 from consumer.flow.traffic import Traffic
@@ -94,6 +96,7 @@ class Process:
         self._stop: Final = asyncio.Event()
         clock = asyncio.get_running_loop().time
         traffic = Traffic(Pacer(setup.per_second), _metrics(), self._write, self._wake, clock)
+        giving_up = GivingUp(Box(outside.letters, self), Refusals(), self._write, self._wake, clock)
         self._member: Final = setup.parts.member(
             outside.world, outside.broker, outside.group, setup.drain_seconds
         )
@@ -102,8 +105,8 @@ class Process:
             delivery=Delivery(
                 reader=CanonicalReader(Registry(outside.world), LifecyclePolicy()),
                 api=setup.parts.line(outside.api, self),
-                box=Box(outside.letters, self),
                 traffic=traffic,
+                giving_up=giving_up,
                 rules=_RULES,
                 metrics=_metrics(),
                 log=self._write,

@@ -4,12 +4,14 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
+from math import inf
 from typing import Final
 
 from prometheus_client import CollectorRegistry
 
 from consumer.core.api.calls import PlanRules
 from consumer.core.api.pacing import Pacer, Turns
+from consumer.core.api.refusals import Refusals
 from consumer.core.avro import schemas
 from consumer.core.avro.codec import Codec
 from consumer.core.avro.framing import WireFormat
@@ -22,6 +24,7 @@ from consumer.edges.metrics import Metrics
 from consumer.flow.decoding import Decoder, SchemaFiles
 from consumer.flow.delivery import Delivery, Rules
 from consumer.flow.erasing import ByTopic, ErasureDelivery
+from consumer.flow.giving_up import GivingUp
 from consumer.flow.pipeline import Pipeline
 from consumer.flow.reading import CanonicalReader
 from consumer.flow.traffic import Traffic
@@ -62,8 +65,13 @@ class Rig:
         ordering: Ordering = Ordering.KEY,
         erasures_per_second: float | None = None,
         rules: Rules = RULES,
+        accept_refusals: bool = False,
+        give_up_after: float | None = None,
     ) -> None:
-        """``erasures_per_second`` None: users are not erased, whatever is in the topic :data:`ERASURES`."""
+        """``erasures_per_second`` None: users are not erased, whatever is in the topic :data:`ERASURES`.
+
+        ``accept_refusals``: no topic is ever stopped for its dead letters.
+        """
         self.registry = CollectorRegistry()
         self.log = FakeLog()
         self.decoder = FakeDecoder()
@@ -75,11 +83,15 @@ class Rig:
         turns = Turns({} if erasures_per_second is None else {ERASURES: erasures_per_second})
         self.traffic = Traffic(Pacer(rate), metrics, self.log, self._wake, self._clock, turns=turns)
         self.traffic.gate.pace = PROBE_PACE
+        self.refusals = Refusals(accept_until=inf if accept_refusals else None, pace=PROBE_PACE)
+        self.giving_up = GivingUp(
+            self.box, self.refusals, self.log, self._wake, self._clock, after_seconds=give_up_after
+        )
         delivery = Delivery(
             reader=CanonicalReader(self.decoder, LifecyclePolicy()),
             api=self.api,
-            box=self.box,
             traffic=self.traffic,
+            giving_up=self.giving_up,
             rules=rules,
             metrics=metrics,
             log=self.log,
@@ -88,8 +100,8 @@ class Rig:
         erasures = ErasureDelivery(
             decoder=erasure_decoder(),
             api=self.api,
-            box=self.box,
             traffic=self.traffic,
+            giving_up=self.giving_up,
             rules=RULES.calls,
             metrics=metrics,
             log=self.log,

@@ -19,6 +19,11 @@ ADVICE: Final[dict[HoldCause, Advice]] = {
     HoldCause.ADDRESS: Advice(
         "all calls", "check linkrunner.base_url and what answers there; calls go on once the API itself does"
     ),
+    HoldCause.REFUSALS: Advice(
+        "all records of the topics concerned, but for one probe at a time",
+        "see why most of their records would be dead letters, and mend the mapping, the registry or what "
+        "writes them; to let them become dead letters, set linkrunner.accept_refusals_until and restart",
+    ),
     HoldCause.DEAD_LETTERS: Advice(
         "records that need a dead letter", "create the dead-letter topic or let this service write to it"
     ),

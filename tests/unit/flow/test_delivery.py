@@ -7,6 +7,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from consumer.core.api.gates import PROBE_PACE
+from consumer.core.api.refusals import Refusals
 from consumer.core.api.verdicts import (
     Again,
     Answer,
@@ -28,6 +29,7 @@ from consumer.core.outcomes import Outcome, Settled
 from consumer.core.records import Partition, Record
 from consumer.edges.metrics import Metrics
 from consumer.flow.delivery import Delivery, Step, Stopped, Story, Wait
+from consumer.flow.giving_up import GivingUp
 from consumer.flow.reading import CanonicalReader
 from tests.support.events import line, money, payment_event
 from tests.support.fakes import FakeApi, FakeBox, FakeDecoder, FakeLog
@@ -58,17 +60,21 @@ class FakeTraffic:
 class Desk:
     """A delivery with stand-ins around it, on a clock that the test sets."""
 
-    def __init__(self) -> None:
+    def __init__(self, give_up_after: float | None = None) -> None:
         self.now = 1000.0
         self.decoder, self.api, self.box = FakeDecoder(), FakeApi(), FakeBox()
         self.traffic, self.log, self.registry = FakeTraffic(), FakeLog(), CollectorRegistry()
+        self.refusals = Refusals()
+        self.giving_up = GivingUp(
+            self.box, self.refusals, self.log, lambda: None, lambda: self.now, after_seconds=give_up_after
+        )
         self.permits = True
         self.offset = 0
         self.delivery = Delivery(
             reader=CanonicalReader(self.decoder, LifecyclePolicy()),
             api=self.api,
-            box=self.box,
             traffic=self.traffic,
+            giving_up=self.giving_up,
             rules=RULES,
             metrics=Metrics(self.registry),
             log=self.log,

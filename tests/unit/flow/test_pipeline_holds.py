@@ -210,7 +210,7 @@ def test_a_probe_finds_the_cure_though_letters_wait_too() -> None:
     """Refused records that wait for their letters called once; as probes they don't spend the pace."""
 
     async def scene() -> None:
-        rig = Rig(max_in_flight=8)
+        rig = Rig(max_in_flight=8, accept_refusals=True)
         refused = payments(60, "refused")
         for name in refused:
             rig.api.always[name] = Response(422)

@@ -1,6 +1,7 @@
 """Every rule of the configuration: a broken one is told with its key, its line and a cure."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from textwrap import dedent
 from typing import Final
@@ -21,6 +22,7 @@ from consumer.core.settings.rules import warnings
 from consumer.core.settings.tree import Settings
 
 #: The least that is a configuration. Line 2 of a test's document is the line behind it.
+NOW: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LEAST: Final = "kafka: {bootstrap_servers: 'a:9092', topics: [payments]}\ncurrency: {accept: [INR]}\n"
 CURRENCY: Final = "currency: {accept: [INR]}\n"
 
@@ -756,6 +758,8 @@ def test_properties_are_known_beside_other_mistakes() -> None:
         ("linkrunner: {requests_per_second: 31}", "documented limit"),
         ("linkrunner: {timeout_seconds: 21}", "shutdown.drain_seconds"),
         ("erasure: {topic: erasures}", "nobody is erased"),
+        ("linkrunner: {accept_refusals_until: '2026-03-01T12:00:00Z'}", "has passed: it has no effect"),
+        ("linkrunner: {accept_refusals_until: '2026-03-01T12:00:01Z'}", "bad records become dead letters"),
         (
             "schema_registry: {url: 'https://a,http://b', properties: {basic.auth.user.info: 'a:b'}}",
             "in clear",
@@ -764,19 +768,19 @@ def test_properties_are_known_beside_other_mistakes() -> None:
 )
 def test_what_is_doubtful_is_a_warning(more: str, words: str) -> None:
     """What may be right is allowed, and said."""
-    (warning,) = warnings(settings(LEAST + more))
+    (warning,) = warnings(settings(LEAST + more), NOW)
     assert words in warning
 
 
 def test_kafka_in_clear_is_a_warning() -> None:
     """Credentials without TLS are allowed, and said."""
-    (warning,) = warnings(settings(kafka("properties: {security.protocol: SASL_PLAINTEXT}")))
+    (warning,) = warnings(settings(kafka("properties: {security.protocol: SASL_PLAINTEXT}")), NOW)
     assert "in clear" in warning
 
 
 def test_what_is_usual_is_no_warning() -> None:
     """A warning that is always there is read by nobody."""
-    assert warnings(settings(LEAST)) == ()
+    assert warnings(settings(LEAST), NOW) == ()
 
 
 def test_secrets_are_shown_nowhere() -> None:
