@@ -91,7 +91,7 @@ class Copy:
 
 
 def copies(record: Record, told: list[Header]) -> Iterator[Copy]:
-    """Yield what can stand for a record, the whole of it first; each is smaller than the one before.
+    """Yield what can stand for a record, the whole of it first; each leaves out more than the one before.
 
     ``told`` is what :func:`headers` made for it.
     """

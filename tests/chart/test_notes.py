@@ -1,5 +1,6 @@
 """NOTES.txt: what to do next, and what is allowed but worth a second look."""
 
+from datetime import UTC, datetime
 from typing import Final
 
 import pytest

@@ -126,7 +126,7 @@ class Refusals:
     def __init__(self, *, accept_until: float | None = None, pace: float = PROBE_PACE) -> None:
         """Nothing is stopped before ``accept_until``; ``pace`` are the seconds behind a bad probe."""
         self._accept_until: Final = accept_until
-        self._pace: Final = pace
+        self.pace = pace
         self._topics: Final[dict[str, _Topic]] = {}
         self._stopped: frozenset[str] = frozenset()
 
@@ -147,7 +147,7 @@ class Refusals:
             return Ruling.GIVE_UP
         state.since = now
         state.good_probes = 0
-        state.next_probe = now + self._pace
+        state.next_probe = now + self.pace
         self._note_stopped()
         return Ruling.STOPS
 
@@ -193,7 +193,7 @@ class Refusals:
         """Note the end of a probe. One that ``settled`` is followed at once, whatever it says."""
         state = self._state(topic)
         state.probing = False
-        state.next_probe = now if settled else now + self._pace
+        state.next_probe = now if settled else now + self.pace
 
     def stop(self, topic: str) -> Stop | None:
         """Return why a topic is stopped, None where it is not."""

@@ -49,9 +49,8 @@ class Bench:
             self.refusals.probe_ended(HERE, self.now, settled=each)
         return over
 
-    @property
     def stopped(self) -> bool:
-        """Whether the topic of the tests is stopped."""
+        """Tell whether the topic of the tests is stopped."""
         return HERE in self.refusals.stopped
 
 
@@ -59,7 +58,7 @@ def stopped_bench() -> Bench:
     """Return a bench whose topic is stopped since its start."""
     bench = Bench()
     bench.refuse(IN_A_ROW)
-    assert bench.stopped
+    assert bench.stopped()
     return bench
 
 
@@ -116,7 +115,7 @@ def test_a_good_record_never_stops_a_topic() -> None:
     bench.refuse(FLOOR - 2)
     bench.deliver()
 
-    assert not bench.stopped
+    assert not bench.stopped()
     assert bench.refuse() == [Ruling.STOPS]
 
 
@@ -155,11 +154,11 @@ def test_five_good_probes_in_a_row_let_it_go_on() -> None:
     assert bench.probe(True, True, True, True, False) is None
     bench.deliver(10)
     assert bench.probe(True, True, True, True) is None
-    assert bench.stopped
+    assert bench.stopped()
     over = bench.probe(True)
     assert over is not None
     assert (over.topic, over.since) == (HERE, 1000.0)
-    assert not bench.stopped
+    assert not bench.stopped()
     assert bench.refusals.stop(HERE) is None
 
 
