@@ -13,7 +13,7 @@ from functools import partial
 from typing import Final, Protocol, assert_never
 
 from consumer.core.api.gates import Pass
-from consumer.core.api.refusals import Refusals
+from consumer.core.api.refusals import Refusals, Stop
 from consumer.core.api.verdicts import HoldCause
 from consumer.core.operations.logbook import Event, Log
 from consumer.core.operations.traces import trace_of
@@ -261,7 +261,7 @@ class Pipeline:
         holds = {cause for cause in _WAITED_FOR if self.lanes.waiting_for(cause)}
         if self._traffic.gate.cause is not None:
             holds.add(self._traffic.gate.cause)
-        if self.stopped_topics():
+        if self.stops():
             holds.add(HoldCause.REFUSALS)
         if self._stuck:
             holds.add(HoldCause.SPAN)
@@ -269,10 +269,12 @@ class Pipeline:
             holds.add(HoldCause.OUT_OF_RANGE)
         return frozenset(holds)
 
-    def stopped_topics(self) -> frozenset[str]:
-        """Return the topics, of those that are read here, that the breaker has stopped."""
-        stopped = self._refusals.stopped
-        return stopped and stopped & {partition.topic for partition in self.offsets.next_offsets()}
+    def stops(self) -> tuple[Stop, ...]:
+        """Return which topics are stopped, of those that are read here, and why."""
+        if not self._refusals.stopped:
+            return ()
+        here = {partition.topic for partition in self.offsets.next_offsets()}
+        return tuple(filter(None, map(self._refusals.stop, sorted(here))))
 
     def pauses(self) -> dict[Partition, str]:
         """Return the partitions that are not fetched, with the reason in a word."""

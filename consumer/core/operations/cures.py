@@ -12,6 +12,12 @@ class Advice(NamedTuple):
     cure: str
 
 
+#: How a topic goes on whose bad records are meant to be set aside.
+WAY_OUT: Final = (
+    "to let them become dead letters, set linkrunner.accept_refusals_until to a time that is soon enough, "
+    "and restart"
+)
+
 ADVICE: Final[dict[HoldCause, Advice]] = {
     HoldCause.CREDENTIALS: Advice(
         "all calls", "put a valid server key into the key file; it is read again by itself"
@@ -21,8 +27,8 @@ ADVICE: Final[dict[HoldCause, Advice]] = {
     ),
     HoldCause.REFUSALS: Advice(
         "all records of the topics concerned, but for one probe at a time",
-        "see why most of their records would be dead letters, and mend the mapping, the registry or what "
-        "writes them; to let them become dead letters, set linkrunner.accept_refusals_until and restart",
+        "see why so many of their records would be dead letters, and mend the mapping, the registry or what "
+        f"writes them; {WAY_OUT}",
     ),
     HoldCause.DEAD_LETTERS: Advice(
         "records that need a dead letter", "create the dead-letter topic or let this service write to it"

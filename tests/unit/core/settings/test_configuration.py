@@ -438,6 +438,36 @@ BROKEN: Final = {
         "no rate of currency.reporting",
         "add its rate",
     ),
+    "no time": Broken(
+        f"{LEAST}linkrunner: {{accept_refusals_until: tomorrow}}",
+        "linkrunner.accept_refusals_until (c.yaml:3)",
+        "is no time as RFC 3339 writes it",
+        "like 2026-03-01T12:00:00Z",
+    ),
+    "a time that is no text": Broken(
+        f"{LEAST}linkrunner: {{accept_refusals_until: 20260301}}",
+        "linkrunner.accept_refusals_until (c.yaml:3)",
+        "is no time as RFC 3339 writes it",
+        "like 2026-03-01T12:00:00Z",
+    ),
+    "a time without a zone": Broken(
+        f"{LEAST}linkrunner: {{accept_refusals_until: 2026-03-01T12:00:00}}",
+        "linkrunner.accept_refusals_until (c.yaml:3)",
+        "is no time as RFC 3339 writes it",
+        "with its time zone",
+    ),
+    "a day that there is not": Broken(
+        f"{LEAST}linkrunner: {{accept_refusals_until: 2026-02-30T12:00:00Z}}",
+        "linkrunner.accept_refusals_until (c.yaml:3)",
+        "is a time that there is not",
+        "like 2026-03-01T12:00:00Z",
+    ),
+    "no time to give up": Broken(
+        f"{LEAST}delivery: {{give_up_after_seconds: 0}}",
+        "delivery.give_up_after_seconds (c.yaml:3)",
+        "is too small",
+        "more than 0",
+    ),
     "no age of events": Broken(
         f"{LEAST}delivery: {{max_event_age_seconds: 0}}",
         "delivery.max_event_age_seconds (c.yaml:3)",
@@ -662,9 +692,11 @@ def test_defaults_are_the_documented_ones() -> None:
         "linkrunner.rate_scope": "pod",
         "linkrunner.retry_after_cap_seconds": "300.0",
         "linkrunner.max_in_flight": "32",
+        "linkrunner.accept_refusals_until": "null",
         "dead_letters.topic": "{topic}.dlq",
         "dead_letters.create": "false",
         "dead_letters.properties": "{}",
+        "delivery.give_up_after_seconds": "null",
         "delivery.max_event_age_seconds": "null",
         "currency.reporting": "null",
         "currency.accept": '["INR"]',
@@ -776,6 +808,20 @@ def test_kafka_in_clear_is_a_warning() -> None:
     """Credentials without TLS are allowed, and said."""
     (warning,) = warnings(settings(kafka("properties: {security.protocol: SASL_PLAINTEXT}")), NOW)
     assert "in clear" in warning
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("2026-03-01T12:00:00Z", "2026-03-01T12:00:00Z"),
+        ("'2026-03-01T17:30:00+05:30'", "2026-03-01T12:00:00Z"),
+        ("2026-03-01 12:00:00.250z", "2026-03-01T12:00:00.250000Z"),
+    ],
+)
+def test_a_time_is_one_moment_and_is_shown_in_utc(text: str, shown: str) -> None:
+    """Any zone, a blank for the T, fractions; with or without quotes in YAML."""
+    given_ = settings(f"{LEAST}linkrunner: {{accept_refusals_until: {text}}}")
+    assert effective(given_)["linkrunner.accept_refusals_until"] == shown
 
 
 def test_what_is_usual_is_no_warning() -> None:
