@@ -21,8 +21,8 @@ from consumer.core.settings.mapped import Configured
 from consumer.core.settings.rules import warnings
 from consumer.core.settings.tree import Settings
 
-#: The least that is a configuration. Line 2 of a test's document is the line behind it.
 NOW: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)
+#: The least that is a configuration. Line 2 of a test's document is the line behind it.
 LEAST: Final = "kafka: {bootstrap_servers: 'a:9092', topics: [payments]}\ncurrency: {accept: [INR]}\n"
 CURRENCY: Final = "currency: {accept: [INR]}\n"
 
