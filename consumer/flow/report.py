@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple, Protocol, TypeVar, Unpack
 
 from consumer import __version__
-from consumer.core.api.refusals import GOOD_PROBES
 from consumer.core.api.verdicts import HoldCause
 from consumer.core.operations.cures import ADVICE, NOT_READY, WAY_OUT
 from consumer.core.operations.logbook import Event, Fields, Level, Log
@@ -309,7 +308,7 @@ class Report:
                 judged=stop.judged,
                 reasons={reason.value: count for reason, count in sorted(stop.reasons.items())},
                 good_probes=stop.good_probes,
-                probes_needed=GOOD_PROBES,
+                probes_needed=stop.probes_needed,
                 way_out=WAY_OUT,
             )
             for stop in self._pipeline.stops()

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Final
 
 from consumer.core import letters
-from consumer.core.api import patience, refusals
+from consumer.core.api import patience
 from consumer.core.api.gates import PROBE_PACE
+from consumer.core.api.refusals import LIMITS
 from consumer.core.api.verdicts import HoldCause
 from consumer.core.operations.cures import NOT_READY
 from consumer.core.records import Partition, Record
@@ -38,19 +39,19 @@ def test_every_hold_is_in_the_table_and_says_whether_it_is_ready() -> None:
 def test_the_numbers_are_those_of_the_breaker() -> None:
     """Each number of the page is one of the code."""
     for sentence in (
-        f"at least **{refusals.FLOOR}** records were judged",
-        f"more than **{refusals.MOST_PERCENT} %** of the last **{refusals.WINDOW}** were refused",
-        f"if **{refusals.IN_A_ROW}** in a row were refused",
-        f"at most {refusals.IN_A_ROW - 1} dead letters of a topic",
-        f"any other burst fewer than {refusals.FLOOR}",
-        f"**{WORDS[refusals.GOOD_PROBES]}** good ones in a row",
-        f"**{refusals.FLOOR_AFTER}** judged records are enough to stop it again",
-        f"until **{refusals.TRUSTED_AFTER}** were good",
+        f"at least **{LIMITS.floor}** records were judged",
+        f"more than **{LIMITS.most_percent} %** of the last **{LIMITS.window}** were refused",
+        f"if **{LIMITS.in_a_row}** in a row were refused",
+        f"at most {LIMITS.in_a_row - 1} dead letters of a topic",
+        f"any other burst fewer than {LIMITS.floor}",
+        f"**{WORDS[LIMITS.good_probes]}** good ones in a row",
+        f"**{LIMITS.floor_after}** judged records are enough to stop it again",
+        f"until **{LIMITS.trusted_after}** were good",
         f"the next follows {WORDS[PROBE_PACE]} seconds later",
         f"at most {WORDS[LETTERS_AT_ONCE]} are written at the same time",
     ):
         assert sentence in PROSE
-    assert refusals.WINDOW * refusals.MOST_PERCENT // 100 < refusals.FLOOR
+    assert LIMITS.window * LIMITS.most_percent // 100 < LIMITS.floor
     assert patience.LONGEST_STRETCH == 60.0
 
 

@@ -6,45 +6,48 @@ become a dead letter. Retries, skips and removals that found nothing say nothing
 
 A topic is *stopped* by a refusal
 
-- where at least :data:`FLOOR` records were judged and more than :data:`MOST_PERCENT` % of the last
-  :data:`WINDOW` were refused;
-- or where :data:`IN_A_ROW` were refused in a row and none was good since the start. A process that starts
-  anew knows nothing, so this also bounds the dead letters of each start.
+- where at least ``floor`` records were judged and more than ``most_percent`` % of the last ``window`` were
+  refused;
+- or where ``in_a_row`` were refused in a row and none was good since the start. A process that starts anew
+  knows nothing, so this also bounds the dead letters of each start.
 
 The record that stops a topic is not given up, nor is any other of it until the topic goes on: it does once
-:data:`GOOD_PROBES` probes in a row were good. Afterwards :data:`FLOOR_AFTER` judged records are enough to
-stop it again, until :data:`TRUSTED_AFTER` were good. Time is passed in (seconds of a steady clock).
+``good_probes`` probes in a row were good. Afterwards ``floor_after`` judged records are enough to stop it
+again, until ``trusted_after`` were good. The numbers are :class:`Limits`. Time is passed in (seconds of a
+steady clock).
 """
 
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
 from consumer.core.api.gates import PROBE_PACE
 from consumer.core.meaning.intents import DeadLetterReason
 
-#: The latest records of a topic by which it is judged.
-WINDOW: Final = 200
 
-#: Judged records below which a share says nothing.
-FLOOR: Final = 50
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The numbers of the breaker: records, but for ``most_percent``."""
 
-#: The same for a topic that was stopped and goes on, until it is trusted again.
-FLOOR_AFTER: Final = 10
+    window: int = 200
+    """The latest records of a topic by which it is judged."""
+    floor: int = 50
+    """Judged records below which a share says nothing."""
+    floor_after: int = 10
+    """The same for a topic that was stopped and goes on, until it is trusted again."""
+    trusted_after: int = 200
+    """Good records after which a topic that was stopped is as trusted as any other."""
+    most_percent: int = 20
+    """More refused records than this in a hundred stop a topic."""
+    in_a_row: int = 20
+    """Refused records in a row that stop a topic of which none was good since the start."""
+    good_probes: int = 5
+    """Good probes in a row that let a topic go on."""
 
-#: Good records after which a topic that was stopped is as trusted as any other.
-TRUSTED_AFTER: Final = 200
 
-#: More refused records than this in a hundred stop a topic.
-MOST_PERCENT: Final = 20
-
-#: Refused records in a row that stop a topic of which none was good since the start.
-IN_A_ROW: Final = 20
-
-#: Good probes in a row that let a topic go on.
-GOOD_PROBES: Final = 5
+LIMITS: Final = Limits()
 
 
 class Ruling(Enum):
@@ -61,7 +64,7 @@ class Ruling(Enum):
 class Stop:
     """A stopped topic: since when, of how many judged records so many were refused, each for its reason.
 
-    ``good_probes`` were good in a row since the last bad one.
+    ``good_probes`` of ``probes_needed`` were good in a row since the last bad one.
     """
 
     topic: str
@@ -69,6 +72,7 @@ class Stop:
     judged: int
     reasons: Mapping[DeadLetterReason, int]
     good_probes: int
+    probes_needed: int
 
     @property
     def refused(self) -> int:
@@ -84,7 +88,8 @@ class _Topic:
     records since the topic last went on, and is None where it was never stopped or is trusted again.
     """
 
-    last: deque[DeadLetterReason | None] = field(default_factory=lambda: deque(maxlen=WINDOW))
+    limits: Limits
+    last: deque[DeadLetterReason | None]
     row: int | None = 0
     trust: int | None = None
     since: float | None = None
@@ -102,29 +107,33 @@ class _Topic:
         self.row = None
         if self.trust is not None:
             self.trust += 1
-            if self.trust >= TRUSTED_AFTER:
+            if self.trust >= self.limits.trusted_after:
                 self.trust = None
 
     def too_many(self) -> bool:
-        floor = FLOOR if self.trust is None else FLOOR_AFTER
+        limits = self.limits
+        floor = limits.floor if self.trust is None else limits.floor_after
         refused = sum(reason is not None for reason in self.last)
-        share = len(self.last) >= floor and refused * 100 > MOST_PERCENT * len(self.last)
-        return share or (self.row is not None and self.row >= IN_A_ROW)
+        share = len(self.last) >= floor and refused * 100 > limits.most_percent * len(self.last)
+        return share or (self.row is not None and self.row >= limits.in_a_row)
 
     def go_on(self) -> None:
         """Forget what stopped the topic; the good probes are the first of a new account."""
         self.since = None
         self.last.clear()
         self.trust = 0
-        for _ in range(GOOD_PROBES):
+        for _ in range(self.limits.good_probes):
             self.note_good()
 
 
 class Refusals:
     """Judges the topics of this process. Not thread-safe: one event loop owns it."""
 
-    def __init__(self, *, accept_until: float | None = None, pace: float = PROBE_PACE) -> None:
+    def __init__(
+        self, *, accept_until: float | None = None, pace: float = PROBE_PACE, limits: Limits = LIMITS
+    ) -> None:
         """Nothing is stopped before ``accept_until``; ``pace`` are the seconds behind a bad probe."""
+        self._limits: Final = limits
         self._accept_until: Final = accept_until
         self.pace = pace
         self._topics: Final[dict[str, _Topic]] = {}
@@ -163,7 +172,7 @@ class Refusals:
         if not probe:
             return None
         state.good_probes += 1
-        if state.good_probes < GOOD_PROBES:
+        if state.good_probes < self._limits.good_probes:
             return None
         over = self.stop(topic)
         state.go_on()
@@ -201,13 +210,17 @@ class Refusals:
         if state is None or state.since is None:
             return None
         reasons = Counter(reason for reason in state.last if reason is not None)
-        return Stop(topic, state.since, len(state.last), reasons, state.good_probes)
+        needed = self._limits.good_probes
+        return Stop(topic, state.since, len(state.last), reasons, state.good_probes, needed)
 
     def _accepts(self, now: float) -> bool:
         return self._accept_until is not None and now < self._accept_until
 
     def _state(self, topic: str) -> _Topic:
-        return self._topics.setdefault(topic, _Topic())
+        state = self._topics.get(topic)
+        if state is None:
+            state = self._topics[topic] = _Topic(self._limits, deque(maxlen=self._limits.window))
+        return state
 
     def _note_stopped(self) -> None:
         self._stopped = frozenset(t for t, state in self._topics.items() if state.since is not None)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from consumer.core.api.refusals import IN_A_ROW
+from consumer.core.api.refusals import LIMITS
 from consumer.core.api.verdicts import HoldCause, Response
 from consumer.core.errors import Unreadable
 from consumer.core.meaning.intents import DeadLetterReason
@@ -19,7 +19,7 @@ from tests.support.rig import Resigning, Rig, all_committed, payments, produce, 
 HERE, THERE = Partition("payments", 0), Partition("refunds", 0)
 UNREADABLE = Unreadable(DeadLetterReason.UNDECODABLE, "bytes")
 #: So many letters a start may cost, while nothing of a topic is good.
-MOST = IN_A_ROW - 1
+MOST = LIMITS.in_a_row - 1
 
 
 def spoil(rig: Rig, names: Iterable[str]) -> None:
@@ -78,7 +78,7 @@ def test_calls_that_are_refused_trip_it_too_and_are_made_again() -> None:
             rig.source.assign(HERE)
             await stopped(rig)
             before = len(rig.api.calls)
-            assert before <= IN_A_ROW + 8
+            assert before <= LIMITS.in_a_row + 8
             rig.api.most_on_wire = 0
             await reached(lambda: len(rig.api.calls) >= before + 4, "probes leave")
             assert rig.api.most_on_wire == 1
@@ -241,7 +241,7 @@ def test_what_was_in_line_for_its_turn_is_turned_away() -> None:
         async with rig.running():
             rig.source.assign(HERE)
             await stopped(rig)
-            assert len(rig.api.calls) <= IN_A_ROW + 1
+            assert len(rig.api.calls) <= LIMITS.in_a_row + 1
 
     asyncio.run(scene())
 

@@ -2,17 +2,7 @@
 
 import pytest
 
-from consumer.core.api.refusals import (
-    FLOOR,
-    FLOOR_AFTER,
-    GOOD_PROBES,
-    IN_A_ROW,
-    TRUSTED_AFTER,
-    WINDOW,
-    Refusals,
-    Ruling,
-    Stop,
-)
+from consumer.core.api.refusals import LIMITS, Refusals, Ruling, Stop
 from consumer.core.meaning.intents import DeadLetterReason
 
 HERE, THERE = "payments", "refunds"
@@ -57,7 +47,7 @@ class Bench:
 def stopped_bench() -> Bench:
     """Return a bench whose topic is stopped since its start."""
     bench = Bench()
-    bench.refuse(IN_A_ROW)
+    bench.refuse(LIMITS.in_a_row)
     assert bench.stopped()
     return bench
 
@@ -76,7 +66,7 @@ def test_one_good_record_since_the_start_ends_that_rule() -> None:
     bench = Bench()
     bench.deliver()
 
-    assert bench.refuse(FLOOR - 2) == [Ruling.GIVE_UP] * (FLOOR - 2)
+    assert bench.refuse(LIMITS.floor - 2) == [Ruling.GIVE_UP] * (LIMITS.floor - 2)
     assert bench.refuse() == [Ruling.STOPS]
 
 
@@ -95,7 +85,7 @@ def test_a_share_of_few_records_says_nothing() -> None:
     bench = Bench()
     bench.deliver(30)
 
-    assert bench.refuse(FLOOR - 31) == [Ruling.GIVE_UP] * (FLOOR - 31)
+    assert bench.refuse(LIMITS.floor - 31) == [Ruling.GIVE_UP] * (LIMITS.floor - 31)
 
 
 def test_only_the_last_two_hundred_count() -> None:
@@ -103,7 +93,7 @@ def test_only_the_last_two_hundred_count() -> None:
     bench = Bench()
     bench.deliver(10_000)
     assert bench.refuse(40) == [Ruling.GIVE_UP] * 40
-    bench.deliver(WINDOW)
+    bench.deliver(LIMITS.window)
     assert bench.refuse(40) == [Ruling.GIVE_UP] * 40
     assert bench.refuse() == [Ruling.STOPS]
 
@@ -112,7 +102,7 @@ def test_a_good_record_never_stops_a_topic() -> None:
     """The fiftieth judged record is good and the share too large: the next bad one stops it."""
     bench = Bench()
     bench.deliver()
-    bench.refuse(FLOOR - 2)
+    bench.refuse(LIMITS.floor - 2)
     bench.deliver()
 
     assert not bench.stopped()
@@ -123,7 +113,7 @@ def test_topics_are_judged_by_themselves() -> None:
     """One that is stopped stops no other, nor do good records of another help it."""
     bench = Bench()
     bench.deliver(500, THERE)
-    bench.refuse(IN_A_ROW)
+    bench.refuse(LIMITS.in_a_row)
 
     assert bench.refusals.stopped == {HERE}
     assert bench.refuse(topic=THERE) == [Ruling.GIVE_UP]
@@ -135,7 +125,7 @@ def test_a_stop_says_what_it_saw() -> None:
     bench.deliver(39)
     bench.refuse(8)
     bench.refuse(3, reason=REFUSED)
-    stop = Stop(HERE, 1000.0, 50, {MAPPING: 8, REFUSED: 3}, 0)
+    stop = Stop(HERE, 1000.0, 50, {MAPPING: 8, REFUSED: 3}, 0, 5)
     assert bench.refusals.stop(HERE) == stop
     assert stop.refused == 11
 
@@ -174,18 +164,21 @@ def test_a_late_refusal_does_not_spoil_the_probes() -> None:
 def test_afterwards_ten_judged_records_are_enough() -> None:
     """The five good probes are the first of them: five bad ones behind them stop it again."""
     bench = stopped_bench()
-    bench.probe(*[True] * GOOD_PROBES)
+    bench.probe(*[True] * LIMITS.good_probes)
 
-    more = FLOOR_AFTER - GOOD_PROBES
+    more = LIMITS.floor_after - LIMITS.good_probes
     assert bench.refuse(more - 1) == [Ruling.GIVE_UP] * (more - 1)
     assert bench.refuse() == [Ruling.STOPS]
 
 
 def test_two_hundred_good_ones_earn_trust_again() -> None:
     """One less is not enough."""
-    for good, again in ((TRUSTED_AFTER - GOOD_PROBES - 1, False), (TRUSTED_AFTER - GOOD_PROBES, True)):
+    for good, again in (
+        (LIMITS.trusted_after - LIMITS.good_probes - 1, False),
+        (LIMITS.trusted_after - LIMITS.good_probes, True),
+    ):
         bench = stopped_bench()
-        bench.probe(*[True] * GOOD_PROBES)
+        bench.probe(*[True] * LIMITS.good_probes)
         bench.deliver(good)
         state = bench.refusals._topics[HERE]
         assert (state.trust is None) is again
