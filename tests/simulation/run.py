@@ -65,7 +65,7 @@ class _Simulation:
     """A run on its way. Made inside the loop that it runs on."""
 
     def __init__(self, seed: int, parts: Parts, *, faulty: bool) -> None:
-        world, books = World(seed, faulty=faulty), Books()
+        world, books = World(seed, faulty=faulty), Books(faulty)
         dice = world.dice
         partitions = [Partition("payments", number) for number in range(dice.randint(1, 4))]
         broker, group = Broker(world, partitions), Group(world, partitions)
