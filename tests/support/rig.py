@@ -25,7 +25,7 @@ from consumer.edges.metrics import Metrics
 from consumer.flow.decoding import Decoder, SchemaFiles
 from consumer.flow.delivery import Delivery, Rules
 from consumer.flow.erasing import ByTopic, ErasureDelivery
-from consumer.flow.giving_up import LETTERS_AT_ONCE, GivingUp
+from consumer.flow.giving_up import LETTERS_AT_ONCE, DeadLetterBox, GivingUp
 from consumer.flow.pipeline import Pipeline
 from consumer.flow.reading import CanonicalReader
 from consumer.flow.traffic import Traffic
@@ -56,11 +56,15 @@ async def reached(condition: Callable[[], object], what: str, within: float = 10
 
 @dataclass(frozen=True, slots=True)
 class Resigning:
-    """``accepts``: no topic is ever stopped for its dead letters. The others are those of ``GivingUp``."""
+    """``accepts``: no topic is ever stopped for its dead letters. The others are those of ``GivingUp``.
+
+    ``box`` None: letters go to the rig's own stand-in.
+    """
 
     accepts: bool = False
     after: float | None = None
     at_once: int = LETTERS_AT_ONCE
+    box: DeadLetterBox | None = None
 
 
 class Rig:
@@ -95,7 +99,7 @@ class Rig:
         self.traffic.gate.pace = PROBE_PACE
         self.refusals = Refusals(accept_until=inf if giving_up.accepts else None, pace=PROBE_PACE)
         self.giving_up = GivingUp(
-            self.box,
+            giving_up.box or self.box,
             self.refusals,
             self.log,
             self._wake,

@@ -377,3 +377,44 @@ def test_letters_that_get_no_answer_leave_places_for_calls() -> None:
             assert len(rig.box.letters) == 15
 
     asyncio.run(scene())
+
+
+def test_a_lane_that_fails_alone_is_given_up() -> None:
+    """One payment gets 500 for ever beside others that succeed: in the end a letter, and its lane goes on."""
+
+    async def scene() -> None:
+        rig = Rig(giving_up=Resigning(after=0.3))
+        rig.api.always["stuck"] = Response(500)
+        produce(rig, HERE, ["stuck", "behind"], b"one-key")
+        async with rig.running():
+            rig.source.assign(HERE, THERE)
+            for name in payments(5_000, "refund"):
+                produce(rig, THERE, [name])
+                await asyncio.sleep(0.002)
+                if rig.box.letters:
+                    break
+            assert rig.box.reasons() == ["gave_up"]
+            await all_committed(rig, HERE)
+            assert rig.api.asked.count("behind") == 1
+
+    asyncio.run(scene())
+
+
+def test_an_outage_of_the_api_gives_nothing_up() -> None:
+    """Everything gets 503 for far longer than the time: all of it waits, and is delivered in the end."""
+
+    async def scene() -> None:
+        rig = Rig(max_in_flight=8, giving_up=Resigning(after=0.05))
+        produce(rig, HERE, payments(20, "before"))
+        async with rig.running():
+            rig.source.assign(HERE)
+            await all_committed(rig, HERE)
+            rig.api.answer = Response(503)
+            produce(rig, HERE, payments(20))
+            await reached(lambda: len(rig.log.told(Event.CALL_RETRIED)) > 60, "much is tried again")
+            assert rig.box.letters == []
+            rig.api.answer = Response(201)
+            await reached(lambda: rig.source.committed(HERE) == 40, "all is delivered", within=30.0)
+            assert rig.box.letters == []
+
+    asyncio.run(scene())
