@@ -13,16 +13,21 @@ import pytest
 from consumer.core.api.verdicts import HoldCause
 from consumer.core.errors import Unreadable
 from consumer.core.meaning.intents import DeadLetterReason
-from consumer.core.records import Partition
+from consumer.core.operations.logbook import Event
+from consumer.core.records import Partition, Record
 from consumer.lab.embedded import EmbeddedKafka, embedded_kafka
 from tests.contract.test_dead_letters import writing
 from tests.support.broker import Kafka, Kind
 from tests.support.mock_kafka import PRODUCE, bring_up, clear_errors, push_errors, take_down
 from tests.support.rig import Resigning, Rig, all_committed, payments, produce, reached
+from tests.support.secured import SecuredKafka
 from tests.support.topics import Topics
 
-HERE, THERE = Partition("payments", 0), Partition("refunds", 0)
-LETTERS = "payments.dlq"
+THERE = Partition("refunds", 0)
+BAD = payments(6, "bad")
+SPOILED = Unreadable(DeadLetterReason.UNDECODABLE, "bytes")
+#: So that a try does not take its ten seconds.
+SOON = {"message.timeout.ms": "1000"}
 #: Errors of the protocol.
 NOT_ENOUGH_REPLICAS = 19
 NOT_ENOUGH_REPLICAS_AFTER_APPEND = 20
@@ -33,13 +38,43 @@ OUT_OF_ORDER_SEQUENCE_NUMBER = 45
 ENDLESS = 500
 
 
+async def hold_and_go_on(
+    servers: str, source: str, end: Callable[[], None], properties: Mapping[str, str]
+) -> Rig:
+    """Let bad records of ``source`` wait for their letters, ``end`` the trouble, and see that all is done."""
+    here = Partition(source, 0)
+    async with writing(servers, properties=properties) as box:
+        rig = Rig(max_in_flight=8, giving_up=Resigning(box=box, at_once=4))
+        rig.decoder.trouble.update((name.encode(), SPOILED) for name in BAD)
+        produce(rig, here, [name for pair in zip(BAD, payments(6), strict=True) for name in pair])
+        produce(rig, THERE, payments(50, "refund"))
+        async with rig.running():
+            rig.source.assign(here, THERE)
+            await all_committed(rig, THERE)
+            await reached(lambda: rig.settled(source) == 6, "good records are settled")
+            holding = {HoldCause.DEAD_LETTERS}
+            await reached(lambda: rig.pipeline.holding() == holding, "the hold is there", 30)
+            await reached(lambda: rig.log.told(Event.DEAD_LETTER_FAILED), "a letter has failed", 30)
+            assert rig.source.committed(here) == 0
+            await asyncio.to_thread(end)
+            await reached(lambda: rig.source.committed(here) == 12, "all is committed", 60)
+            assert rig.pipeline.holding() == frozenset()
+            assert rig.accounted_for(here, THERE)
+        return rig
+
+
+def values(letters: list[Record]) -> set[str]:
+    """Return what was written."""
+    return {(letter.value or b"").decode() for letter in letters}
+
+
 @dataclass(frozen=True)
 class Trouble:
-    """Something that is wrong with the broker: its beginning, its end, and how the producer is set."""
+    """Something that is wrong with the mock broker: its beginning, its end, and how the producer is set."""
 
     begin: Callable[[EmbeddedKafka], None]
     end: Callable[[EmbeddedKafka], None]
-    properties: Mapping[str, str] = field(default_factory=lambda: {"message.timeout.ms": "1000"})
+    properties: Mapping[str, str] = field(default_factory=lambda: SOON)
 
 
 def answering(error: int) -> Trouble:
@@ -52,9 +87,7 @@ def answering(error: int) -> Trouble:
 
 TROUBLES = {
     "broker down": Trouble(take_down, bring_up),
-    "producer's queue full": Trouble(
-        take_down, bring_up, {"message.timeout.ms": "1000", "queue.buffering.max.messages": "1"}
-    ),
+    "producer's queue full": Trouble(take_down, bring_up, SOON | {"queue.buffering.max.messages": "1"}),
     "not enough replicas": answering(NOT_ENOUGH_REPLICAS),
     "not enough replicas any more": answering(NOT_ENOUGH_REPLICAS_AFTER_APPEND),
     "no right to the topic": answering(TOPIC_AUTHORIZATION_FAILED),
@@ -66,52 +99,96 @@ TROUBLES = {
 @pytest.mark.parametrize("trouble", TROUBLES.values(), ids=TROUBLES.keys())
 def test_letters_wait_for_the_end_of_the_trouble_and_nothing_else_does(trouble: Trouble) -> None:
     """The partition holds at its first letter; the cure is the end of the trouble alone."""
-    bad = payments(6, "bad")
-
-    async def scene(kafka: EmbeddedKafka) -> None:
-        async with writing(kafka.bootstrap_servers, properties=trouble.properties) as box:
-            rig = Rig(max_in_flight=8, giving_up=Resigning(box=box, at_once=4))
-            spoiled = Unreadable(DeadLetterReason.UNDECODABLE, "bytes")
-            rig.decoder.trouble.update((name.encode(), spoiled) for name in bad)
-            produce(rig, HERE, [name for pair in zip(bad, payments(6), strict=True) for name in pair])
-            produce(rig, THERE, payments(50, "refund"))
-            trouble.begin(kafka)
-            async with rig.running():
-                rig.source.assign(HERE, THERE)
-                await all_committed(rig, THERE)
-                await reached(lambda: rig.settled("payments") == 6, "good records are settled")
-                holding = {HoldCause.DEAD_LETTERS}
-                await reached(lambda: rig.pipeline.holding() == holding, "the hold is there", 20)
-                assert rig.source.committed(HERE) == 0
-                trouble.end(kafka)
-                await reached(lambda: rig.source.committed(HERE) == 12, "all is committed", 40)
-                assert rig.pipeline.holding() == frozenset()
-                assert rig.accounted_for(HERE, THERE)
-
     with embedded_kafka() as kafka:
-        kafka.create_topic(LETTERS, 1)
-        asyncio.run(scene(kafka))
+        kafka.create_topic("payments.dlq", 1)
+        trouble.begin(kafka)
+        end = lambda: trouble.end(kafka)  # noqa: E731  (one line to read)
+        asyncio.run(hold_and_go_on(kafka.bootstrap_servers, "payments", end, trouble.properties))
         topics = Topics(Kafka(Kind.MOCK, kafka.bootstrap_servers, embedded=kafka))
-        written = [(letter.value or b"").decode() for letter in topics.read(LETTERS)]
-        assert set(written) == set(bad)
+        assert values(topics.read("payments.dlq")) == set(BAD)
 
 
-def test_a_letter_that_is_too_large_leaves_a_pointer_and_holds_nothing() -> None:
+@pytest.mark.kafka
+def test_too_few_replicas_hold_the_letters(kafka: Kafka, topics: Topics) -> None:
+    """The topic asks for two in sync and there is one broker; they are written once it asks for one."""
+    source = topics.name("replicas")
+    letters = topics.create(f"{source}.dlq", config={"min.insync.replicas": "2"})
+
+    def end() -> None:
+        topics.change(letters, "min.insync.replicas", "1")
+
+    asyncio.run(hold_and_go_on(kafka.bootstrap_servers, source, end, SOON))
+
+    assert values(topics.read(letters)) == set(BAD)
+
+
+def test_no_right_to_write_holds_the_letters(guarded: SecuredKafka) -> None:
+    """The topic is there and we may not write to it; they are written once we may, by another producer."""
+    topics = Topics(guarded.open)
+    source = topics.name("forbidden")
+    letters = topics.create(f"{source}.dlq")
+
+    def end() -> None:
+        guarded.allow("TOPIC", letters, "WRITE", "DESCRIBE")
+
+    properties = {**SOON, **guarded.properties()}
+    rig = asyncio.run(hold_and_go_on(guarded.address, source, end, properties))
+
+    assert values(topics.read(letters)) == set(BAD)
+    errors = {str(told["error"]) for told in rig.log.told(Event.DEAD_LETTER_FAILED)}
+    assert any("TOPIC_AUTHORIZATION_FAILED" in error for error in errors)
+
+
+def test_a_broker_that_is_away_holds_the_letters(own_kafka: Kafka) -> None:
+    """Killed before the first letter, and started again with its data: that is the whole cure."""
+    topics = Topics(own_kafka)
+    source = topics.name("away")
+    letters = topics.create(f"{source}.dlq")
+    server = own_kafka.server
+    assert server is not None
+    server.kill()
+
+    asyncio.run(hold_and_go_on(own_kafka.bootstrap_servers, source, server.start, SOON))
+
+    assert values(topics.read(letters)) == set(BAD)
+
+
+async def settle_large(servers: str, source: str, value: str, properties: Mapping[str, str]) -> None:
+    """Let a large bad record be settled."""
+    here = Partition(source, 0)
+    async with writing(servers, properties=properties) as box:
+        rig = Rig(giving_up=Resigning(box=box))
+        rig.decoder.trouble[value.encode()] = SPOILED
+        produce(rig, here, [value], b"key")
+        async with rig.running():
+            rig.source.assign(here)
+            await reached(lambda: rig.source.committed(here) == 1, "the record is settled", 20)
+
+
+def is_pointer(letter: Record, size: int) -> bool:
+    """Tell whether a letter points to a record whose value has that size."""
+    marked = dict(letter.headers).get("linkrunner.pointer") == b"value"
+    return marked and letter.key == b"key" and f'"bytes": {size}'.encode() in (letter.value or b"")
+
+
+def test_what_the_producer_finds_too_large_leaves_a_pointer() -> None:
     """The producer takes no more than 2 000 bytes: the record is settled, and what is there points to it."""
-    large = "x" * 5_000
-
-    async def scene(kafka: EmbeddedKafka) -> None:
-        async with writing(kafka.bootstrap_servers, properties={"message.max.bytes": "2000"}) as box:
-            rig = Rig(giving_up=Resigning(box=box))
-            rig.decoder.trouble[large.encode()] = Unreadable(DeadLetterReason.UNDECODABLE, "bytes")
-            produce(rig, HERE, [large], b"key")
-            async with rig.running():
-                rig.source.assign(HERE)
-                await reached(lambda: rig.source.committed(HERE) == 1, "the record is settled", 20)
-
+    properties = {"message.max.bytes": "2000"}
     with embedded_kafka() as kafka:
-        kafka.create_topic(LETTERS, 1)
-        asyncio.run(scene(kafka))
-        (letter,) = Topics(Kafka(Kind.MOCK, kafka.bootstrap_servers, embedded=kafka)).read(LETTERS)
-        assert dict(letter.headers)["linkrunner.pointer"] == b"value"
-        assert (letter.key, b'"bytes": 5000' in (letter.value or b"")) == (b"key", True)
+        kafka.create_topic("payments.dlq", 1)
+        asyncio.run(settle_large(kafka.bootstrap_servers, "payments", "x" * 5_000, properties))
+        topics = Topics(Kafka(Kind.MOCK, kafka.bootstrap_servers, embedded=kafka))
+        (letter,) = topics.read("payments.dlq")
+        assert is_pointer(letter, 5_000)
+
+
+@pytest.mark.kafka
+def test_what_the_topic_finds_too_large_leaves_a_pointer(kafka: Kafka, topics: Topics) -> None:
+    """The same where the broker says so."""
+    source = topics.name("small")
+    letters = topics.create(f"{source}.dlq", config={"max.message.bytes": "2000"})
+
+    asyncio.run(settle_large(kafka.bootstrap_servers, source, "x" * 5_000, {"compression.type": "none"}))
+
+    (letter,) = topics.read(letters)
+    assert is_pointer(letter, 5_000)
