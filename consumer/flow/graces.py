@@ -4,7 +4,8 @@ The rules are :class:`~consumer.core.api.removals.Removals`; here they are broug
 what stands aside is found again, woken and ended.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
+from itertools import chain
 from typing import Final
 
 from consumer.core.api.removals import Oldest, Place, Removals
@@ -91,10 +92,13 @@ class Graces:
         size = sum(ticket.record.size for ticket in aside)
         return Held(len(aside), size, span if stopped else 0, movable=0)
 
-    def look(self, now: float, crowded: frozenset[Partition]) -> None:
-        """Let the clocks of the graces run; ``crowded`` are the partitions that removes fill by half."""
+    def look(self, now: float, crowded: frozenset[Partition], unread: Iterable[Oldest] = ()) -> None:
+        """Let the clocks of the graces run; ``crowded`` are the partitions that removes fill by half.
+
+        ``unread`` stand for what has not come yet of its partition.
+        """
         heads = (Oldest(Place.of(ticket.record), ticket.story.written) for ticket in self._lanes.heads())
-        oldest = min(heads, key=lambda head: head.written, default=None)
+        oldest = min(chain(heads, unread), key=lambda head: head.written, default=None)
         self._hasten(self._removals.look(now, oldest, crowded))
         for partition in sorted(crowded - self._crowded):
             count = len(self._lanes.aside(partition))

@@ -10,9 +10,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
+from math import inf
 from typing import Final, Protocol, assert_never
 
 from consumer.core.api.gates import Pass
+from consumer.core.api.refusals import Refusals, Stop
+from consumer.core.api.removals import Oldest, Place
 from consumer.core.api.verdicts import HoldCause
 from consumer.core.operations.logbook import Event, Log
 from consumer.core.operations.traces import trace_of
@@ -85,6 +88,10 @@ class Source(Protocol):
 class Teller(Protocol):
     """Tells records' stories."""
 
+    @property
+    def refusals(self) -> Refusals:
+        """What it says of topics with too many dead letters."""
+
     async def advance(self, story: Story, permit: Permit) -> Step:
         """Tell the next part of a story; ``permit`` is asked right before a call is sent."""
 
@@ -108,6 +115,7 @@ class Pipeline:
         self._source: Final = source
         self._delivery: Final = delivery
         self._traffic: Final = traffic
+        self._refusals: Final = delivery.refusals
         self._clock: Final = traffic.clock
         self._metrics: Final = metrics
         self._log: Final = log
@@ -118,6 +126,10 @@ class Pipeline:
         self._intake: Final = Intake()
         self._flights: Final = Flights(self._landed)
         self.graces: Final = Graces(traffic.removals, self.lanes, self._settle, log)
+        #: Whether a partition has records that have not come, as far as anybody knows.
+        self.unread: Callable[[Partition], bool] = _nothing
+        #: When the last record of each partition was written that has come.
+        self._newest: Final[dict[Partition, float]] = {}
         #: The clock by which records are dated.
         self._wall: Final[Callable[[], float]] = time.time
         self._out_of_range: Final[set[Partition]] = set()
@@ -206,6 +218,7 @@ class Pipeline:
         for each in given:
             self.offsets.assign(each, self._clock())
             self._paused -= {each.partition}
+            self._newest.pop(each.partition, None)
             self._log(
                 Event.PARTITION_STARTED,
                 topic=each.partition.topic,
@@ -269,11 +282,20 @@ class Pipeline:
         holds = {cause for cause in _WAITED_FOR if self.lanes.waiting_for(cause)}
         if self._traffic.gate.cause is not None:
             holds.add(self._traffic.gate.cause)
+        if self.stops():
+            holds.add(HoldCause.REFUSALS)
         if self._stuck:
             holds.add(HoldCause.SPAN)
         if self._out_of_range:
             holds.add(HoldCause.OUT_OF_RANGE)
         return frozenset(holds)
+
+    def stops(self) -> tuple[Stop, ...]:
+        """Return which topics are stopped, of those that are read here, and why."""
+        if not self._refusals.stopped:
+            return ()
+        here = {partition.topic for partition in self.offsets.next_offsets()}
+        return tuple(filter(None, map(self._refusals.stop, sorted(here))))
 
     def pauses(self) -> dict[Partition, str]:
         """Return the partitions that are not fetched, with the reason in a word."""
@@ -310,6 +332,7 @@ class Pipeline:
                 stamp = record.timestamp_ms
                 written = now if stamp is None else min(now, stamp / 1000 - since_epoch)
                 self.lanes.offer(record, Story(record, written))
+                self._newest[record.partition] = written
                 taken[record.partition.topic] += 1
         for topic, count in taken.items():
             self._metrics.consumed(topic, count)
@@ -335,11 +358,15 @@ class Pipeline:
         if now - self._looked_at < _LEAST_LOOK:
             return
         self._looked_at = now
-        held = {
-            partition: self.graces.held(partition, watermark, self.offsets.span(partition))
-            for partition, watermark in self.offsets.next_offsets().items()
-        }
-        self.graces.look(now, self._intake.crowded(held))
+        marks = self.offsets.next_offsets()
+        held = {p: self.graces.held(p, mark, self.offsets.span(p)) for p, mark in marks.items()}
+        # What has not come was written behind what has; where nothing has, nobody knows when.
+        unread = [
+            Oldest(Place(p, 0, self.offsets.position(p) or 0), self._newest.get(p, -inf))
+            for p in marks
+            if self.unread(p)
+        ]
+        self.graces.look(now, self._intake.crowded(held), unread)
 
     def _tell_progress(self) -> None:
         seconds = self._clock() - self._told_at
@@ -361,7 +388,8 @@ class Pipeline:
         gate = self._traffic.gate
         due = gate.next_probe()
         if not gate.shut or (due is not None and due <= now):
-            due = _sooner(self.lanes.next_wake(), self._traffic.turns.next_turn(now))
+            others = _sooner(self._traffic.turns.next_turn(now), self._refusals.next_due(now))
+            due = _sooner(self.lanes.next_wake(), others)
         return _IDLE if due is None else min(_IDLE, max(0.0, due - now))
 
     def _start_one(self, group: asyncio.TaskGroup) -> bool:
@@ -369,15 +397,27 @@ class Pipeline:
         gate = self._traffic.gate
         if gate.shut and ((due := gate.next_probe()) is None or due > now):
             return False
-        ticket = self.lanes.take(now, probe=gate.shut, resting=self._traffic.turns.resting(now))
+        ticket = self._next_ticket(now)
         if ticket is None:
             return False
-        self._traffic.turns.started(ticket.record.partition.topic, now)
+        topic = ticket.record.partition.topic
+        self._traffic.turns.started(topic, now)
+        ticket.story.probe = topic in self._refusals.stopped
+        if ticket.story.probe:
+            self._refusals.probe_started(topic)
         probe = gate.ask(now) is Pass.PROBE
         if probe:
             self._tries_before_probe = ticket.story.tries
         self._flights.add(ticket, group.create_task(self._fly(ticket, probe=probe)), probe=probe)
         return True
+
+    def _next_ticket(self, now: float) -> Ticket[Story] | None:
+        """Return the next record to start. Probes of stopped topics go first: they are few, and paced."""
+        resting, shut = self._traffic.turns.resting(now), self._traffic.gate.shut
+        for topic in self._refusals.due(now):
+            if (ticket := self.lanes.take(now, probe=True, resting=resting, topic=topic)) is not None:
+                return ticket
+        return self.lanes.take(now, probe=shut, resting=resting | self._refusals.stopped)
 
     async def _fly(self, ticket: Ticket[Story], *, probe: bool) -> Step:
         permit = partial(self._permit, ticket, probe=probe)
@@ -408,13 +448,20 @@ class Pipeline:
                 self.lanes.put_back(ticket)
             case _:
                 assert_never(step)
+        if ticket.story.probe:
+            ticket.story.probe = False
+            settled = isinstance(step, Settled)
+            self._refusals.probe_ended(ticket.record.partition.topic, self._clock(), settled=settled)
         if probe and self._traffic.gate.shut:
             tried = ticket.story.tries > self._tries_before_probe
             self._traffic.gate.probe_ended(self._clock(), tried=tried)
         self._wake.set()
 
     def _may_send(self, ticket: Ticket[Story], *, probe: bool) -> bool:
-        return not (ticket.released or self._stopping) and (probe or not self._traffic.gate.shut)
+        if ticket.released or self._stopping:
+            return False
+        stopped = ticket.record.partition.topic in self._refusals.stopped and not ticket.story.probe
+        return not stopped and (probe or not self._traffic.gate.shut)
 
     def _settle(self, ticket: Ticket[Story], settled: Settled) -> None:
         record = ticket.record
@@ -445,6 +492,10 @@ class Pipeline:
         self.confirmed(confirmed)
         complete = len(confirmed) == len(sent)
         self._metrics.committed(CommitResult.OK if complete else CommitResult.REFUSED)
+
+
+def _nothing(_: Partition) -> bool:
+    return False
 
 
 def _sooner(one: float | None, other: float | None) -> float | None:

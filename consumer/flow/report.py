@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, Protocol, TypeVar, Unpack
 
 from consumer import __version__
 from consumer.core.api.verdicts import HoldCause
-from consumer.core.operations.cures import ADVICE, NOT_READY
+from consumer.core.operations.cures import ADVICE, NOT_READY, WAY_OUT
 from consumer.core.operations.logbook import Event, Fields, Level, Log
 from consumer.core.operations.status import (
     Health,
@@ -19,6 +19,7 @@ from consumer.core.operations.status import (
     RegistryHealth,
     SourceStatus,
     Status,
+    StopStatus,
 )
 from consumer.core.partitions.distances import Standing, Unread, age, headroom
 from consumer.core.partitions.subscription import Choice
@@ -193,6 +194,11 @@ class Report:
             missing_topics=counts.count(0) + len(self._topics.unmatched),
         )
 
+    def unread(self, partition: Partition) -> bool:
+        """Tell whether a held partition has records that have not come; False where its end is not known."""
+        standing = self._standing(partition)
+        return standing.end is not None and not standing.all_received
+
     def health(self) -> Health:
         """Return what the probes answer."""
         now = self._traffic.clock()
@@ -231,6 +237,7 @@ class Report:
             sources=self._sources(),
             partitions=self._partitions(),
             holds=self._hold_statuses(),
+            stopped_topics=self._stop_statuses(),
             errors=self._errors.entries(),
             registry=self._inputs.registry(),
             rates=None if self._inputs.rates is None else self._inputs.rates.describe(),
@@ -297,6 +304,21 @@ class Report:
         return tuple(
             HoldStatus(cause, now - timedelta(seconds=since.get(cause, 0.0)), *ADVICE[cause])
             for cause in sorted(self._pipeline.holding())
+        )
+
+    def _stop_statuses(self) -> tuple[StopStatus, ...]:
+        now, clock = datetime.now(UTC), self._traffic.clock()
+        return tuple(
+            StopStatus(
+                topic=stop.topic,
+                since=now - timedelta(seconds=clock - stop.since),
+                judged=stop.judged,
+                reasons={reason.value: count for reason, count in sorted(stop.reasons.items())},
+                good_probes=stop.good_probes,
+                probes_needed=stop.probes_needed,
+                way_out=WAY_OUT,
+            )
+            for stop in self._pipeline.stops()
         )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple, Unpack
 
 from consumer.core.api.verdicts import Answer, Fault, FaultKind, Response
-from consumer.core.errors import Unavailable, Unwritable
+from consumer.core.errors import TooLarge, Unavailable, Unwritable
 from consumer.core.operations.logbook import Event, Fields
 from consumer.core.partitions.offsets import Assigned, Position, Positions
 from consumer.core.records import Header, Partition, Record
@@ -16,9 +16,6 @@ from consumer.edges.kafka.bridge import Listener
 from consumer.lab import bodies
 from consumer.lab.ledger import Ledger, Outcome
 from tests.support.events import payment_event
-
-#: Seconds that a fetch waits for a record, as a poll does.
-_POLL: Final = 0.02
 
 
 class FakeLog:
@@ -156,12 +153,16 @@ class LedgerApi(FakeApi):
 
 
 class FakeBox:
-    """Keeps letters, but of ``odd`` records and where the topic of a source topic is ``missing``."""
+    """Keeps letters, but of ``odd`` records and where the topic of a source topic is ``missing``.
+
+    ``most`` is how many bytes of key, value and headers a letter may have.
+    """
 
     def __init__(self) -> None:
         self.letters: list[tuple[Record, Sequence[Header]]] = []
         self.missing: set[str] = set()
         self.odd: set[str] = set()
+        self.most: int | None = None
         self.asked: list[str] = []
         self.writing = 0
         self.most_writing = 0
@@ -182,9 +183,16 @@ class FakeBox:
         finally:
             self.writing -= 1
         if record.where in self.odd:
-            raise Unwritable("the dead-letter topic does not take it: MSG_SIZE_TOO_LARGE")
+            raise Unwritable("the dead-letter topic does not take it: INVALID_TIMESTAMP")
         if record.partition.topic in self.missing:
             raise Unavailable("the dead-letter topic does not exist")
+        size = (
+            len(record.key or b"")
+            + len(record.value or b"")
+            + sum(len(name) + len(value or b"") for name, value in headers)
+        )
+        if self.most is not None and size > self.most:
+            raise TooLarge("the dead-letter topic does not take it: MSG_SIZE_TOO_LARGE")
         self.letters.append((record, headers))
 
 
@@ -199,11 +207,13 @@ class FakeSource:
 
     Like the consumer's thread it does one thing at a time, and nothing is fetched during a hand-over.
     ``refuse`` and ``ignore`` say how many of the next commits are refused or get no answer;
-    ``timestamp_ms`` is that of every record that was given none.
+    ``timestamp_ms`` is that of every record that was given none. A fetch without a record takes ``poll``
+    seconds.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, poll: float = 0.02) -> None:
         self.stored: dict[Partition, Position] = {}
+        self._poll: Final = poll
         self.commits: list[Positions] = []
         self.refuse = 0
         self.ignore = 0
@@ -283,7 +293,7 @@ class FakeSource:
             self._news.clear()
         if not records:
             try:
-                async with asyncio.timeout(_POLL):
+                async with asyncio.timeout(self._poll):
                     await self._news.wait()
             except TimeoutError:
                 pass

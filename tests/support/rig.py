@@ -4,13 +4,15 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from math import inf
 from typing import Final
 
 from prometheus_client import CollectorRegistry
 
 from consumer.core.api.calls import PlanRules
 from consumer.core.api.pacing import Pacer, Turns
+from consumer.core.api.refusals import Refusals
 from consumer.core.api.removals import Removals
 from consumer.core.avro import schemas
 from consumer.core.avro.codec import Codec
@@ -24,6 +26,7 @@ from consumer.edges.metrics import Metrics
 from consumer.flow.decoding import Decoder, SchemaFiles
 from consumer.flow.delivery import Delivery, Rules
 from consumer.flow.erasing import ByTopic, ErasureDelivery
+from consumer.flow.giving_up import LETTERS_AT_ONCE, DeadLetterBox, GivingUp
 from consumer.flow.pipeline import Pipeline
 from consumer.flow.reading import CanonicalReader
 from consumer.flow.traffic import Traffic
@@ -54,12 +57,30 @@ async def reached(condition: Callable[[], object], what: str, within: float = 10
 
 @dataclass(slots=True)
 class Surroundings:
-    """What a service finds when it starts. ``clock`` is the steady one, ``wall`` that of dates."""
+    """What a service finds when it starts, and outlives it. ``clock`` is the steady one, ``wall`` has dates.
+
+    ``grace`` is that of removes, in seconds.
+    """
 
     source: FakeSource = field(default_factory=FakeSource)
+    box: FakeBox = field(default_factory=FakeBox)
     api: FakeApi = field(default_factory=FakeApi)
     clock: Callable[[], float] = time.monotonic
     wall: Callable[[], float] = time.time
+    grace: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Resigning:
+    """``accepts``: no topic is ever stopped for its dead letters. The others are those of ``GivingUp``.
+
+    ``box`` None: letters go to the rig's own stand-in.
+    """
+
+    accepts: bool = False
+    after: float | None = None
+    at_once: int = LETTERS_AT_ONCE
+    box: DeadLetterBox | None = None
 
 
 class Rig:
@@ -74,19 +95,22 @@ class Rig:
         ordering: Ordering = Ordering.KEY,
         erasures_per_second: float | None = None,
         rules: Rules = RULES,
-        grace: float = 0.0,
-        surroundings: Surroundings | None = None,
+        giving_up: Resigning = Resigning(),
+        before: "Rig | Surroundings | None" = None,
     ) -> None:
         """``erasures_per_second`` None: users are not erased, whatever is in the topic :data:`ERASURES`.
 
-        ``grace`` is that of removes, in seconds. ``surroundings`` outlive a rig.
+        ``before`` is the process that ran before this one, on the same Kafka; or all that is there before it.
         """
-        around = surroundings or Surroundings()
+        around: Surroundings = (
+            replace(before.around, api=FakeApi()) if isinstance(before, Rig) else before or Surroundings()
+        )
+        self.around: Surroundings = around
         self.registry = CollectorRegistry()
         self.log = FakeLog()
         self.decoder = FakeDecoder()
         self.api = around.api
-        self.box = FakeBox()
+        self.box = around.box
         self.source = around.source
         self.looks_at_clock = 0
         self._time = around.clock
@@ -99,14 +123,24 @@ class Rig:
             self._wake,
             self._clock,
             turns=turns,
-            removals=Removals(grace),
+            removals=Removals(around.grace),
         )
         self.traffic.gate.pace = PROBE_PACE
+        self.refusals = Refusals(accept_until=inf if giving_up.accepts else None, pace=PROBE_PACE)
+        self.giving_up = GivingUp(
+            giving_up.box or self.box,
+            self.refusals,
+            self.log,
+            self._wake,
+            self._clock,
+            after_seconds=giving_up.after,
+            letters_at_once=giving_up.at_once,
+        )
         delivery = Delivery(
             reader=CanonicalReader(self.decoder, LifecyclePolicy()),
             api=self.api,
-            box=self.box,
             traffic=self.traffic,
+            giving_up=self.giving_up,
             rules=rules,
             metrics=metrics,
             log=self.log,
@@ -115,8 +149,8 @@ class Rig:
         erasures = ErasureDelivery(
             decoder=erasure_decoder(),
             api=self.api,
-            box=self.box,
             traffic=self.traffic,
+            giving_up=self.giving_up,
             rules=RULES.calls,
             metrics=metrics,
             log=self.log,

@@ -83,7 +83,10 @@ class Ended(Enum):
 
 
 class Oldest(NamedTuple):
-    """The oldest unsettled record of this process, removals in their grace aside."""
+    """The oldest unsettled record of this process, removals in their grace aside.
+
+    It may stand for one that is known to be there and has not come.
+    """
 
     place: Place
     written: float

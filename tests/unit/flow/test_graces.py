@@ -8,7 +8,7 @@ from consumer.core.operations.logbook import Event
 from consumer.core.records import Partition
 from tests.simulation.loop import VirtualLoop
 from tests.support.events import payment_event
-from tests.support.fakes import LedgerApi
+from tests.support.fakes import FakeSource, LedgerApi
 from tests.support.rig import Rig, Surroundings
 
 PAYMENTS, REFUNDS, OTHERS = Partition("payments", 0), Partition("refunds", 0), Partition("others", 0)
@@ -21,8 +21,8 @@ class Bench:
     def __init__(self, *, rate: float = 100_000.0, max_in_flight: int = 8) -> None:
         self.clock = asyncio.get_running_loop().time
         self.api = LedgerApi()
-        around = Surroundings(api=self.api, clock=self.clock, wall=self.clock)
-        self.rig = Rig(grace=GRACE, surroundings=around, rate=rate, max_in_flight=max_in_flight)
+        around = Surroundings(FakeSource(1.0), api=self.api, clock=self.clock, wall=self.clock, grace=GRACE)
+        self.rig = Rig(before=around, rate=rate, max_in_flight=max_in_flight)
 
     def pay(self, partition: Partition, name: str, key: bytes | None = None, ago: float = 0.0) -> None:
         """Append a payment that was written so many seconds ago."""

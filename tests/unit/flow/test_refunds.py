@@ -23,7 +23,7 @@ from consumer.core.records import Partition
 from consumer.flow.graces import Graces
 from tests.simulation.loop import VirtualLoop
 from tests.support.events import payment_event
-from tests.support.fakes import LedgerApi, Sent
+from tests.support.fakes import FakeSource, LedgerApi, Sent
 from tests.support.rig import RULES, Rig, Surroundings
 
 PAGE: Final = Path(__file__).parents[3] / "docs" / "refunds.md"
@@ -62,10 +62,11 @@ class Scene:
     def __init__(self, grace: float, policy: Policy) -> None:
         clock = asyncio.get_running_loop().time
         self.api: Final = LedgerApi()
-        self._around: Final = Surroundings(api=self.api, clock=clock, wall=clock)
+        self._around: Final = Surroundings(
+            FakeSource(1.0), api=self.api, clock=clock, wall=clock, grace=grace
+        )
         self.source: Final = self._around.source
         self._rules: Final = replace(RULES, nothing_to_remove=policy)
-        self._grace: Final = grace
         self._rigs: Final[list[Rig]] = []
         self.unreadable: Final[set[bytes]] = set()
 
@@ -86,7 +87,7 @@ class Scene:
     @asynccontextmanager
     async def running(self, *partitions: Partition, crash: bool = False) -> AsyncIterator[Rig]:
         """Run a service with these partitions, or all; after a crash nothing of it is committed."""
-        rig = Rig(rules=self._rules, grace=self._grace, surroundings=self._around, max_in_flight=2)
+        rig = Rig(rules=self._rules, before=self._around, max_in_flight=2)
         self._rigs.append(rig)
         for value, kind in ((REFUND, "REFUND"), (CHARGEBACK, "CHARGEBACK")):
             rig.decoder.events[value] = payment_event(kind=kind, payment_id=PAY)
@@ -103,7 +104,7 @@ class Scene:
         began = self.now
         while not condition():
             assert self.now < began + within, "it does not happen"
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.05)
         return self.now - began
 
     async def settled(self, *partitions: Partition) -> float:
@@ -120,7 +121,7 @@ class Scene:
     def refund(self) -> Refund | None:
         """Return how the records of refunds were settled by all services; None: they were not."""
         delivered, nothing = self._count("delivered", "none"), self._count("nothing_to_remove", "none")
-        letters = [reason for rig in self._rigs for reason in rig.box.reasons()]
+        letters = self._around.box.reasons()
         if letters:
             assert (letters, delivered, nothing) == (["nothing_to_remove"], 0, 0)
             assert self._count("dead_lettered", "nothing_to_remove") == 1
