@@ -172,6 +172,7 @@ def _broken(capture: Capture) -> tuple[Rule, ...]:
     is_group = capture.content_type is ContentType.PRODUCT_GROUP
     currency = capture.amount.currency
     broken: set[Rule] = set()
+    total = _ZERO
     for item in capture.items:
         if is_group:
             if is_blank(item.group_id or ""):
@@ -188,19 +189,15 @@ def _broken(capture: Capture) -> tuple[Rule, ...]:
             broken.add(Rule.R6)
         if price.currency != currency:
             broken.add(Rule.R7)
-    if _does_not_add_up(capture):
+        total = _WIDE.fma(price.amount, item.quantity, total)
+    # Only where the sum means something: every price is there, in the amount's currency.
+    if broken.isdisjoint(_NO_SUM) and _is_off(capture, total):
         broken.add(Rule.R4)
     return tuple([rule for rule in Rule if rule in broken]) if broken else ()
 
 
-def _does_not_add_up(capture: Capture) -> bool:
-    """R4; only where the sum means something: every price is there, in the amount's currency."""
-    total = _ZERO
-    for item in capture.items:
-        price = item.unit_price
-        if price is None or price.currency != capture.amount.currency:
-            return False
-        total = _WIDE.fma(price.amount, item.quantity, total)
+def _is_off(capture: Capture, total: Decimal) -> bool:
+    """Tell whether the amount differs from ``total`` by more than half a minor unit per line."""
     if total == capture.amount.amount:
         return False
     off = _WIDE.subtract(capture.amount.amount, total).copy_abs()
@@ -212,6 +209,8 @@ def _minor_unit(money: Money) -> Decimal:
     return Decimal((0, (1,), -(exponent(money.currency) or 0)))
 
 
+#: Rules whose break leaves no sum of the prices to be compared with the amount.
+_NO_SUM: Final = frozenset({Rule.R5, Rule.R7})
 _ZERO: Final = Decimal(0)
 #: The thread's context rounds to 28 digits; 19-digit prices times 10-digit quantities, added up, fit here.
 _WIDE: Final = Context(prec=100)

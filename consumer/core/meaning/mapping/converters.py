@@ -17,7 +17,6 @@ from consumer.core.errors import Unreadable
 from consumer.core.meaning.mapping.language import Rounding
 from consumer.core.meaning.mapping.moments import day, epoch, rfc3339
 from consumer.core.meaning.mapping.values import (
-    TOO_LARGE,
     Minor,
     WrongValue,
     as_text,
@@ -71,8 +70,8 @@ def decimal(value: object) -> Decimal:
 
 def minor(value: object) -> Minor:
     """Return minor units: a whole number, also as a text or as a double or decimal without a fraction."""
-    if type(value) is int and -TOO_LARGE < value < TOO_LARGE:  # as nearly always; all else goes the long way
-        return Minor(value)
+    if type(value) is int:
+        return Minor(integer(value))
     units = decimal(value)
     if units != units.to_integral_value():
         raise WrongValue("is a number with a fraction, and minor units have none")

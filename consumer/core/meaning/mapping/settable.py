@@ -4,18 +4,21 @@ Here a value of the wrong type ends: what leaves is what ``intents`` promises.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Final, TypeAlias, TypeVar, assert_never
 
 from consumer.core.meaning.fields import is_blank
 from consumer.core.meaning.intents import ContentType, Item, PaymentStatus, PaymentType, Scalar
+from consumer.core.meaning.mapping.converters import minor
 from consumer.core.meaning.mapping.expressions import Toolbox, compile_expression, describe
-from consumer.core.meaning.mapping.language import Amount, Attributes, Expression, FieldValue, Items
+from consumer.core.meaning.mapping.language import Amount, Attributes, Expression, FieldValue, Items, Simple
 from consumer.core.meaning.mapping.paths import Evaluate
 from consumer.core.meaning.mapping.scope import Scope
 from consumer.core.meaning.mapping.trace import Step
 from consumer.core.meaning.mapping.values import (
+    TOO_LARGE,
     Minor,
     WrongValue,
     bounded,
@@ -131,7 +134,10 @@ def amount(value: FieldValue, tools: Toolbox) -> Get[Money | None]:
     """Return what gives an exact amount, or null. Without a currency it takes that of the scope."""
     if not isinstance(value, Amount):
         raise TypeError("this field is an amount")
-    read, label = compile_expression(value.value, tools), describe(value.value.origin)
+    # Nearly all amounts are minor units: unless somebody looks on, they are not wrapped to be unwrapped here.
+    counted = None if tools.observed else _before_minor(value.value)
+    units_of: Callable[[object, str], int | None] = _unwrapped if counted is None else _counted
+    read, label = compile_expression(counted or value.value, tools), describe(value.value.origin)
     currency = None if value.currency is None else _currency(value.currency, tools)
     exponent = None if value.exponent is None else _exponent(value.exponent, tools)
     exponents = dict(value.exponents)
@@ -140,13 +146,14 @@ def amount(value: FieldValue, tools: Toolbox) -> Get[Money | None]:
         found = read(record, scope)
         if found is None:
             return None
+        units = units_of(found, label)
         code = scope.currency if currency is None else currency(record, scope)
         if code is None:
             raise WrongValue("has no currency to take over, because the amount is null")
-        if type(found) is Minor:
+        if units is not None:
             digits = exponents.get(code) if exponent is None else exponent(record, scope)
             try:
-                return from_minor_units(found.units, code, digits)
+                return from_minor_units(units, code, digits)
             except InvalidMoney as wrong:
                 raise WrongValue(f"{label} {wrong}") from None
         if not isinstance(found, Decimal):
@@ -159,6 +166,28 @@ def amount(value: FieldValue, tools: Toolbox) -> Get[Money | None]:
         return Money(_bounded(found, label), code)
 
     return get
+
+
+def _before_minor(value: Expression) -> Expression | None:
+    """Return ``value`` without the ``as: minor`` that it ends in; None where it ends in anything else."""
+    if value.conversions[-1:] != (Simple("minor"),) or value.table is not None or value.default is not None:
+        return None
+    return replace(value, conversions=value.conversions[:-1])
+
+
+def _unwrapped(value: object, _: str) -> int | None:
+    """Return how many minor units ``value`` is, None where it is anything else."""
+    return value.units if type(value) is Minor else None
+
+
+def _counted(value: object, label: str) -> int:
+    """Return how many minor units ``value`` stands for."""
+    if type(value) is int and -TOO_LARGE < value < TOO_LARGE:
+        return value
+    try:
+        return minor(value).units
+    except WrongValue as wrong:
+        raise WrongValue(f"{label} {wrong}") from None
 
 
 def _currency(value: Expression, tools: Toolbox) -> Get[str]:
