@@ -2,11 +2,11 @@
 
 ``python -m benchmarks.mapping [--rounds 300]`` decodes an order with three lines as fastavro does by itself,
 then decodes it as the service does, finds its route, maps it and builds the body of the call; and the same
-for a record that no predicate lets through. Each stage is measured by itself too; together they take longer
+for a record that no predicate lets through. Each stage is measured by itself too: together they take longer
 than one by one, because they share the processor's caches and what it has learned of their branches. All of
-it takes turns in one process, so that what else the machine does hits each alike, and what counts is processor
-time. The bounds are those of the median on a quiet machine. The best round is the one that others disturbed
-least: on a busy machine it tells more.
+it takes turns in one process, so that what else the machine does hits each alike, and what counts is the
+processor's time. The bounds are those of the median on a quiet machine. The best round is the one that others
+disturbed least: on a busy machine it tells more.
 """
 
 import argparse

@@ -1,7 +1,8 @@
 """What an event means: the seam between meaning and delivery.
 
 The canonical schema and every mapping end in one of these four; nothing behind this seam knows which it was.
-An intent is typed and complete, but not yet checked against currency and catalogue rules: that is
+Every record makes its own, so they are msgspec's structs, which take a tenth of a frozen dataclass's time to
+make. An intent is typed and complete, but not yet checked against currency and catalogue rules: that is
 ``consumer.core.calls.plan``.
 """
 

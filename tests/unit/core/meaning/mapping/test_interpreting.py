@@ -648,6 +648,14 @@ CODEC: Final = MappedCodec()
 CURRENCIES: Final = ["JPY", "MRU", "INR", "KWD", "CLF"]
 
 
+@settings(deadline=None)  # each explanation compiles its mapping anew
+@given(st.one_of(SCALARS, st.integers(10**29, 10**31)), st.sampled_from([*CURRENCIES, "XAU", "inr", None]))
+def test_minor_units_are_counted_alike_where_somebody_looks_on(total: object, currency: str | None) -> None:
+    """An explanation wraps them to show them, a run does not; what comes of them is the same."""
+    record = order(total=total, c=currency)
+    assert MINOR.explain(record, POLICY).intent == MINOR.interpret(record, POLICY)
+
+
 @given(st.integers(0, 10**20), st.sampled_from(CURRENCIES))
 def test_minor_units_keep_their_digits(units: int, currency: str) -> None:
     """For every exponent of ISO 4217 the digits that go in come out, with the point at its place."""
