@@ -169,16 +169,14 @@ def _ecommerce(capture: Capture) -> dict[str, Json]:
 
 def _broken(capture: Capture) -> tuple[Rule, ...]:
     """Return the rules that the items break, each once, in order."""
-    is_group = capture.content_type is ContentType.PRODUCT_GROUP
-    currency = capture.amount.currency
+    kind, currency = capture.content_type, capture.amount.currency
     broken: set[Rule] = set()
     total = _ZERO
     for item in capture.items:
-        if is_group:
-            if is_blank(item.group_id or ""):
-                broken.add(Rule.R3)
-        elif is_blank(item.id):
+        if kind is ContentType.PRODUCT and is_blank(item.id):
             broken.add(Rule.R1)
+        elif kind is ContentType.PRODUCT_GROUP and is_blank(item.group_id or ""):
+            broken.add(Rule.R3)
         if item.quantity < 1:
             broken.add(Rule.R2)
         price = item.unit_price
