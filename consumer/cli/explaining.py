@@ -29,11 +29,12 @@ from consumer.flow.explaining import Explainer, Explanation, Held, Outcome
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """What is given beside the content of a file: the schema of it, a key, headers."""
+    """What is given beside the content of a file: the schema of it, a key, headers, the record's time."""
 
     schema: bytes | None
-    key: str | None
+    key: bytes | None
     headers: tuple[Header, ...]
+    timestamp_ms: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,5 +165,4 @@ def _schema(content: bytes) -> WriterSchema:
 
 def _record(topic: str, given: FromFile, value: bytes | None) -> Record:
     beside = given.beside
-    key = None if beside.key is None else beside.key.encode()
-    return Record(Partition(topic, 0), 0, 0, key, value, beside.headers)
+    return Record(Partition(topic, 0), 0, 0, beside.key, value, beside.headers, beside.timestamp_ms)

@@ -20,6 +20,7 @@ from consumer.core.meaning.mapping.language import FIELDS, ITEM_FIELDS, Operator
 from consumer.core.meaning.mapping.reading import ROUTE_KEYS, SOURCE_KEYS
 from consumer.core.meaning.mapping.reading_values import AMOUNT_KEYS, MODIFIERS, ORIGINS
 from consumer.core.meaning.mapping.settable import PAYMENT_STATUSES
+from consumer.core.nesting import MAX_LEVELS
 from tests.support.mappings import POLICY, event, source, told
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -147,6 +148,11 @@ def test_the_page_names_the_whole_language() -> None:
         *fields, *ITEM_FIELDS, *(root for root in Root if root),
     ]  # fmt: skip
     assert [word for word in language if word not in words] == []
+
+
+def test_the_page_tells_the_bounds() -> None:
+    """Who writes a mapping learns from it what is too much."""
+    assert f"More than {MAX_LEVELS} levels of arrays and objects" in PAGE
 
 
 def test_the_examples_use_the_whole_language() -> None:

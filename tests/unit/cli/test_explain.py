@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from consumer.cli import application
+from consumer.cli.beside import any_bytes, header
 from consumer.core.avro.codec import fingerprint
 from tests.support.avro import canonical, encode
 from tests.support.events import money, payment_event
@@ -199,6 +200,66 @@ class TestWays:
         assert (call["body"]["user_id"], call["body"]["payment_id"]) == ("the-user", "the-key")
 
     @pytest.mark.parametrize(
+        ("written", "content"),
+        [
+            (r"\x00\xFF-k", b"\x00\xff-k"),
+            (r"c:\\new\\x41", rb"c:\new\x41"),
+            ("käse", "käse".encode()),
+            (b"\xfe\xff".decode(errors="surrogateescape"), b"\xfe\xff"),
+        ],
+    )
+    def test_keys_and_headers_are_any_bytes(self, written: str, content: bytes) -> None:
+        """By escapes, or as the shell gives them, UTF-8 or not."""
+        assert any_bytes(written) == content
+        assert header(f"n={written}") == ("n", content)
+
+    @pytest.mark.parametrize("written", [r"\x0", r"\n", "end\\", r"\u0041", "\ud800"])
+    def test_what_is_no_escape_is_wrong_usage(self, written: str) -> None:
+        """A backslash is never taken for something that it might not be."""
+        for beside in (("--key", written), ("--header", f"n={written}")):
+            result = mapped(ORDER, *beside)
+            assert result.exit_code == 2, result.output
+            assert beside[0] in result.stderr
+
+    @pytest.mark.parametrize(
+        "written", ["2026-03-01T12:30:00.5Z", "2026-03-01T18:00:00.500+05:30", "1772368200500"]
+    )
+    def test_a_record_from_a_file_has_the_time_that_is_given(self, written: str) -> None:
+        """For what reads ``$timestamp``."""
+        text = MAPPING.replace("{campaign: ", "{at: {path: $timestamp, as: string}, campaign: ")
+        Path("m.yaml").write_text(text, encoding="utf-8")
+        answer = read(mapped(ORDER, "--timestamp", written, "--reveal", "--output", "json"))
+        call = answer["call"]
+        assert isinstance(call, dict)
+        assert call["body"]["event_data"]["at"] == "2026-03-01T12:30:00.500000+00:00"
+
+    def test_the_age_of_a_record_is_that_of_its_time(self) -> None:
+        """An event that does not say when it was is as old as its record."""
+        Path("mapped.yaml").write_text(MAPPED + "delivery: {max_event_age_seconds: 3600}\n", encoding="utf-8")
+        old = mapped(ORDER, "--timestamp", "2026-03-01T12:30:00Z", "--output", "json")
+        assert (old.exit_code, read(old)["reason"]) == (4, "too_old")
+        assert mapped(ORDER, "--timestamp", "9999-01-01T00:00:00Z").exit_code == 0
+        assert mapped(ORDER).exit_code == 0
+
+    def test_the_rate_is_that_of_the_day(self) -> None:
+        """Where a mapping takes the record's time for the payment's."""
+        rates = "{source: file, base: EUR, path: r.csv, max_age_days: 30}"
+        lines = ("date,currency,rate", "2026-02-27,INR,100", "2026-03-01,INR,200", "")
+        Path("r.csv").write_text("\n".join(lines), encoding="utf-8")
+        Path("mapped.yaml").write_text(
+            MAPPED.replace("{accept: [INR]}", f"{{reporting: EUR, rates: {rates}}}"), encoding="utf-8"
+        )
+        Path("m.yaml").write_text(
+            MAPPING.replace("attributes:", "occurred_at: {path: $timestamp}\n          attributes:"),
+            encoding="utf-8",
+        )
+        days = [
+            read(mapped(ORDER, "--timestamp", at, "--output", "json"))["currency"]
+            for at in ("2026-03-01T12:00:00Z", "2026-03-02T12:00:00Z")
+        ]
+        assert [day["dated"] for day in days if isinstance(day, dict)] == ["2026-02-27", "2026-03-01"]
+
+    @pytest.mark.parametrize(
         "arguments",
         [
             (),
@@ -209,6 +270,11 @@ class TestWays:
             ("--partition", "0", "--offset", "1", "--key", "k"),
             ("--json", "no-such-file.json"),
             ("--json", "-", "--header", "no-value"),
+            ("--partition", "0", "--offset", "1", "--timestamp", "0"),
+            ("--json", "-", "--timestamp", "yesterday"),
+            ("--json", "-", "--timestamp", "2026-03-01T12:30:00"),
+            ("--json", "-", "--timestamp", "-1"),
+            ("--json", "-", "--timestamp", "9223372036854775808"),
         ],
     )
     def test_wrong_usage(self, arguments: tuple[str, ...]) -> None:
