@@ -21,7 +21,7 @@ from benchmarks.machine import describe
 from consumer.core.api.calls import Planned, PlanRules, plan
 from consumer.core.meaning.intents import Skip
 from consumer.core.meaning.lifecycle import LifecyclePolicy
-from consumer.core.meaning.mapping import MappedEvent, Source, compile_mapping
+from consumer.core.meaning.mapping import MappedEvent, Source, compile_mapping, read_mapping
 from consumer.core.settings.documents import Source as Place
 from consumer.core.settings.documents import read
 
@@ -140,7 +140,7 @@ def source(text: str) -> Source:
     """Return the first source of a mapping without mistakes."""
     root = read(text, Place("mapping.yaml", 1)).root
     assert root is not None
-    compiled = compile_mapping(root)
+    compiled = compile_mapping(read_mapping(root))
     assert compiled.mapping is not None, [str(finding.mistake()) for finding in compiled.findings]
     return compiled.mapping.sources[0]
 

@@ -8,7 +8,8 @@ from typing import Final, NamedTuple
 from consumer.core.avro.mapped import MappedCodec
 from consumer.core.avro.nested import NestedAvro
 from consumer.core.errors import ConfigurationError
-from consumer.core.meaning.mapping import compile_mapping, mapping_files
+from consumer.core.meaning.mapping import compile_mapping, mapping_files, read_mapping
+from consumer.core.meaning.mapping.reading import Reading as MappingReading
 from consumer.core.settings import configuration, documents, environment
 from consumer.core.settings.configuration import Reading
 from consumer.core.settings.documents import Finding, Node, Source
@@ -57,16 +58,17 @@ def _with_mapping(reading: Reading, named: Node, path: Path) -> Reading:
     reading = reading.with_findings(document.findings)
     if document.root is None:
         return reading
-    schemas, findings = _schemas_of(document.root)
+    read_once = read_mapping(document.root)
+    schemas, findings = _schemas_of(read_once)
     nested = NestedAvro(MappedCodec())
     converting = reading.rest.currency.reporting is not None
-    compiled = compile_mapping(document.root, schemas, nested.open, converting=converting)
+    compiled = compile_mapping(read_once, schemas, nested.open, converting=converting)
     told = {finding.source for finding in findings}  # what is missing there, the compiler misses too
     rest = tuple(finding for finding in compiled.findings if finding.source not in told)
     return reading.with_findings(findings).with_mapping(replace(compiled, findings=rest), nested, schemas)
 
 
-def _schemas_of(mapping: Node) -> tuple[dict[str, str], list[Finding]]:
+def _schemas_of(mapping: MappingReading) -> tuple[dict[str, str], list[Finding]]:
     """Return the text of each schema file that the mapping names, and what is wrong with the others."""
     texts, findings = {}, []
     for name, node in mapping_files(mapping):

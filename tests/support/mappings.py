@@ -6,7 +6,13 @@ from typing import Final
 
 from consumer.core.meaning.intents import Capture, Intent, Reject, Remove, Skip
 from consumer.core.meaning.lifecycle import LifecyclePolicy
-from consumer.core.meaning.mapping import CompiledMapping, MappedEvent, Source, compile_mapping
+from consumer.core.meaning.mapping import (
+    CompiledMapping,
+    MappedEvent,
+    Source,
+    compile_mapping,
+    read_mapping,
+)
 from consumer.core.meaning.mapping import Mapping as CompiledSources
 from consumer.core.meaning.money import Money
 from consumer.core.records import Header
@@ -21,7 +27,7 @@ def compiled(text: str, *, converting: bool = False) -> CompiledMapping:
     document = read(text, Place("mapping.yaml", 1))
     assert document.root is not None, document.findings
     assert document.findings == ()
-    return compile_mapping(document.root, converting=converting)
+    return compile_mapping(read_mapping(document.root), converting=converting)
 
 
 def mistakes(text: str, *, converting: bool = False) -> list[str]:

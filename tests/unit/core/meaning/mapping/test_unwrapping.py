@@ -7,7 +7,7 @@ import pytest
 
 from consumer.core.errors import Unreadable
 from consumer.core.meaning.intents import DeadLetterReason, Reject
-from consumer.core.meaning.mapping import Source, compile_mapping, mapping_files
+from consumer.core.meaning.mapping import Source, compile_mapping, mapping_files, read_mapping
 from consumer.core.meaning.mapping.compiling import OpenSchema
 from consumer.core.meaning.mapping.converters import DecodeNested
 from consumer.core.settings.documents import Node, read
@@ -96,7 +96,7 @@ sources:
 )
 def test_bytes_are_decoded_by_their_type(value: object, becomes: object) -> None:
     """The type says which schema; an unknown one is an event that no route takes."""
-    result = compile_mapping(parsed(BY_TYPE), FILES, OPEN)
+    result = compile_mapping(read_mapping(parsed(BY_TYPE)), FILES, OPEN)
     assert result.mapping is not None
     (mapped,) = result.mapping.sources
     intent = mapped.interpret(event(value), POLICY)
@@ -110,7 +110,7 @@ def test_bytes_inside_of_a_record_are_a_converter() -> None:
         "sources: [{topics: [t], routes: [{name: b, action: remove,"
         " set: {payment_id: {path: payload, as: [{avro: back.avsc}, {path: id}]}}}]}]"
     )
-    result = compile_mapping(parsed(text), FILES, OPEN)
+    result = compile_mapping(read_mapping(parsed(text)), FILES, OPEN)
     assert result.mapping is not None
     (mapped,) = result.mapping.sources
     assert told(mapped.interpret(event({"payload": b"p"}), POLICY)) == {"remove": {"payment_id": "p"}}
@@ -122,7 +122,7 @@ def test_bytes_inside_of_a_record_are_a_converter() -> None:
 
 def test_files_are_named_once_and_missed_where_they_are_named() -> None:
     """The edge reads what is named; what could not be read, or is no schema, is told with its line."""
-    root = parsed(BY_TYPE)
+    root = read_mapping(parsed(BY_TYPE))
     assert [file for file, _ in mapping_files(root)] == ["paid.avsc", "back.avsc"]
     assert {node.source.line for _, node in mapping_files(root)} == {3}
     missing = compile_mapping(root, {"paid.avsc": "shop.Paid"}, OPEN)
@@ -159,7 +159,7 @@ def breaking(text: str, error: type[Exception]) -> Source:
         raise error("canary")
 
     tree = parsed(f"sources: [{{topics: [t], {text}}}]")
-    result = compile_mapping(tree, {"f.avsc": "f"}, lambda _: decode)
+    result = compile_mapping(read_mapping(tree), {"f.avsc": "f"}, lambda _: decode)
     assert result.mapping is not None, result.findings
     return result.mapping.sources[0]
 
