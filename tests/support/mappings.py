@@ -121,7 +121,7 @@ def _capture(capture: Capture) -> Mapping[str, object]:
             }
             for item in capture.items
         ],
-        "content_type": capture.content_type.name,
+        "content_type": None if capture.content_type is None else capture.content_type.name,
         "attributes": dict(capture.attributes),
     }
     return {name: value for name, value in fields.items() if _DEFAULTS.get(name, ()) != value}

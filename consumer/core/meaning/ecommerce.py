@@ -68,8 +68,8 @@ class Rule(StrEnum):
     """Every product is named: its id is not blank. (Product groups: R3.)"""
     R2 = "R2", Severity.ERROR, "a quantity is below 1"
     """Every quantity is a whole number from 1."""
-    R3 = "R3", Severity.ERROR, "content_type is PRODUCT_GROUP and an item has no group_id"
-    """The content type agrees with the ids: a product group is named by a group_id that is not blank."""
+    R3 = "R3", Severity.ERROR, "content_type is unknown, or PRODUCT_GROUP and an item has no group_id"
+    """The content type is known and agrees with the ids: a product group is named by a group_id."""
     R4 = "R4", Severity.WARNING, "the items' prices do not add up to the amount"
     """Prices times quantities add up to the amount, within half a minor unit per line.
 
@@ -179,6 +179,8 @@ def _has_no_quantity(capture: Capture) -> bool:
 
 def _has_no_group(capture: Capture) -> bool:
     """R3."""
+    if capture.content_type is None:
+        return True
     is_group = capture.content_type is ContentType.PRODUCT_GROUP
     return is_group and any(is_blank(item.group_id or "") for item in capture.items)
 

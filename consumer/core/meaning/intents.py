@@ -102,7 +102,7 @@ class Item:
 class Capture:
     """Revenue: a payment that the API shall record. Ids are sent verbatim and are never blank.
 
-    ``occurred_at`` is aware.
+    ``occurred_at`` is aware. ``content_type`` None is one that nobody knows: catalogue rules judge that.
     """
 
     user_id: str
@@ -113,7 +113,7 @@ class Capture:
     occurred_at: datetime | None = None
     order_id: str | None = None
     items: tuple[Item, ...] = ()
-    content_type: ContentType = ContentType.PRODUCT
+    content_type: ContentType | None = ContentType.PRODUCT
     attributes: Mapping[str, Scalar] = field(default_factory=dict)
 
 
