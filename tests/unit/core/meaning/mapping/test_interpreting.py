@@ -375,6 +375,37 @@ def test_an_unknown_content_type_costs_no_revenue(written: str, value: object, w
     assert build(alone).is_valid
 
 
+def test_what_the_patterns_of_one_event_cost_is_bounded() -> None:
+    """However many texts it has: those that are too many are not matched, and the next event has its own.
+
+    In lines of items they cost the catalogue data only, in a predicate the event.
+    """
+    hostile, usual = "a" * 179, "a-1"
+    pattern = "(.*)-(.*).*"
+    mapped = capturing(
+        items=f"{{each: l, id: {{path: i, as: {{regex: '{pattern}'}}}}, quantity: {{path: q}}}}",
+        attributes=f"{{ref: {{path: r, as: {{regex: '{pattern}'}}}}}}",
+    )
+    lines = [{"i": hostile, "q": 1}] * 6
+    for _ in range(2):
+        intent = mapped.interpret(order(l=lines[:3], r=usual), POLICY)
+        assert isinstance(intent, Capture)
+        assert intent.attributes == {"ref": "a"}
+    intent = mapped.interpret(order(l=lines, r=hostile), POLICY)
+    assert isinstance(intent, Reject)
+    assert intent.detail == "route paid: attributes: r is one text too many for the patterns of one event"
+    asking = routes(
+        "[{name: a, when: {any: ["
+        + ", ".join(f"{{path: x, regex: '{pattern}'}}" for _ in range(6))
+        + "]}, action: skip}]"
+    )
+    assert told(asking.interpret(event({"x": usual}), POLICY)) == {"skip": "a"}
+    refused = asking.interpret(event({"x": hostile}), POLICY)
+    assert isinstance(refused, Reject)
+    assert refused.detail == "route a: x is one text too many for the patterns of one event"
+    assert asking.explain(event({"x": hostile}), POLICY).intent == refused
+
+
 def test_items_in_a_broken_text_cost_no_revenue() -> None:
     """JSON that is cut off, too."""
     mapped = capturing(items="{each: {path: l, as: json}, id: {path: i}, quantity: {path: q}}")
