@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import takewhile
+from itertools import accumulate, takewhile
 from math import comb
 from typing import Final
 
@@ -37,6 +37,11 @@ _TOKEN: Final = re.compile(
       | (?P<plain>.)""",
     re.VERBOSE | re.DOTALL,
 )
+
+
+_DEPTH: Final = {"open": 1, "close": -1}
+#: Escapes that stand for several characters.
+_CLASSES: Final = frozenset({r"\d", r"\D", r"\w", r"\W", r"\s", r"\S"})
 
 
 class BadPattern(ValueError):
@@ -133,6 +138,20 @@ def steps(pattern: str) -> tuple[int, ...]:
     compile_pattern(pattern)
     needed = map(_costs(pattern).steps(), range(MAX_TEXT + 1))
     return tuple(takewhile(lambda count: count <= MAX_STEPS, needed))
+
+
+def takes_constants(pattern: str) -> bool:
+    """Tell whether what ``pattern`` takes of a text can only be letters of its own, whatever the text holds.
+
+    What it takes is its first group, else all of it, as a converter does.
+    """
+    tokens = list(_TOKEN.finditer(pattern))
+    depths = list(accumulate(_DEPTH.get(token.lastgroup or "", 0) for token in tokens))
+    captures = (at for at, token in enumerate(tokens) if token.lastgroup == "open" and token[0] != "(?:")
+    if (begin := next(captures, None)) is not None:
+        end = next(at for at in range(begin, len(tokens)) if depths[at] < depths[begin])
+        tokens = tokens[begin:end]
+    return not any(token.lastgroup == "set" or token[0] == "." or token[0] in _CLASSES for token in tokens)
 
 
 def _costs(pattern: str) -> _Costs:

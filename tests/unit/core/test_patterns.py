@@ -23,6 +23,7 @@ from consumer.core.patterns import (
     Exhausted,
     compile_pattern,
     steps,
+    takes_constants,
 )
 
 TAKEN = [
@@ -104,6 +105,32 @@ def test_what_one_event_may_cost_is_bounded() -> None:
         with pytest.raises(Exhausted):
             allowance.spend(1)
         allowance.begin()
+
+
+@pytest.mark.parametrize(
+    ("pattern", "same"),
+    [
+        ("ord", True),
+        (r"o\.rd", True),
+        (r"\[a\]", True),
+        ("(ord)-[0-9]+", True),
+        ("(?P<x>ord)-.*", True),
+        ("(?:[0-9]+)(ord)", True),
+        ("(ord|sub)-.*", True),
+        ("a+", True),
+        ("ord-[0-9]+", False),
+        (r"ord-\d", False),
+        (".", False),
+        ("(.*)-ord", False),
+        ("((ord)-[0-9])", False),
+        ("([a-z])", False),
+        (r"(\w)", False),
+        (r"\Aord\b", True),
+    ],
+)
+def test_what_takes_nothing_of_a_text_but_letters_of_its_own_is_known(pattern: str, same: bool) -> None:
+    """Of the first group, else of all of it."""
+    assert takes_constants(pattern) is same
 
 
 class Backtracking:
