@@ -20,9 +20,8 @@ from confluent_kafka.schema_registry.common._httpx_compat import httpx
 from confluent_kafka.schema_registry.common._oauthbearer import _AsyncBearerFieldProvider
 from confluent_kafka.schema_registry.error import OAuthTokenError, SchemaRegistryError
 
-from consumer.core.avro.inspection import WriterSchema
-from consumer.core.errors import Unavailable, Unreadable
-from consumer.core.meaning.intents import DeadLetterReason
+from consumer.core.avro.inspection import MAX_REFERENCE_LEVELS, MAX_REFERENCES, WriterSchema, unusable
+from consumer.core.errors import Unavailable
 from consumer.core.settings.kafka_properties import for_registry
 from consumer.core.settings.registries import confluent_api
 from consumer.edges.registry import NOT_A_REGISTRYS, STRANGE, NoSuchSchema
@@ -37,8 +36,6 @@ SCHEMA_SECONDS: Final = 15.0
 TOKEN_SECONDS: Final = 60.0
 #: The largest answer. A registry keeps its schemas as Kafka records, which are a megabyte at most.
 MAX_ANSWER_BYTES: Final = 4 * 1024 * 1024
-MAX_REFERENCES: Final = 32
-MAX_REFERENCE_LEVELS: Final = 8
 SILENT: Final = f"the schema registry has not answered for {SCHEMA_SECONDS:.0f} s"
 
 _NO_SUCH_SCHEMA: Final = (404, 40403)
@@ -201,11 +198,6 @@ def _reference(reference: SchemaReference) -> tuple[str, int]:
     if not isinstance(subject, str) or not isinstance(version, int):
         raise Unavailable(f"the schema registry {NOT_A_REGISTRYS}")
     return subject, version
-
-
-def unusable(what: str) -> Unreadable:
-    """Return the error for a schema that can never be used; ``what`` follows on "the schema"."""
-    return Unreadable(DeadLetterReason.UNDECODABLE, f"the schema {what}")
 
 
 class _TooLarge(Exception):
