@@ -136,16 +136,16 @@ async def _from_avro(explainer: Explainer, topic: str, given: FromFile) -> Expla
     record = _record(topic, given, given.content)
     if given.beside.schema is None:
         return await explainer.explain(record)
-    return explainer.explain_body(record, _schema(given.beside.schema))
+    return explainer.explain_body(record, _schema(given.beside.schema, explainer))
 
 
 def _from_json(explainer: Explainer, topic: str, given: FromFile) -> Explanation:
     try:
         value = from_json.parse(given.content.decode("utf-8-sig"))
-        text = explainer.schema_of(topic) if given.beside.schema is None else None
-        if given.beside.schema is None and text is None:
+        own = given.beside.schema
+        schema = explainer.schema_of(topic) if own is None else _schema(own, explainer)
+        if schema is None:
             return explainer.explain_value(_record(topic, given, b""), value)
-        schema = WriterSchema(text) if text is not None else _schema(given.beside.schema or b"")
         body = None if value is None else from_json.encode(schema, value)
     except UnicodeDecodeError:
         raise NoRecord("the record is no text in UTF-8") from None
@@ -156,11 +156,13 @@ def _from_json(explainer: Explainer, topic: str, given: FromFile) -> Explanation
     return explainer.explain_body(_record(topic, given, body), schema)
 
 
-def _schema(content: bytes) -> WriterSchema:
+def _schema(content: bytes, explainer: Explainer) -> WriterSchema:
     try:
-        return WriterSchema(content.decode("utf-8-sig"))
+        return explainer.link(content.decode("utf-8-sig"))
     except UnicodeDecodeError:
         raise NoRecord("the schema is no text in UTF-8") from None
+    except Unreadable as error:
+        raise NoRecord(error.detail) from None
 
 
 def _record(topic: str, given: FromFile, value: bytes | None) -> Record:

@@ -119,16 +119,21 @@ class _Writing:
     def write(self, schema: Json) -> Document:
         if isinstance(schema, list):
             return [self.write(branch) for branch in schema]
-        if not isinstance(schema, dict):
-            name = str(schema)
-            return self.write(self._types[name]) if name in self._types.keys() - self._written else name
-        if isinstance(name := schema.get("name"), str):
-            if name in self._written:
-                return name
-            self._written.add(name)
-        below = {key: self.write(schema[key]) for key in ("items", "values") if key in schema}
-        fields = schema.get("fields")
-        if isinstance(fields, list):
+        if isinstance(schema, dict):
+            return self._defined(schema)
+        name = str(schema)
+        return self._defined(self._types[name]) if name in self._types else name
+
+    def _defined(self, schema: dict[str, Json]) -> Document:
+        own = schema.get("name")
+        if isinstance(own, str):
+            if own in self._written:
+                return own
+            self._written.add(own)
+        below: dict[str, Json] = {
+            key: self.write(schema[key]) for key in ("items", "values") if key in schema
+        }
+        if isinstance(fields := schema.get("fields"), list):
             below["fields"] = [
                 {**field, "type": self.write(field["type"])} for field in fields if isinstance(field, dict)
             ]

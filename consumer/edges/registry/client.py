@@ -60,11 +60,15 @@ class Forbidden(Unavailable):
     """The registry, or the issuer of its tokens, refuses our credentials."""
 
 
-class ConfluentClient:
-    """Asks the registry at ``url`` (several, separated by commas, are tried in turn), one answer at a time.
+class Incomplete(Unavailable):
+    """The registry answers, and lacks a part of one schema."""
 
-    Raises :class:`ValueError`, :class:`TypeError` or :class:`OSError` for ``properties`` that the client does
-    not take.
+
+class ConfluentClient:
+    """Asks the registry at ``url`` (several, separated by commas, are tried in turn).
+
+    Questions may overlap. Raises :class:`ValueError`, :class:`TypeError` or :class:`OSError` for
+    ``properties`` that the client does not take.
     """
 
     def __init__(self, url: str, properties: Mapping[str, str]) -> None:
@@ -122,7 +126,7 @@ class ConfluentClient:
             try:
                 version = await _answer(self._client.get_version(*name, deleted=True))
             except NoSuchSchema:
-                raise Unavailable("the schema registry lacks a schema that another refers to") from None
+                raise Incomplete("the schema registry lacks a schema that another refers to") from None
             await self._collect(version.schema, known, level=level + 1)
             known[name] = _avro(version.schema)
 

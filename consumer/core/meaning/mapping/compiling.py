@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from consumer.core.avro.inspection import WriterSchema
 from consumer.core.errors import Unreadable
 from consumer.core.meaning.mapping.converters import DecodeNested
 from consumer.core.meaning.mapping.language import Does, Nested, SourceDefinition
@@ -14,8 +15,8 @@ from consumer.core.meaning.mapping.sources import Source
 from consumer.core.meaning.mapping.walking import nested_files
 from consumer.core.settings.documents import Finding, Node
 
-#: Makes a decoder of a schema's text. Raises Unreadable for a schema that can't be used.
-OpenSchema: TypeAlias = Callable[[str], DecodeNested]
+#: Makes a decoder of a schema. Raises Unreadable for one that can't be used.
+OpenSchema: TypeAlias = Callable[[WriterSchema], DecodeNested]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +49,14 @@ def mapping_files(reading: Reading) -> tuple[tuple[str, Node], ...]:
 
 def compile_mapping(
     reading: Reading,
-    schemas: abc.Mapping[str, str] | None = None,
+    schemas: abc.Mapping[str, WriterSchema] | None = None,
     open_schema: OpenSchema | None = None,
     *,
     converting: bool = False,
 ) -> CompiledMapping:
     """Return the mapping that was read, or every mistake in it at once. Pure; never raises.
 
-    ``schemas`` has the text of each file that :func:`mapping_files` names and ``open_schema`` reads nested
+    ``schemas`` has the schema in each file that :func:`mapping_files` names and ``open_schema`` reads nested
     Avro bytes. ``converting``: amounts are converted by the event's date, so every capture needs one.
     """
     findings = list(reading.findings)
@@ -92,7 +93,7 @@ def _skipping(sources: tuple[SourceDefinition, ...]) -> tuple[str, ...]:
 
 
 def _opened(
-    nested: Nested, schemas: abc.Mapping[str, str], open_schema: OpenSchema | None
+    nested: Nested, schemas: abc.Mapping[str, WriterSchema], open_schema: OpenSchema | None
 ) -> DecodeNested | Finding:
     cure = "name a file with one Avro schema in JSON"
     if open_schema is None or nested.file not in schemas:

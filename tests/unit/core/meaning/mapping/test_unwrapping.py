@@ -5,6 +5,7 @@ from typing import Final
 
 import pytest
 
+from consumer.core.avro.inspection import WriterSchema
 from consumer.core.errors import Unreadable
 from consumer.core.meaning.intents import DeadLetterReason, Reject
 from consumer.core.meaning.mapping import Source, compile_mapping, mapping_files, read_mapping
@@ -44,15 +45,15 @@ def test_the_row_of_an_envelope_is_the_event(value: object, becomes: object) -> 
     assert told(DEBEZIUM.interpret(event(value), POLICY)) == becomes
 
 
-def decoder(schema: str) -> DecodeNested:
+def decoder(schema: WriterSchema) -> DecodeNested:
     """Return a stand-in for Avro: the schema is the record's name, the bytes are its id."""
-    if not schema:
+    if not schema.text:
         raise Unreadable(DeadLetterReason.UNDECODABLE, "the schema is no JSON")
 
     def decode(body: bytes) -> tuple[str, object]:
         if body == b"bad":
             raise Unreadable(DeadLetterReason.UNDECODABLE, "the value ends too early")
-        return schema, {"id": body.decode()}
+        return schema.text, {"id": body.decode()}
 
     return decode
 
@@ -64,7 +65,7 @@ def parsed(text: str) -> Node:
     return root
 
 
-FILES: Final = {"paid.avsc": "shop.Paid", "back.avsc": "shop.Back"}
+FILES: Final = {"paid.avsc": WriterSchema("shop.Paid"), "back.avsc": WriterSchema("shop.Back")}
 OPEN: Final[OpenSchema] = decoder
 BY_TYPE: Final = """\
 sources:
@@ -125,14 +126,14 @@ def test_files_are_named_once_and_missed_where_they_are_named() -> None:
     root = read_mapping(parsed(BY_TYPE))
     assert [file for file, _ in mapping_files(root)] == ["paid.avsc", "back.avsc"]
     assert {node.source.line for _, node in mapping_files(root)} == {3}
-    missing = compile_mapping(root, {"paid.avsc": "shop.Paid"}, OPEN)
+    missing = compile_mapping(root, {"paid.avsc": WriterSchema("shop.Paid")}, OPEN)
     assert [str(each.mistake()) for each in missing.findings] == [
         (
             "sources (mapping.yaml:3): names a schema file that is not there; "
             "name a file with one Avro schema in JSON"
         )
     ]
-    broken = compile_mapping(root, FILES | {"back.avsc": ""}, OPEN)
+    broken = compile_mapping(root, FILES | {"back.avsc": WriterSchema("")}, OPEN)
     assert "is of no use: the schema is no JSON" in str(broken.findings[0].mistake())
 
 
@@ -159,7 +160,7 @@ def breaking(text: str, error: type[Exception]) -> Source:
         raise error("canary")
 
     tree = parsed(f"sources: [{{topics: [t], {text}}}]")
-    result = compile_mapping(read_mapping(tree), {"f.avsc": "f"}, lambda _: decode)
+    result = compile_mapping(read_mapping(tree), {"f.avsc": WriterSchema("f")}, lambda _: decode)
     assert result.mapping is not None, result.findings
     return result.mapping.sources[0]
 
