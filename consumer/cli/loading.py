@@ -60,8 +60,8 @@ def _schemas(reading: Reading) -> Iterator[Finding]:
     examiner: Examiner = Codec(payment_event()) if canonical else MappedCodec()
     files = [Path(str(node.value)) for _, node in several]
     shelf = shelf_of(files)
-    found = [read_schema(Path(str(node.value)), examiner, shelf) for _, node in one]
-    found += read_schemas(files, examiner)
+    users = [Path(str(node.value)) for _, node in one]
+    found = [*(read_schema(path, examiner, shelf) for path in users), *read_schemas(files, examiner, users)]
     for (path, node), schema in zip((*one, *several), found, strict=True):
         if isinstance(schema, SchemaFault):
             yield Finding(path, node.source, schema.what, schema.cure)

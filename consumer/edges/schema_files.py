@@ -43,14 +43,16 @@ def read_schema(path: Path, codec: Examiner, shelf: Shelf = _NO_FILES) -> Writer
     return text if isinstance(text, SchemaFault) else _examined(text, codec, shelf)
 
 
-def read_schemas(paths: Sequence[Path], codec: Examiner) -> tuple[WriterSchema | SchemaFault, ...]:
+def read_schemas(
+    paths: Sequence[Path], codec: Examiner, users: Iterable[Path] = ()
+) -> tuple[WriterSchema | SchemaFault, ...]:
     """Return what :func:`read_schema` does for each of ``paths``, which may need one another.
 
-    A file that others need has to be a schema, and need not be one that ``codec`` can decode by.
+    A file that others or ``users`` need has to be a schema, and no one that ``codec`` can decode by.
     """
     texts = [_text(path) for path in paths]
     shelf = Shelf(text for text in texts if isinstance(text, str))
-    helpers = shelf.helpers()
+    helpers = shelf.helpers(text for text in map(_text, users) if isinstance(text, str))
     return tuple(
         _examined(text, _Helper() if text in helpers else codec, shelf) if isinstance(text, str) else text
         for text in texts

@@ -168,7 +168,7 @@ def read_schema_files(decoding: DecodingSettings, codec: Examiner) -> SchemaFile
     ``codec`` decodes by.
     """
     raw = _raw(decoding, codec)
-    more = read_schemas(decoding.schemas, codec)
+    more = read_schemas(decoding.schemas, codec, filter(None, [decoding.schema_file]))
     named = [*(() if raw is None else [("schema", decoding.schema_file, raw)])]
     named += [("schemas", path, schema) for path, schema in zip(decoding.schemas, more, strict=True)]
     mistakes = [_mistake(key, path, schema) for key, path, schema in named if isinstance(schema, SchemaFault)]

@@ -41,9 +41,9 @@ class Shelf:
         self._collect(text, found, (text,))
         return WriterSchema(text, tuple(found))
 
-    def helpers(self) -> frozenset[str]:
-        """Return the texts that others of the shelf need."""
-        return frozenset(needed for text in self._texts for needed in self._needed(text))
+    def helpers(self, others: Iterable[str] = ()) -> frozenset[str]:
+        """Return the texts of the shelf that others on it, or those given, need."""
+        return frozenset(needed for text in (*self._texts, *others) for needed in self._needed(text))
 
     def _collect(self, text: str, found: dict[str, None], way: tuple[str, ...]) -> None:
         for needed in self._needed(text):

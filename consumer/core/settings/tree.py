@@ -99,8 +99,8 @@ class DecodingSettings(Section):
     schema_file: FilePath | None = Field(default=None, alias="schema")
     """File with the Avro schema of `raw` records."""
     schemas: tuple[FilePath, ...] = ()
-    """Files with more Avro schemas, known by their fingerprint to `single_object` records. Types that a schema
-    file names and does not define are looked up in these, too."""
+    """Files with more Avro schemas, known by their fingerprint to `single_object` records. Types that a
+    schema file names and does not define are looked up in these, too."""
 
 
 class LifecycleSettings(Section):
