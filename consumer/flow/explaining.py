@@ -23,7 +23,6 @@ from consumer.core.meaning.mapping import Source, Trace
 from consumer.core.partitions.subscription import Choice
 from consumer.core.records import Record
 from consumer.core.settings.mapped import Configured, decoding_of
-from consumer.edges.schema_files import shelf_of
 from consumer.flow.building import decoder_of, delivery_rules, lifecycle_policy
 from consumer.flow.decoding import Decoder, Opened, read_raw_schema
 from consumer.flow.delivery import recorded_at
@@ -97,13 +96,6 @@ class Explainer:
         if source is None or source.canonical:
             return WriterSchema(schemas.payment_event())
         return read_raw_schema(decoding_of(source, self._settings.decoding), self._mapped)
-
-    def link(self, text: str) -> WriterSchema:
-        """Return the schema ``text`` with what it needs of the files that the configuration names.
-
-        Raises :class:`Unreadable` where that is too much.
-        """
-        return shelf_of(self._settings.decoding.schemas).link(text)
 
     async def explain(self, record: Record) -> Explanation:
         """Explain a record as Kafka has it, in its framing."""

@@ -81,7 +81,8 @@ class Brokers:
     def commits(self) -> list[TopicPartition]:
         """Return the group's commits; none where the brokers have no such question."""
         group = str(self._config["group.id"])
-        asked = self._client().list_consumer_group_offsets(
+        client = self._client()  # kept until it has answered: without it nobody would
+        asked = client.list_consumer_group_offsets(
             [ConsumerGroupTopicPartitions(group)], request_timeout=READ_SECONDS
         )
         try:

@@ -10,8 +10,10 @@ from typer.testing import CliRunner, Result
 from consumer.cli import application
 from consumer.cli.beside import any_bytes, header
 from consumer.core.avro.codec import fingerprint
+from consumer.core.avro.inspection import WriterSchema
+from consumer.core.avro.schemas import user_erasure
 from tests.support.avro import canonical, encode
-from tests.support.events import money, payment_event
+from tests.support.events import Event, money, payment_event
 
 #: Values of a record that must never be shown unless asked for.
 CANARIES: Final = (
@@ -287,17 +289,91 @@ class TestWays:
         assert result.exit_code == 4
         assert "nothing reads the topic others; the configuration reads payments" in result.stderr
 
-    def test_the_topic_of_erasures(self) -> None:
-        """It is read, so nobody may say that it is not; what to do instead is said."""
-        Path("e.yaml").write_text(CONFIG + "erasure: {enabled: true, topic: users.gone}\n", encoding="utf-8")
-        result = told(SALE, config="e.yaml", topic="users.gone")
+
+REQUEST: Final = {
+    "event_id": "canary-event",
+    "user_id": "canary-user",
+    "requested_at": "2026-03-01T12:30:00Z",
+}
+
+
+class TestErasures:
+    """Requests to erase a user: what they would become is told like a payment's, and nothing is sent."""
+
+    @pytest.fixture(autouse=True)
+    def enabled(self, folder: Path) -> None:
+        """Read a topic of erasures beside the payments."""
+        text = CONFIG + "erasure: {enabled: true, topic: users.gone}\n"
+        (folder / "e.yaml").write_text(text, encoding="utf-8")
+
+    def request(self, event: object, *arguments: str) -> Result:
+        """Explain a request that is written as JSON."""
+        return told(event, *arguments, config="e.yaml", topic="users.gone")
+
+    def test_the_call(self) -> None:
+        """All of it, masked unless it is asked for, and what it means."""
+        result = self.request(REQUEST)
+        assert result.exit_code == 0, result.output
+        assert "POST /remove-payment" in result.stdout
+        assert "removes all payments of this user, for good" in result.stdout
+        assert "<text, 11 characters>" in result.stdout
+        assert [canary for canary in CANARIES if canary in result.output] == []
+        answer = read(self.request(REQUEST, "--reveal", "--output", "json"))
+        assert answer["call"] == {
+            "method": "POST",
+            "path": "/remove-payment",
+            "body": {"user_id": "canary-user"},
+        }
+        assert (answer["outcome"], answer["read_by"], answer["schema"]) == (
+            "call",
+            "erasure",
+            "revenue.v1.UserErasure",
+        )
+        assert isinstance(answer["fields"], list)
+        (field,) = answer["fields"]
+        assert (field["field"], field["value"]) == ("user_id", "canary-user")
+        assert answer.keys() == read(told(SALE, "--output", "json")).keys()
+
+    @pytest.mark.parametrize(
+        ("event", "code", "words"),
+        [
+            (None, 3, ["skipped tombstone"]),
+            (REQUEST | {"user_id": " "}, 4, ["dead letter invalid_event", "user_id is blank"]),
+            (SALE, 4, ["the JSON is no record of the topic"]),
+        ],
+    )
+    def test_what_becomes_no_call(self, event: object, code: int, words: list[str]) -> None:
+        """The codes are those of payments."""
+        result = self.request(event)
+        assert result.exit_code == code
+        assert [word for word in words if word not in result.output] == []
+
+    @pytest.mark.parametrize(
+        ("schema", "event", "code", "words"),
+        [
+            (WriterSchema(user_erasure()), REQUEST | {"requested_at": 0}, 0, "POST /remove-payment"),
+            (canonical(), payment_event(), 4, "dead letter undecodable"),
+        ],
+    )
+    def test_a_record_in_its_framing(self, schema: WriterSchema, event: Event, code: int, words: str) -> None:
+        """By the decoder that the service has for the topic: another record is not taken."""
+        Path("r.bin").write_bytes(b"\xc3\x01" + fingerprint(schema) + encode(schema, event))
+        result = explain("--avro", "r.bin", config="e.yaml", topic="users.gone")
+        assert (result.exit_code, words in result.stdout) == (code, True)
+
+    def test_a_schema_that_can_not_be_had(self) -> None:
+        """The service would wait, as for payments."""
+        Path("r.bin").write_bytes(b"\x00\x00\x00\x00\x07")
+        result = explain("--avro", "r.bin", config="e.yaml", topic="users.gone")
+        assert (result.exit_code, "held" in result.stdout) == (4, True)
+
+    def test_while_it_is_off_nothing_reads_the_topic(self) -> None:
+        """Then there is nothing to explain."""
+        off = CONFIG + "erasure: {enabled: false, topic: users.gone}\n"
+        Path("e.yaml").write_text(off, encoding="utf-8")
+        result = self.request(REQUEST)
         assert result.exit_code == 4
-        assert (
-            "users.gone has requests to erase users, which explain does not show; "
-            "docs/erasure.md says how to try them"
-        ) in result.stderr
-        others = told(SALE, config="e.yaml", topic="others")
-        assert "the configuration reads payments, users.gone" in others.stderr
+        assert "nothing reads the topic users.gone" in result.stderr
 
 
 class TestOddContent:
