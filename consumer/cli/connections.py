@@ -1,7 +1,7 @@
 """Everything outside that the service needs, asked side by side; see ``check --connect``."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -24,10 +24,12 @@ from consumer.edges.linkrunner.route import route_to
 _WITHOUT_REGISTRY: Final = frozenset({"single_object", "raw"})
 #: Topics whose schemas are asked for; those of one pattern are much alike.
 _MOST_SCHEMAS: Final = 20
-_NOT_ASKED: Final = Failure(Trouble.OTHER, "the registry does not answer")
+_TOO_LATE: Final = Failure(Trouble.TIMEOUT, "the schema registry has not answered in time")
 _NO_SUBJECT: Final = Failure(Trouble.MISSING, "the registry has no such subject")
 #: Seconds for one answer of the API, whatever calls may take: a check is no payment.
 _ANSWER_SECONDS: Final = 10.0
+#: Seconds for the schemas of all topics together.
+_SCHEMA_SECONDS: Final = 10.0
 
 
 async def examine(configured: Configured, key: Callable[[], str]) -> list[Check]:
@@ -122,8 +124,6 @@ async def ask_schemas(configured: Configured, topics: Sequence[str]) -> list[Che
     registry, decoding = configured.settings.schema_registry, configured.settings.decoding
     if registry.url is None or configured.mapping is None:
         return []
-    from consumer.edges.registry.latest import latest_schemas  # noqa: PLC0415  # as above
-
     sources = Choice(
         (source.topics, (number, source)) for number, source in enumerate(configured.mapping.sources)
     )
@@ -138,13 +138,37 @@ async def ask_schemas(configured: Configured, topics: Sequence[str]) -> list[Che
     found = await latest_schemas(registry.url, registry.properties, wanted.values())
     checks: list[Check] = []
     for topic, subject in wanted.items():
-        state = _usable(found.get(subject, _NOT_ASKED))
+        state = _usable(found[subject])
         if isinstance(state, WriterSchema):
             fits = held_against(*asked[topic], [state], configured.nested_schemas)
             checks += mapping_checks.of_schema(topic, None, *fits)
         else:
             checks += mapping_checks.of_schema(topic, state or _NO_SUBJECT, (), ())
     return checks
+
+
+async def latest_schemas(
+    url: str, properties: Mapping[str, str], subjects: Iterable[str], *, seconds: float = _SCHEMA_SECONDS
+) -> dict[str, WriterSchema | Failure | None]:
+    """Return the latest schema of each subject, None where there is no such subject.
+
+    They are asked about at the same time, and all together take ``seconds`` at most.
+    """
+    from consumer.edges.registry.latest import LatestSchemas  # noqa: PLC0415  # as above
+
+    wanted = tuple(subjects)
+    if not wanted:
+        return {}
+    registry = LatestSchemas(url, properties)
+    asked = {subject: asyncio.create_task(registry.of(subject)) for subject in wanted}
+    try:
+        _, late = await asyncio.wait(asked.values(), timeout=seconds)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+    finally:
+        await registry.close()
+    return {subject: _TOO_LATE if task in late else task.result() for subject, task in asked.items()}
 
 
 def _usable(state: WriterSchema | Failure | None) -> WriterSchema | Failure | None:

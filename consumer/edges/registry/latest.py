@@ -1,7 +1,7 @@
 """The schemas that producers write with now, as far as the registry knows: for ``check --connect``."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from consumer.core.avro.inspection import WriterSchema
@@ -10,53 +10,37 @@ from consumer.core.operations.checks import Failure, Trouble
 from consumer.edges.registry import NoSuchSchema
 from consumer.edges.registry.client import ConfluentClient, Incomplete
 
-#: Seconds for all of them together.
-ALL_SECONDS: Final = 10.0
 #: Subjects that are asked about at the same time.
 AT_ONCE: Final = 5
 
-_TOO_LATE: Final = Failure(Trouble.TIMEOUT, "the schema registry has not answered in time")
+#: The registry was found not to answer, so it was not asked.
+NOT_ASKED: Final = Failure(Trouble.OTHER, "the registry does not answer")
 
 
-async def latest_schemas(
-    url: str, properties: Mapping[str, str], subjects: Iterable[str], *, seconds: float = ALL_SECONDS
-) -> dict[str, WriterSchema | Failure | None]:
-    """Return the latest schema of each subject; None: there is no such subject, or one without a schema.
+class LatestSchemas:
+    """Asks the registry at ``url`` for the latest schema of subjects, for several at the same time."""
 
-    Several are asked about at the same time, and all together take ``seconds`` at most. A registry that can't
-    be asked is not asked for the subjects that are left: they are left out.
-    """
-    client = ConfluentClient(url, properties)
-    asking = _Asking(client)
-    wanted = list(dict.fromkeys(subjects))
-    try:
-        async with asyncio.timeout(seconds):
-            await asyncio.gather(*(asking.ask(subject) for subject in wanted))
-    except TimeoutError:
-        missing = () if asking.away else wanted
-        return {**dict.fromkeys(missing, _TOO_LATE), **asking.found}
-    finally:
-        await client.close()
-    return asking.found
-
-
-class _Asking:
-    """What was found so far; ``away``: the registry can't be asked."""
-
-    def __init__(self, client: ConfluentClient) -> None:
-        self.found: Final[dict[str, WriterSchema | Failure | None]] = {}
-        self.away = False
-        self._client: Final = client
+    def __init__(self, url: str, properties: Mapping[str, str]) -> None:
+        self._client: Final = ConfluentClient(url, properties)
         self._turns: Final = asyncio.Semaphore(AT_ONCE)
+        self._away = False
 
-    async def ask(self, subject: str) -> None:
+    async def of(self, subject: str) -> WriterSchema | Failure | None:
+        """Return the schema, with all that it refers to; None: there is no such subject.
+
+        Once the registry could not be asked it is not asked for what is still waiting.
+        """
         async with self._turns:
-            if self.away:
-                return
+            if self._away:
+                return NOT_ASKED
             try:
-                self.found[subject] = await self._client.latest(subject)
+                return await self._client.latest(subject)
             except NoSuchSchema:
-                self.found[subject] = None
+                return None
             except (Unavailable, Unreadable) as error:
-                self.found[subject] = Failure(Trouble.OTHER, str(error))
-                self.away |= isinstance(error, Unavailable) and not isinstance(error, Incomplete)
+                self._away |= isinstance(error, Unavailable) and not isinstance(error, Incomplete)
+                return Failure(Trouble.OTHER, str(error))
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.close()

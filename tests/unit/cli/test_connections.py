@@ -12,10 +12,10 @@ from aiohttp import web
 from typer.testing import CliRunner
 
 from consumer.cli import application
-from consumer.cli.connections import ask_schemas
+from consumer.cli.connections import ask_schemas, latest_schemas
 from consumer.cli.loading import configure
 from consumer.core.operations.checks import Check, Failure, Result, Trouble
-from consumer.edges.registry.latest import AT_ONCE, latest_schemas
+from consumer.edges.registry.latest import AT_ONCE
 from tests.support.http_registry import HttpRegistry, answer, silent
 
 MAPPING: Final = """\
