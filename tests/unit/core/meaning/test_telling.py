@@ -1,10 +1,9 @@
 """The lifecycle told: what is explained is what runs, and the row is the one that decided."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from consumer.core.meaning.intents import Capture, Remove, Skip
 from consumer.core.meaning.lifecycle import LIFECYCLE, Kind, LifecyclePolicy, Status, interpret
