@@ -12,6 +12,7 @@ from collections.abc import Collection, Sequence
 from functools import partial
 from typing import Final, Protocol, assert_never
 
+from consumer.core.api.budget import FIRST_TRIES, RetryBudget
 from consumer.core.api.gates import Pass
 from consumer.core.api.verdicts import HoldCause
 from consumer.core.operations.logbook import Event, Log
@@ -20,6 +21,7 @@ from consumer.core.outcomes import CommitResult, Outcome, RebalanceEvent, Settle
 from consumer.core.partitions.intake import Held, Intake
 from consumer.core.partitions.lanes import Lanes, Ordering, Ticket
 from consumer.core.partitions.offsets import Assigned, Offsets, Positions
+from consumer.core.partitions.rota import Rota
 from consumer.core.records import Partition, Record
 from consumer.edges.metrics import Metrics
 from consumer.flow.delivery import Permit, Step, Stopped, Story, Wait, where
@@ -107,6 +109,9 @@ class Pipeline:
         self._max_in_flight: Final = max_in_flight
         self._commit_seconds: Final = commit_seconds
         self.lanes: Final[Lanes[Story]] = Lanes(ordering)
+        self._budget: Final = RetryBudget(max_in_flight)
+        self._rota: Final = Rota(self.lanes, self._budget, traffic.turns)
+        self._leaving: Final[set[Partition]] = set()
         self.offsets: Final = Offsets()
         self._intake: Final = Intake()
         self._flights: Final = Flights(self._landed)
@@ -123,6 +128,7 @@ class Pipeline:
         self._stopping = False
         self._drained = False
         self.ticked_at = self._clock()
+        traffic.on_recovery = self._recover
 
     # --- the loops ---
 
@@ -194,6 +200,7 @@ class Pipeline:
         for each in given:
             self.offsets.assign(each, self._clock())
             self._paused -= {each.partition}
+            self._leaving.discard(each.partition)
             self._log(
                 Event.PARTITION_STARTED,
                 topic=each.partition.topic,
@@ -206,6 +213,7 @@ class Pipeline:
             self._joined = True
             self._log(Event.GROUP_JOINED)
         self._log(Event.PARTITIONS_ASSIGNED, count=len(given))
+        self._share_out()
         if any(each.fresh for each in given):
             self._commit_now.set()
 
@@ -214,6 +222,8 @@ class Pipeline:
 
         What ends in time still counts; only then may the caller commit the positions that this returns.
         """
+        self._leaving.update(partitions)
+        self._share_out()
         self.lanes.drop(partitions)
         ending = self._flights.call_off(partitions)
         if ending:
@@ -235,6 +245,8 @@ class Pipeline:
             self._metrics.released(partition.topic, left)
         self._paused -= set(partitions)
         self._stuck -= set(partitions)
+        self._leaving.difference_update(partitions)
+        self._share_out()
         self._out_of_range.difference_update(partitions)
         self._metrics.rebalanced(RebalanceEvent.LOST if lost else RebalanceEvent.REVOKED)
         event = Event.PARTITIONS_LOST if lost else Event.PARTITIONS_REVOKED
@@ -287,6 +299,15 @@ class Pipeline:
         """Let the dispatch loop look again."""
         self._wake.set()
 
+    def _share_out(self) -> None:
+        """Let the rate be divided anew: what is being handed over counts for nobody."""
+        self._traffic.holds(self.offsets.next_offsets().keys() - self._leaving)
+
+    def _recover(self) -> None:
+        """Let all that failed while nothing got through come back: those failures were not its own."""
+        self.lanes.pardon()
+        self._wake.set()
+
     def _take_in(self, records: Sequence[Record]) -> None:
         now = self._clock()
         taken: Counter[str] = Counter()
@@ -323,7 +344,14 @@ class Pipeline:
 
     def _held(self, partition: Partition) -> Held:
         load = self.lanes.load(partition)
-        return Held(load.records, load.size, self.offsets.span(partition), load.movable)
+        return Held(
+            load.records - load.blocked_records,
+            load.size - load.blocked_size,
+            self.offsets.span(partition),
+            load.movable,
+            load.blocked_records,
+            load.blocked_size,
+        )
 
     def _nap(self) -> float:
         """Return the seconds until a flight might start by the mere passing of time."""
@@ -333,7 +361,7 @@ class Pipeline:
         gate = self._traffic.gate
         due = gate.next_probe()
         if not gate.shut or (due is not None and due <= now):
-            due = _sooner(self.lanes.next_wake(), self._traffic.turns.next_turn(now))
+            due = self._rota.next_turn(now, self._traffic.way())
         return _IDLE if due is None else min(_IDLE, max(0.0, due - now))
 
     def _start_one(self, group: asyncio.TaskGroup) -> bool:
@@ -341,10 +369,9 @@ class Pipeline:
         gate = self._traffic.gate
         if gate.shut and ((due := gate.next_probe()) is None or due > now):
             return False
-        ticket = self.lanes.take(now, probe=gate.shut, resting=self._traffic.turns.resting(now))
+        ticket = self._rota.next_probe(now) if gate.shut else self._rota.next(now, self._traffic.way())
         if ticket is None:
             return False
-        self._traffic.turns.started(ticket.record.partition.topic, now)
         probe = gate.ask(now) is Pass.PROBE
         if probe:
             self._tries_before_probe = ticket.story.tries
@@ -353,7 +380,7 @@ class Pipeline:
 
     async def _fly(self, ticket: Ticket[Story], *, probe: bool) -> Step:
         may_send = partial(self._may_send, ticket, probe=probe)
-        permit = partial(self._traffic.permit, may_send=may_send)
+        permit = partial(self._traffic.permit, ticket.record.partition, may_send=may_send)
         try:
             return await self._delivery.advance(ticket.story, permit)
         except Exception as error:  # noqa: BLE001  (the border: a defect holds its own record and no other)
@@ -361,11 +388,13 @@ class Pipeline:
             return Wait(_BUG_WAIT)
 
     def _landed(self, ticket: Ticket[Story], step: Step, *, probe: bool) -> None:
+        self._rota.ended(ticket, self._clock())
         match step:
             case Settled():
                 self._settle(ticket, step)
-            case Wait(seconds, cause):
-                self.lanes.park(ticket, self._clock() + seconds, cause)
+            case Wait(seconds, cause, backoff):
+                late = backoff and ticket.story.failures >= FIRST_TRIES
+                self.lanes.park(ticket, self._clock() + seconds, cause, backoff=backoff, late=late)
             case Stopped():
                 self.lanes.put_back(ticket)
             case _:
@@ -406,7 +435,3 @@ class Pipeline:
         self.confirmed(confirmed)
         complete = len(confirmed) == len(sent)
         self._metrics.committed(CommitResult.OK if complete else CommitResult.REFUSED)
-
-
-def _sooner(one: float | None, other: float | None) -> float | None:
-    return min((moment for moment in (one, other) if moment is not None), default=None)

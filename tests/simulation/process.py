@@ -9,7 +9,7 @@ from typing import Final, Unpack
 from prometheus_client import CollectorRegistry
 
 from consumer.core.api.calls import PlanRules
-from consumer.core.api.pacing import Pacer
+from consumer.core.api.shares import Allotment
 from consumer.core.letters import Sender
 from consumer.core.meaning.lifecycle import LifecyclePolicy
 from consumer.core.operations.logbook import Event, Fields
@@ -93,7 +93,7 @@ class Process:
         self._setup: Final = setup
         self._stop: Final = asyncio.Event()
         clock = asyncio.get_running_loop().time
-        traffic = Traffic(Pacer(setup.per_second), _metrics(), self._write, self._wake, clock)
+        traffic = Traffic(Allotment(setup.per_second, None), _metrics(), self._write, self._wake, clock)
         self._member: Final = setup.parts.member(
             outside.world, outside.broker, outside.group, setup.drain_seconds
         )

@@ -9,7 +9,8 @@ from typing import Final
 from prometheus_client import CollectorRegistry
 
 from consumer.core.api.calls import PlanRules
-from consumer.core.api.pacing import Pacer, Turns
+from consumer.core.api.pacing import Turns
+from consumer.core.api.shares import Allotment, Shares
 from consumer.core.avro import schemas
 from consumer.core.avro.codec import Codec
 from consumer.core.avro.framing import WireFormat
@@ -62,8 +63,13 @@ class Rig:
         ordering: Ordering = Ordering.KEY,
         erasures_per_second: float | None = None,
         rules: Rules = RULES,
+        shares: Shares | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``erasures_per_second`` None: users are not erased, whatever is in the topic :data:`ERASURES`."""
+        """``erasures_per_second`` None: users are not erased, whatever is in the topic :data:`ERASURES`.
+
+        ``shares`` None: the rate is all its own. ``clock`` is that of the loop.
+        """
         self.registry = CollectorRegistry()
         self.log = FakeLog()
         self.decoder = FakeDecoder()
@@ -71,9 +77,12 @@ class Rig:
         self.box = FakeBox()
         self.source = FakeSource()
         self.looks_at_clock = 0
+        self._seconds = clock
         self.metrics = metrics = Metrics(self.registry)
         turns = Turns({} if erasures_per_second is None else {ERASURES: erasures_per_second})
-        self.traffic = Traffic(Pacer(rate), metrics, self.log, self._wake, self._clock, turns=turns)
+        self.traffic = Traffic(
+            Allotment(rate, shares), metrics, self.log, self._wake, self._clock, turns=turns
+        )
         self.traffic.gate.pace = PROBE_PACE
         delivery = Delivery(
             reader=CanonicalReader(self.decoder, LifecyclePolicy()),
@@ -112,7 +121,7 @@ class Rig:
 
     def _clock(self) -> float:
         self.looks_at_clock += 1
-        return time.monotonic()
+        return self._seconds()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
