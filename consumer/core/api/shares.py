@@ -1,12 +1,14 @@
 """Shares: what part of the group's rate this process may use, without asking anybody but Kafka.
 
 A process has ``held partitions / all partitions`` of the topics that the group reads. A partition has one
-holder at a time, so the shares of a group add up to one at most, and a rebalance divides them anew by itself.
-A partition that is on its way from one to another counts for nobody.
+holder at a time, so the shares of a group add up to one at most, and a rebalance divides them anew by
+itself. A partition that is on its way from one to another counts for nobody.
 
-Processes learn at different moments that topics come, grow and go. So a partition counts for its holder only
-once it has been there for :data:`SETTLED_SECONDS`, and against everybody as long as it was there within that
-time: whoever knows less than another then allows itself less, not more.
+Processes learn at different moments that topics come, grow and go. So a partition counts for its holder
+only once it has been there for :data:`SETTLED_SECONDS`, and against everybody as long as it was there
+within that time: whoever knows less than another then allows itself less, not more. What a process sees at
+its first look counts at once, else a restart would cost half a minute; that is too early only where a topic
+was made or grew within the seconds before it.
 """
 
 import math

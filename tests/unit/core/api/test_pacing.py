@@ -1,4 +1,4 @@
-"""Pacing: never more than the rate, whenever calls ask; what refusals leave of it; the way back from a pause."""
+"""Pacing: never more than the rate whenever calls ask, what refusals leave, and the way back from a pause."""
 
 import math
 from bisect import bisect_left
