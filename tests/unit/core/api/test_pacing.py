@@ -179,10 +179,11 @@ def test_the_rate_rises_after_a_silence(rate: float) -> None:
 def test_an_outage_leaves_the_lowest_rate_until_something_gets_through(rate: float) -> None:
     """After five seconds without a success a call leaves every two; then the rate rises to all of it."""
     pacer = Pacer(rate)
-    pacer.failed(START, START - 0.1)
-    assert not pacer.down
-    pacer.failed(START + OUTAGE_SECONDS, START + OUTAGE_SECONDS)
-    assert pacer.down
+    was_down = []
+    for seconds in (0.0, OUTAGE_SECONDS - 0.2, OUTAGE_SECONDS):
+        pacer.failed(START + seconds, START + seconds - 0.1)
+        was_down.append(pacer.down)
+    assert was_down == [False, False, True]
 
     down = START + OUTAGE_SECONDS
     meanwhile = departures(pacer, down, down + 60.0)
