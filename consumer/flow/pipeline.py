@@ -379,13 +379,19 @@ class Pipeline:
         return True
 
     async def _fly(self, ticket: Ticket[Story], *, probe: bool) -> Step:
-        may_send = partial(self._may_send, ticket, probe=probe)
-        permit = partial(self._traffic.permit, ticket.record.partition, may_send=may_send)
+        permit = partial(self._permit, ticket, probe=probe)
         try:
             return await self._delivery.advance(ticket.story, permit)
         except Exception as error:  # noqa: BLE001  (the border: a defect holds its own record and no other)
             self._log(Event.BUG, error=type(error).__name__, trace=trace_of(error), **where(ticket.record))
             return Wait(_BUG_WAIT)
+
+    async def _permit(self, ticket: Ticket[Story], *, probe: bool) -> bool:
+        may_send = partial(self._may_send, ticket, probe=probe)
+        allowed = await self._traffic.permit(ticket.record.partition, may_send=may_send)
+        if allowed:
+            self._rota.left(ticket, self._clock())
+        return allowed
 
     def _landed(self, ticket: Ticket[Story], step: Step, *, probe: bool) -> None:
         self._rota.ended(ticket, self._clock())

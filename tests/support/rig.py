@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Final
 
 from prometheus_client import CollectorRegistry
@@ -51,6 +52,19 @@ async def reached(condition: Callable[[], object], what: str, within: float = 10
         await asyncio.sleep(0.002)
 
 
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What is around a rig: the loop's ``clock``, an ``api``, the ``shares`` of a group (None: it is alone).
+
+    Tests of the tests give another kind of ``traffic``.
+    """
+
+    clock: Callable[[], float] = time.monotonic
+    api: FakeApi | None = None
+    shares: Shares | None = None
+    traffic: type[Traffic] = Traffic
+
+
 class Rig:
     """One service without edges. Make it on the running loop."""
 
@@ -63,25 +77,25 @@ class Rig:
         ordering: Ordering = Ordering.KEY,
         erasures_per_second: float | None = None,
         rules: Rules = RULES,
-        shares: Shares | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        around: Around | None = None,
     ) -> None:
         """``erasures_per_second`` None: users are not erased, whatever is in the topic :data:`ERASURES`.
 
-        ``shares`` None: the rate is all its own. ``clock`` is that of the loop.
+        ``around`` is what differs from one service on the real clock.
         """
+        around = around or Around()
         self.registry = CollectorRegistry()
         self.log = FakeLog()
         self.decoder = FakeDecoder()
-        self.api = FakeApi()
+        self.api = around.api or FakeApi()
         self.box = FakeBox()
         self.source = FakeSource()
         self.looks_at_clock = 0
-        self._seconds = clock
+        self._seconds = around.clock
         self.metrics = metrics = Metrics(self.registry)
         turns = Turns({} if erasures_per_second is None else {ERASURES: erasures_per_second})
-        self.traffic = Traffic(
-            Allotment(rate, shares), metrics, self.log, self._wake, self._clock, turns=turns
+        self.traffic = around.traffic(
+            Allotment(rate, around.shares), metrics, self.log, self._wake, self._clock, turns=turns
         )
         self.traffic.gate.pace = PROBE_PACE
         delivery = Delivery(

@@ -23,7 +23,10 @@ FREE_PART: Final = 0.5
 
 
 class RetryBudget:
-    """Keeps account of late tries. Time is passed in (seconds of a steady clock)."""
+    """Keeps account of late tries: those that wait to leave, and those on the wire.
+
+    Time is passed in (seconds of a steady clock).
+    """
 
     def __init__(self, places: int) -> None:
         """``places`` is how many calls may be under way at the same time."""
@@ -33,35 +36,44 @@ class RetryBudget:
         self._calls: Final = Meter()
         self._seconds: Final = Meter()
         self._at = 0.0
-        self._under_way = 0
+        self._waiting = 0
+        self._on_wire = 0
 
     def wait(self, now: float, per_second: float) -> float | None:
         """Return the seconds until a late try may start though others wait, at this rate of all calls.
 
-        None: first one of those under way has to end.
+        None: first one on the wire has to end.
         """
         self._pass(now, per_second)
-        if self._under_way >= self._most:
+        if self._on_wire >= self._most:
             return None
         return max(self._calls.wait(per_second * PART), self._seconds.wait(self._places * PART))
 
     @property
     def free(self) -> bool:
-        """Whether a late try may start while nothing else waits."""
-        return self._under_way < self._most_free
+        """Whether a late try may start while nothing else waits; one at a time waits to leave."""
+        return self._waiting == 0 and self._on_wire < self._most_free
 
     def started(self, now: float, per_second: float, *, paid: bool) -> None:
         """Note the start of a late try; it is ``paid`` for by the budget where others wait."""
         self._pass(now, per_second)
-        self._under_way += 1
+        self._waiting += 1
         if paid:
             self._calls.take()
 
-    def ended(self, now: float, began: float, *, paid: bool) -> None:
-        """Note the end of a late try that ``began`` then."""
-        self._under_way -= 1
+    def left(self) -> None:
+        """Note that a late try is on the wire now."""
+        self._waiting -= 1
+        self._on_wire += 1
+
+    def ended(self, now: float, left: float | None, *, paid: bool) -> None:
+        """Note the end of a late try that was on the wire since ``left``, None where it never was."""
+        if left is None:
+            self._waiting -= 1
+            return
+        self._on_wire -= 1
         if paid:
-            self._seconds.take(now - began)
+            self._seconds.take(now - left)
 
     def _pass(self, now: float, per_second: float) -> None:
         seconds = max(0.0, now - self._at)

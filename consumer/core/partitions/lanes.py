@@ -8,7 +8,8 @@ flight; the next starts only after it settled. Rules that the model test holds:
 - partitions with work take turns, those first that have no more in flight than the mean, so that slow calls
   of one do not take the places of the others; within a partition the oldest record that may start is the
   next, so that the committable offset follows closely behind what is settled;
-- records that have failed often are *late*: they wait apart and are taken only where somebody asks for them;
+- records that have failed often are *late*: they wait apart, in the order in which they are due so that each
+  has its turn, and are taken only where somebody asks for them;
 - ``drop`` gives up everything that is not in flight. A flight of a dropped partition keeps its lane
   occupied until it ends, so that the same key can't overtake itself when the partition comes back.
 
@@ -107,7 +108,7 @@ class _Shard(Generic[S]):
     def __init__(self) -> None:
         self.lanes: dict[LaneKey, _Lane[S]] = {}
         self.ready: list[_Lane[S]] = []
-        self.late: list[_Lane[S]] = []
+        self.late: deque[_Lane[S]] = deque()
         self.records = 0
         self.size = 0
         self.blocked_records = 0
@@ -294,20 +295,20 @@ class Lanes(Generic[S]):
 
     def _make_ready(self, shard: _Shard[S], lane: _Lane[S]) -> None:
         lane.state = _State.READY
-        lanes, turns = (shard.late, self._late_turns) if lane.late else (shard.ready, self._turns)
-        if not lanes:
-            turns.append(lane.partition)
-        heapq.heappush(lanes, lane)
         if lane.late:
+            if not shard.late:
+                self._late_turns.append(lane.partition)
+            shard.late.append(lane)
             shard.block(lane)
+            return
+        if not shard.ready:
+            self._turns.append(lane.partition)
+        heapq.heappush(shard.ready, lane)
 
     def _start(self, shard: _Shard[S], partition: Partition, *, probe: bool, late: bool) -> Ticket[S]:
-        lanes, turns = (shard.late, self._late_turns) if late else (shard.ready, self._turns)
-        lane = _least_probed(lanes) if probe else heapq.heappop(lanes)
-        if lanes:
-            turns.append(partition)
-        if late:
-            shard.block(lane, -1)
+        lane = _pick(shard, probe=probe, late=late)
+        if shard.late if late else shard.ready:
+            (self._late_turns if late else self._turns).append(partition)
         lane.state = _State.FLYING
         lane.flight = lane.waiting.popleft()
         shard.flying += 1
@@ -363,9 +364,21 @@ class Lanes(Generic[S]):
         self._make_ready(shard, lane)
 
 
-def _least_probed(ready: list[_Lane[S]]) -> _Lane[S]:
-    lane = min(ready, key=lambda each: (each.probes, each.oldest))
-    lane.probes += 1
-    ready.remove(lane)
-    heapq.heapify(ready)
+def _pick(shard: _Shard[S], *, probe: bool, late: bool) -> _Lane[S]:
+    """Take the next lane out of those that are ready."""
+    if late:
+        lane = _least_probed(shard.late) if probe else shard.late[0]
+        shard.late.remove(lane)
+        shard.block(lane, -1)
+    elif probe:
+        lane = _least_probed(shard.ready)
+        shard.ready.remove(lane)
+        heapq.heapify(shard.ready)
+    else:
+        lane = heapq.heappop(shard.ready)
+    lane.probes += probe
     return lane
+
+
+def _least_probed(lanes: Collection[_Lane[S]]) -> _Lane[S]:
+    return min(lanes, key=lambda each: (each.probes, each.oldest))

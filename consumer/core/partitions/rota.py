@@ -25,10 +25,10 @@ class Way:
     free_in: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Start:
-    at: float
+@dataclass(slots=True)
+class _Late:
     paid: bool
+    left: float | None = None
 
 
 class Rota(Generic[S]):
@@ -39,7 +39,7 @@ class Rota(Generic[S]):
         self._lanes: Final = lanes
         self._budget: Final = budget
         self._turns: Final = turns
-        self._late: Final[dict[Ticket[S], _Start]] = {}
+        self._late: Final[dict[Ticket[S], _Late]] = {}
 
     def next(self, now: float, way: Way) -> Ticket[S] | None:
         """Return the next record that may start, or None. Its end is told by :meth:`ended`."""
@@ -61,11 +61,18 @@ class Rota(Generic[S]):
                 return self._noted(ticket, now)
         return None
 
+    def left(self, ticket: Ticket[S], now: float) -> None:
+        """Note that the call of a record leaves now."""
+        late = self._late.get(ticket)
+        if late is not None and late.left is None:
+            late.left = now
+            self._budget.left()
+
     def ended(self, ticket: Ticket[S], now: float) -> None:
         """Note that the work on a record has ended, however it did."""
-        start = self._late.pop(ticket, None)
-        if start is not None:
-            self._budget.ended(now, start.at, paid=start.paid)
+        late = self._late.pop(ticket, None)
+        if late is not None:
+            self._budget.ended(now, late.left, paid=late.paid)
 
     def next_turn(self, now: float, way: Way) -> float | None:
         """Return when a record may be due by the mere passing of time, None where none will be."""
@@ -79,7 +86,7 @@ class Rota(Generic[S]):
         ticket = self._noted(self._lanes.take(now, late=True, resting=self._turns.resting(now)), now)
         if ticket is not None:
             self._budget.started(now, way.per_second, paid=paid)
-            self._late[ticket] = _Start(now, paid)
+            self._late[ticket] = _Late(paid)
         return ticket
 
     def _noted(self, ticket: Ticket[S] | None, now: float) -> Ticket[S] | None:

@@ -21,6 +21,7 @@ def starts(budget: RetryBudget, rate: float, seconds: float, takes: float) -> li
         wait = budget.wait(now, rate)
         if wait == 0:
             budget.started(now, rate, paid=True)
+            budget.left()
             under_way.append(now)
             calls.append((now, now + takes))
         else:
@@ -65,10 +66,24 @@ def test_places_are_kept_for_others(places: int, most: int, free: int) -> None:
         assert budget.free
         assert (budget.wait(START, 10_000.0) is None) is (n >= most)
         budget.started(START, 10_000.0, paid=False)
+        budget.left()
 
     assert not budget.free
     budget.ended(START, START, paid=False)
     assert budget.free
+
+
+def test_what_only_waits_to_leave_takes_no_place_on_the_wire() -> None:
+    """Where the rate is short, all places wait for it: that is no time that a late try takes from others."""
+    budget = RetryBudget(32)
+    for _ in range(5):
+        budget.started(START, 10_000.0, paid=False)
+        assert not budget.free
+    assert budget.wait(START, 10_000.0) == 0
+    for _ in range(5):
+        budget.ended(START + 60.0, None, paid=True)
+    assert budget.free
+    assert budget.wait(START + 60.0, 10_000.0) == 0
 
 
 def test_what_starts_while_nobody_waits_costs_nothing() -> None:
@@ -76,6 +91,7 @@ def test_what_starts_while_nobody_waits_costs_nothing() -> None:
     budget = RetryBudget(32)
     for _ in range(10):
         budget.started(START, 25.0, paid=False)
+        budget.left()
         budget.ended(START + 10.0, START, paid=False)
 
     assert budget.wait(START + 10.0, 25.0) == 0

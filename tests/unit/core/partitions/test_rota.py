@@ -40,6 +40,7 @@ class Desk:
         """Start the next record, end it at once, and say of which kind it was."""
         ticket = self.rota.next(now, way)
         if ticket is not None:
+            self.rota.left(ticket, now)
             self.rota.ended(ticket, now)
             self.lanes.finish(ticket)
         return None if ticket is None else ticket.story
@@ -48,6 +49,7 @@ class Desk:
         """Start the next record, which must be there."""
         ticket = self.rota.next(now, way)
         assert ticket is not None
+        self.rota.left(ticket, now)
         return ticket
 
 
