@@ -85,6 +85,7 @@ class Traffic:
             return True
         waiter = _Waiter(partition, may_send, asyncio.get_running_loop().create_future())
         self._waiting.join(partition, waiter)
+        self.pacer.wanted(began, wanted=True)
         if self._timer is None:
             self._let_go()
         try:
@@ -197,6 +198,8 @@ class Traffic:
                 seconds = min(self.pacer.due(self.clock()), _LOOK_SECONDS)
                 self._timer = asyncio.get_running_loop().call_later(seconds, self._let_go)
                 break
+        else:
+            self.pacer.wanted(self.clock(), wanted=False)
 
     def _turn_away(self, waiter: _Waiter) -> None:
         self._waiting.leave(waiter.partition, waiter)

@@ -53,7 +53,7 @@ WARNED: Final[dict[str, tuple[Values, str]]] = {
             change("config.linkrunner.requests_per_second", 25),
             change("config.linkrunner.rate_scope", "pod"),
         ),
-        "2 pods with up to 25 calls a second each (rate_scope: pod): the API's documented limit is 30 a second",
+        "2 pods with up to 25 calls a second each (rate_scope: pod): the API's documented limit is 30",
     ),
     "a rate above the API's": (
         change("config.linkrunner.requests_per_second", 31),

@@ -1,9 +1,9 @@
 """Could a pod use what others leave of the rate? A discrete-event model of ways to lend it without a store.
 
-Six pods hold a partition each and share 24 calls a second. One of them always has work. The others have
-nothing, then all get work at the same moment: a producer came back, a campaign began, midnight. What the pods
-can learn of one another is in Kafka: committed offsets and ends, asked for now and then. The pacer is the real
-one.
+Six pods hold a partition each and share 24 calls a second. One of them always has work; the others have
+nothing, then all get work at the same moment: a producer came back, a campaign began, midnight. What the
+pods can learn of one another is in Kafka: committed offsets and ends, asked for now and then. The pacer is
+the real one.
 """
 
 import random
@@ -59,8 +59,8 @@ class Policy:
 class Result:
     """What came of a policy.
 
-    ``hot`` is how many calls a second the busy pod had while the others had none, ``worst`` the most calls
-    of all pods in a second, ``delay`` the mean seconds that a payment waited at a pod that has one now and then.
+    ``hot`` is how many calls a second the busy pod had while the others had none, ``worst`` the most calls of
+    all pods in a second, ``delay`` the mean seconds that a payment waited at a pod that has few.
     """
 
     name: str

@@ -1,31 +1,37 @@
 """Pacing: how many calls a second leave this process, smoothly. Time is passed in.
 
-**How the limit is kept.** A pod may start ``r`` calls a second: its share of the limit. It aims at ``p =
-0.975 r`` (:data:`PACE`) and may make up for at most ``s = 0.025`` seconds that it woke too late
-(:data:`SLACK`). Calls are metered by the generic cell rate algorithm (ITU-T I.371, virtual scheduling), so
-the calls in any window of ``T`` seconds are at most ``p (T + s) + 1``. In one second that is ``0.975 *
-1.025 r + 1 = 0.9994 r + 1``: never more than the share and one call. Over a group whose shares add up to
-the limit ``R`` it is ``0.9994 R`` and one call for each pod: three pods at 100 a second start at most 102
-calls in any second, below the 105 that five per cent would be. Where ``R`` is as small as the number of
-pods, that one call is what counts.
+**How the limit is kept.** A pod may start ``r`` calls a second: its share of the limit. It aims at
+``p = 0.975 r`` (:data:`PACE`). Two rules decide when a call may leave.
 
-**What it costs.** 97.5 % of the limit is used while there is work. A timer that is late by up to 25 ms
-costs nothing: the calls that were due leave together. At 10 000 calls a second an event loop wakes once a
-millisecond and lets ten go.
+- *Spacing* (:class:`Meter`; the generic cell rate algorithm of ITU-T I.371): one call each ``1/p`` seconds.
+  Time in which nobody wanted to call is not kept, beyond 25 ms (:data:`SLACK`): there is no burst after idle
+  time. Time in which calls waited and nobody woke to let them go may be made up for, up to a quarter of a
+  second (:data:`LATE`): a busy event loop, or a container that was out of CPU for a while, loses no rate.
+- *The second* (:class:`Second`): what is made up for never adds up. The calls of any second are at most what
+  was aimed at in it, and one: ``p + 1 = 0.975 r + 1``.
+
+Over a group whose shares add up to the limit ``R`` that is ``0.975 R`` and one call for each pod: three pods
+at 100 a second start at most 100 calls in any second. The API may see a few more where the way there is
+uneven: 5 % more would be 50 ms. Where ``R`` is as small as the number of pods, that one call is what counts.
+
+**What it costs.** 97.5 % of the limit is used while there is work. At 10 000 calls a second an event loop
+wakes once a millisecond and lets ten go.
 
 What is used of the share changes with what the API says. :class:`Cut` answers 429, :class:`Ramp` leads back
 after a silence, a hold or an outage.
 """
 
 import math
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 #: What part of the share is aimed at.
 PACE: Final = 0.975
-#: Seconds of unused time that may be made up for.
+#: Seconds of unused time that may be made up for in any case, and those in which calls waited.
 SLACK: Final = 0.025
+LATE: Final = 0.25
 
 #: Seconds without any success, while calls fail, after which nothing is held to get through.
 OUTAGE_SECONDS: Final = 5.0
@@ -44,7 +50,7 @@ CUT_FACTOR: Final = 0.5
 CUT_LEAST: Final = 0.05
 #: What each clean window gives back, as a part of the whole.
 RISE: Final = 0.05
-#: Seconds that the API is taken to count calls in.
+#: Seconds that the API is taken to count calls in: a limit is one of calls a second.
 WINDOW: Final = 1.0
 
 #: Calls: rounding must not make anybody wait for the last billionth of a second.
@@ -78,6 +84,42 @@ class Meter:
         if self.open:
             return 0.0
         return max(self.owed / per_second, _SHORTEST) if per_second > 0 else math.inf
+
+
+class Second:
+    """What was aimed at and what left in the last :data:`WINDOW`, in calls."""
+
+    def __init__(self) -> None:
+        self._aimed = 0.0
+        #: All that was aimed at until then, at moments; the first is older than the window, or the oldest.
+        self._marks: Final[deque[tuple[float, float]]] = deque([(0.0, 0.0)])
+        self._left: Final[deque[float]] = deque()
+
+    def flow(self, now: float, calls: float) -> None:
+        """Note that so many calls were aimed at since the last time."""
+        self._aimed += calls
+        self._marks.append((now, self._aimed))
+        while self._marks[1][0] <= now - WINDOW:
+            self._marks.popleft()
+
+    def take(self, now: float) -> None:
+        """Note that a call left."""
+        self._left.append(now)
+
+    def wait(self, now: float) -> float:
+        """Return the seconds until it is worth asking again, 0 where one more call fits in."""
+        while self._left and self._left[0] <= now - WINDOW:
+            self._left.popleft()
+        if len(self._left) <= self._aimed - self._aimed_until(now - WINDOW) + _NOTHING:
+            return 0.0
+        return max(_SHORTEST, min(self._left[0] + WINDOW - now, _LOOK_AGAIN))
+
+    def _aimed_until(self, moment: float) -> float:
+        """Return what had been aimed at by then; where the rate grew meanwhile, rather too much."""
+        (since, before), (until, after) = self._marks[0], self._marks[1 if len(self._marks) > 1 else 0]
+        if until <= since:
+            return before
+        return before + (after - before) * min(1.0, max(0.0, (moment - since) / (until - since)))
 
 
 class Steady:
@@ -204,6 +246,8 @@ class Pacer:
         """``per_second`` is the share of this process, as :meth:`limit` sets it; 0 lets nothing leave."""
         self._limit = per_second
         self._meter: Final = Meter()
+        self._second: Final = Second()
+        self._wanted_since: float | None = None
         self._ramp: Final = Ramp()
         self._cut: Final = Cut()
         self._at = 0.0
@@ -213,12 +257,18 @@ class Pacer:
 
     # --- leaving ---
 
+    def wanted(self, now: float, *, wanted: bool) -> None:
+        """Note that calls wait from now on, or that none does any more."""
+        if wanted is (self._wanted_since is None):
+            self._pass(now)
+            self._wanted_since = now if wanted else None
+
     def take(self, now: float) -> bool:
         """Let one call leave now, and return True; False where none may."""
-        self._pass(now)
-        if self._limit <= 0 or now < self._silent_until or not self._meter.open:
+        if self.due(now) > 0:
             return False
         self._meter.take()
+        self._second.take(now)
         return True
 
     def due(self, now: float) -> float:
@@ -231,7 +281,7 @@ class Pacer:
             return math.inf
         if now < self._silent_until:
             return self._silent_until - now
-        wait = self._meter.wait(self._aim(now))
+        wait = self._meter.wait(self._aim(now)) or self._second.wait(now)
         return min(wait, _LOOK_AGAIN) if self._ramp.rising(now) else wait
 
     def pace(self, now: float) -> Pace:
@@ -313,8 +363,10 @@ class Pacer:
     def _pass(self, now: float) -> None:
         if now <= self._at:
             return
-        seconds = self._ramp.area(self._at, now, self._lowest())
-        self._meter.flow(self._cut_limit() * PACE * seconds, self._aim(now) * SLACK)
+        calls = self._cut_limit() * PACE * self._ramp.area(self._at, now, self._lowest())
+        waited = 0.0 if self._wanted_since is None else now - self._wanted_since
+        self._meter.flow(calls, self._aim(now) * max(SLACK, min(waited, LATE)))
+        self._second.flow(now, calls)
         self._at = now
 
 
