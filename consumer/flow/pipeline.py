@@ -361,7 +361,7 @@ class Pipeline:
         gate = self._traffic.gate
         due = gate.next_probe()
         if not gate.shut or (due is not None and due <= now):
-            due = self._rota.next_turn(now, self._traffic.way())
+            due = self._rota.next_turn(now, self._traffic.way)
         return _IDLE if due is None else min(_IDLE, max(0.0, due - now))
 
     def _start_one(self, group: asyncio.TaskGroup) -> bool:
@@ -369,7 +369,7 @@ class Pipeline:
         gate = self._traffic.gate
         if gate.shut and ((due := gate.next_probe()) is None or due > now):
             return False
-        ticket = self._rota.next_probe(now) if gate.shut else self._rota.next(now, self._traffic.way())
+        ticket = self._rota.next_probe(now) if gate.shut else self._rota.next(now, self._traffic.way)
         if ticket is None:
             return False
         probe = gate.ask(now) is Pass.PROBE

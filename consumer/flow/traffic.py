@@ -30,10 +30,7 @@ class _Waiter:
     partition: Partition
     may_send: Callable[[], bool]
     turn: asyncio.Future[bool]
-
-    def let(self, *, go: bool) -> None:
-        if not self.turn.done():
-            self.turn.set_result(go)
+    since: float
 
 
 class Traffic:
@@ -78,21 +75,21 @@ class Traffic:
 
         Partitions take turns.
         """
-        began = self.clock()
-        if not may_send() or self.pacer.silence(began):
+        now = self.clock()
+        if not may_send() or self.pacer.silence(now):
             return False
-        if not self._waiting and self.pacer.take(began):
+        if not self._waiting and self.pacer.take(now):
             return True
-        waiter = _Waiter(partition, may_send, asyncio.get_running_loop().create_future())
+        waiter = _Waiter(partition, may_send, asyncio.get_running_loop().create_future(), now)
         self._waiting.join(partition, waiter)
-        self.pacer.wanted(began, wanted=True)
+        self.pacer.wanted(now, wanted=True)
         if self._timer is None:
             self._let_go()
         try:
             allowed = await waiter.turn
-        finally:
+        except asyncio.CancelledError:
             self._waiting.leave(partition, waiter)
-            self._metrics.throttled(self.clock() - began)
+            raise
         return allowed and may_send() and not self.silence()
 
     def way(self) -> Way:
@@ -188,22 +185,28 @@ class Traffic:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        now, waited = self.clock(), 0.0
         while self._waiting:
             waiter = self._waiting.first()
             if waiter.turn.done() or not waiter.may_send():
                 self._turn_away(waiter)
-            elif self.pacer.take(self.clock()):
-                self._waiting.next().let(go=True)
+            elif self.pacer.take(now):
+                self._waiting.next()
+                waiter.turn.set_result(True)
+                waited += now - waiter.since
             else:
-                seconds = min(self.pacer.due(self.clock()), _LOOK_SECONDS)
+                seconds = min(self.pacer.due(now), _LOOK_SECONDS)
                 self._timer = asyncio.get_running_loop().call_later(seconds, self._let_go)
                 break
         else:
-            self.pacer.wanted(self.clock(), wanted=False)
+            self.pacer.wanted(now, wanted=False)
+        self._metrics.throttled(waited)
 
     def _turn_away(self, waiter: _Waiter) -> None:
         self._waiting.leave(waiter.partition, waiter)
-        waiter.let(go=False)
+        if not waiter.turn.done():
+            waiter.turn.set_result(False)
+            self._metrics.throttled(self.clock() - waiter.since)
 
     def _turn_away_all(self, *, unless: Callable[[_Waiter], bool]) -> None:
         """Let nobody wait in a place that work without a call could use."""

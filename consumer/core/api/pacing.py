@@ -86,20 +86,31 @@ class Meter:
         return max(self.owed / per_second, _SHORTEST) if per_second > 0 else math.inf
 
 
+@dataclass(slots=True)
+class _Mark:
+    """A moment, all that was aimed at until then, and the rate of the time before it, where it was steady."""
+
+    at: float
+    aimed: float
+    per_second: float | None
+
+
 class Second:
     """What was aimed at and what left in the last :data:`WINDOW`, in calls."""
 
     def __init__(self) -> None:
-        self._aimed = 0.0
-        #: All that was aimed at until then, at moments; the first is older than the window, or the oldest.
-        self._marks: Final[deque[tuple[float, float]]] = deque([(0.0, 0.0)])
+        #: Ends of times of one rate, the first before the window or the oldest there is.
+        self._marks: Final = deque([_Mark(0.0, 0.0, None), _Mark(0.0, 0.0, None)])
         self._left: Final[deque[float]] = deque()
 
-    def flow(self, now: float, calls: float) -> None:
-        """Note that so many calls were aimed at since the last time."""
-        self._aimed += calls
-        self._marks.append((now, self._aimed))
-        while self._marks[1][0] <= now - WINDOW:
+    def flow(self, now: float, calls: float, per_second: float | None) -> None:
+        """Note that so many calls were aimed at since the last time, at a steady rate; None: it was none."""
+        last = self._marks[-1]
+        if per_second is not None and last.per_second == per_second:
+            last.at, last.aimed = now, last.aimed + calls
+        else:
+            self._marks.append(_Mark(now, last.aimed + calls, per_second))
+        while self._marks[1].at <= now - WINDOW:
             self._marks.popleft()
 
     def take(self, now: float) -> None:
@@ -108,18 +119,19 @@ class Second:
 
     def wait(self, now: float) -> float:
         """Return the seconds until it is worth asking again, 0 where one more call fits in."""
-        while self._left and self._left[0] <= now - WINDOW:
-            self._left.popleft()
-        if len(self._left) <= self._aimed - self._aimed_until(now - WINDOW) + _NOTHING:
+        left, begin = self._left, now - WINDOW
+        while left and left[0] <= begin:
+            left.popleft()
+        if len(left) <= self._marks[-1].aimed - self._aimed_until(begin) + _NOTHING:
             return 0.0
-        return max(_SHORTEST, min(self._left[0] + WINDOW - now, _LOOK_AGAIN))
+        return max(_SHORTEST, min(left[0] - begin, _LOOK_AGAIN))
 
     def _aimed_until(self, moment: float) -> float:
         """Return what had been aimed at by then; where the rate grew meanwhile, rather too much."""
-        (since, before), (until, after) = self._marks[0], self._marks[1 if len(self._marks) > 1 else 0]
-        if until <= since:
-            return before
-        return before + (after - before) * min(1.0, max(0.0, (moment - since) / (until - since)))
+        before, after = self._marks[0], self._marks[1]
+        if moment <= before.at:
+            return before.aimed
+        return before.aimed + (after.aimed - before.aimed) * (moment - before.at) / (after.at - before.at)
 
 
 class Steady:
@@ -248,6 +260,8 @@ class Pacer:
         self._meter: Final = Meter()
         self._second: Final = Second()
         self._wanted_since: float | None = None
+        #: Calls a second that are aimed at; None while that changes by itself, or may have changed.
+        self._steady: float | None = None
         self._ramp: Final = Ramp()
         self._cut: Final = Cut()
         self._at = 0.0
@@ -281,7 +295,9 @@ class Pacer:
             return math.inf
         if now < self._silent_until:
             return self._silent_until - now
-        wait = self._meter.wait(self._aim(now)) or self._second.wait(now)
+        if self._meter.open:
+            return self._second.wait(now)
+        wait = self._meter.wait(self._aim(now))
         return min(wait, _LOOK_AGAIN) if self._ramp.rising(now) else wait
 
     def pace(self, now: float) -> Pace:
@@ -301,7 +317,7 @@ class Pacer:
 
     def limit(self, now: float, per_second: float) -> None:
         """Take another share. What was taken stays taken, so that changes can't add up to a burst."""
-        self._pass(now)
+        self._change(now)
         self._limit = per_second
 
     def stop(self, now: float, seconds: float, jitter: float = 0.0) -> None:
@@ -309,7 +325,7 @@ class Pacer:
 
         ``jitter`` in [0, 1) puts the return off a little, never forward.
         """
-        self._pass(now)
+        self._change(now)
         self._silent_until = max(self._silent_until, now + seconds + jitter * min(seconds, RETURN_SPREAD))
         self._cut.freeze(self._silent_until)
         if not self._ramp.down:
@@ -317,7 +333,7 @@ class Pacer:
 
     def limited(self, now: float, began: float) -> bool:
         """Note that the API refused a call as one too many; return whether the rate is cut by it."""
-        self._pass(now)
+        self._change(now)
         return self._cut.limited(now, began)
 
     def failed(self, now: float, began: float) -> float:
@@ -334,18 +350,20 @@ class Pacer:
 
     def hold(self, now: float) -> None:
         """Leave only the lowest rate, until something gets through."""
-        self._pass(now)
+        self._change(now)
         self._ramp.begins = math.inf
 
     def succeeded(self, now: float) -> bool:
         """Note that something got through; return whether nothing did before, so that all may come back."""
-        self._pass(now)
         self._failing_since, self._succeeded_at = None, now
         if self._ramp.down:
+            self._change(now)
             self._ramp.begins = max(now, self._silent_until)
             self._cut.freeze(now)
             return True
-        self._cut.succeeded(now)
+        if self._cut.factor < 1.0:
+            self._change(now)
+            self._cut.succeeded(now)
         return False
 
     # --- inside ---
@@ -363,11 +381,26 @@ class Pacer:
     def _pass(self, now: float) -> None:
         if now <= self._at:
             return
-        calls = self._cut_limit() * PACE * self._ramp.area(self._at, now, self._lowest())
+        steady = self._steady
+        if steady is None:
+            calls = self._cut_limit() * PACE * self._ramp.area(self._at, now, self._lowest())
+            aim = self._aim(now)
+            if self._at >= self._ramp.begins + RAMP_SECONDS:
+                self._steady = aim
+        else:
+            calls, aim = steady * (now - self._at), steady
         waited = 0.0 if self._wanted_since is None else now - self._wanted_since
-        self._meter.flow(calls, self._aim(now) * max(SLACK, min(waited, LATE)))
-        self._second.flow(now, calls)
+        self._meter.flow(calls, aim * max(SLACK, min(waited, LATE)))
+        self._second.flow(now, calls, steady)
         self._at = now
+
+    def _change(self, now: float) -> None:
+        """Let the time until now go by at the rate that was; another one may follow."""
+        self._pass(now)
+        self._steady = None
+
+
+_NO_TOPICS: Final[frozenset[str]] = frozenset()
 
 
 class Turns:
@@ -383,6 +416,8 @@ class Turns:
 
     def resting(self, now: float) -> frozenset[str]:
         """Return the topics none of whose records may start now."""
+        if not self._meters:
+            return _NO_TOPICS
         return frozenset(topic for topic, meter in self._meters.items() if meter.due(now) > 0)
 
     def started(self, topic: str, now: float) -> None:

@@ -18,7 +18,7 @@ Time is passed in (seconds of any steady clock).
 
 import heapq
 from collections import Counter, deque
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from itertools import count
@@ -50,6 +50,7 @@ class Ticket(Generic[S]):
     record: Record
     story: S
     lane: "_Lane[S]" = field(repr=False)
+    size: int = 0
     released: bool = False
     cause: HoldCause | None = None
     backoff: bool = False
@@ -97,17 +98,14 @@ class _Lane(Generic[S]):
         """Whether its next record is late; only while one waits."""
         return self.waiting[0].late
 
-    def __lt__(self, other: "_Lane[S]") -> bool:
-        """Put the lane with the oldest next record first."""
-        return self.oldest < other.oldest
-
 
 class _Shard(Generic[S]):
     """The lanes of one partition, and what they hold."""
 
     def __init__(self) -> None:
         self.lanes: dict[LaneKey, _Lane[S]] = {}
-        self.ready: list[_Lane[S]] = []
+        #: Each with the offset of its next record: the heap then compares numbers, which is quick.
+        self.ready: list[tuple[int, _Lane[S]]] = []
         self.late: deque[_Lane[S]] = deque()
         self.records = 0
         self.size = 0
@@ -118,7 +116,7 @@ class _Shard(Generic[S]):
     def block(self, lane: _Lane[S], sign: int = 1) -> None:
         """Count the records of a lane as blocked; with ``sign`` -1, as blocked no longer."""
         self.blocked_records += sign * len(lane.waiting)
-        self.blocked_size += sign * sum(ticket.record.size for ticket in lane.waiting)
+        self.blocked_size += sign * sum(ticket.size for ticket in lane.waiting)
 
 
 class Lanes(Generic[S]):
@@ -137,17 +135,22 @@ class Lanes(Generic[S]):
 
     def offer(self, record: Record, story: S) -> None:
         """Queue a record at the end of its lane."""
-        shard = self._shards.setdefault(record.partition, _Shard())
+        shard = self._shards.get(record.partition)
+        if shard is None:
+            shard = self._shards[record.partition] = _Shard()
         key = record.key if self._ordering is Ordering.KEY else None
-        lane = shard.lanes.setdefault(key, _Lane(record.partition, key))
-        lane.waiting.append(Ticket(record, story, lane))
+        lane = shard.lanes.get(key)
+        if lane is None:
+            lane = shard.lanes[key] = _Lane(record.partition, key)
+        size = record.size
+        lane.waiting.append(Ticket(record, story, lane, size))
         shard.records += 1
-        shard.size += record.size
+        shard.size += size
         if lane.state is _State.IDLE:
             self._make_ready(shard, lane)
         elif lane.state is _State.PARKED or (lane.state is _State.READY and lane.late):
             shard.blocked_records += 1
-            shard.blocked_size += record.size
+            shard.blocked_size += size
 
     def take(
         self, now: float, *, probe: bool = False, late: bool = False, resting: Collection[str] = ()
@@ -177,7 +180,7 @@ class Lanes(Generic[S]):
         if not ticket.released:
             shard = self._shards[ticket.record.partition]
             shard.records -= 1
-            shard.size -= ticket.record.size
+            shard.size -= ticket.size
             self._note_cause(ticket, None)
         self._move_on(ticket.lane)
 
@@ -303,7 +306,7 @@ class Lanes(Generic[S]):
             return
         if not shard.ready:
             self._turns.append(lane.partition)
-        heapq.heappush(shard.ready, lane)
+        heapq.heappush(shard.ready, (lane.oldest, lane))
 
     def _start(self, shard: _Shard[S], partition: Partition, *, probe: bool, late: bool) -> Ticket[S]:
         lane = _pick(shard, probe=probe, late=late)
@@ -353,7 +356,7 @@ class Lanes(Generic[S]):
             heapq.heappop(self._sleepers)
 
     def _wake_sleepers(self, now: float) -> None:
-        while (due := self.next_wake()) is not None and due <= now:
+        while self._sleepers and (due := self.next_wake()) is not None and due <= now:
             self._unpark(heapq.heappop(self._sleepers)[2])
 
     def _unpark(self, lane: _Lane[S]) -> None:
@@ -371,14 +374,14 @@ def _pick(shard: _Shard[S], *, probe: bool, late: bool) -> _Lane[S]:
         shard.late.remove(lane)
         shard.block(lane, -1)
     elif probe:
-        lane = _least_probed(shard.ready)
-        shard.ready.remove(lane)
+        lane = _least_probed(each for _, each in shard.ready)
+        shard.ready.remove((lane.oldest, lane))
         heapq.heapify(shard.ready)
     else:
-        lane = heapq.heappop(shard.ready)
+        lane = heapq.heappop(shard.ready)[1]
     lane.probes += probe
     return lane
 
 
-def _least_probed(lanes: Collection[_Lane[S]]) -> _Lane[S]:
+def _least_probed(lanes: Iterable[_Lane[S]]) -> _Lane[S]:
     return min(lanes, key=lambda each: (each.probes, each.oldest))

@@ -4,6 +4,7 @@ A few late ones, then all others; late ones freely where nothing else waits. It 
 the records. Time is passed in (seconds of a steady clock).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
@@ -41,13 +42,17 @@ class Rota(Generic[S]):
         self._turns: Final = turns
         self._late: Final[dict[Ticket[S], _Late]] = {}
 
-    def next(self, now: float, way: Way) -> Ticket[S] | None:
-        """Return the next record that may start, or None. Its end is told by :meth:`ended`."""
+    def next(self, now: float, look: Callable[[], Way]) -> Ticket[S] | None:
+        """Return the next record that may start, or None. Its end is told by :meth:`ended`.
+
+        ``look`` tells what there is for calls now; it is asked only where that matters.
+        """
         resting = self._turns.resting(now)
-        if self._lanes.has_late(now, resting) and self._budget.wait(now, way.per_second) == 0:
-            ticket = self._take_late(now, way, paid=True)
-            if ticket is not None:
-                return ticket
+        if not self._lanes.has_late(now, resting):
+            return self._noted(self._lanes.take(now, resting=resting), now)
+        way = look()
+        if self._budget.wait(now, way.per_second) == 0:
+            return self._take_late(now, way, paid=True)
         ticket = self._noted(self._lanes.take(now, resting=resting), now)
         if ticket is None and way.free_in == 0 and self._budget.free:
             return self._take_late(now, way, paid=False)
@@ -74,10 +79,11 @@ class Rota(Generic[S]):
         if late is not None:
             self._budget.ended(now, late.left, paid=late.paid)
 
-    def next_turn(self, now: float, way: Way) -> float | None:
+    def next_turn(self, now: float, look: Callable[[], Way]) -> float | None:
         """Return when a record may be due by the mere passing of time, None where none will be."""
         moments = [self._lanes.next_wake(), self._turns.next_turn(now)]
         if self._lanes.has_late(now, self._turns.resting(now)):
+            way = look()
             waits = (self._budget.wait(now, way.per_second), way.free_in if self._budget.free else None)
             moments += [None if wait is None else now + wait for wait in waits]
         return min((moment for moment in moments if moment is not None), default=None)

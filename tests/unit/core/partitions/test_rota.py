@@ -38,7 +38,7 @@ class Desk:
 
     def next(self, now: float, way: Way) -> str | None:
         """Start the next record, end it at once, and say of which kind it was."""
-        ticket = self.rota.next(now, way)
+        ticket = self.rota.next(now, lambda: way)
         if ticket is not None:
             self.rota.left(ticket, now)
             self.rota.ended(ticket, now)
@@ -47,7 +47,7 @@ class Desk:
 
     def take(self, now: float, way: Way) -> Ticket[str]:
         """Start the next record, which must be there."""
-        ticket = self.rota.next(now, way)
+        ticket = self.rota.next(now, lambda: way)
         assert ticket is not None
         self.rota.left(ticket, now)
         return ticket
@@ -81,7 +81,7 @@ def test_half_of_the_places_stay_free_of_late_ones() -> None:
     desk = Desk(places=4)
     desk.offer_late(10)
     hanging = [desk.take(START, FREE), desk.take(START, FREE)]
-    assert desk.rota.next(START, FREE) is None
+    assert desk.rota.next(START, lambda: FREE) is None
     desk.offer("first", 1)
     assert desk.next(START, FREE) == "first"
 
@@ -106,17 +106,17 @@ def test_a_late_one_that_hangs_pays_for_its_place() -> None:
 def test_the_next_turn_is_told_so_that_nobody_sleeps_through_it() -> None:
     """A parked one that is due, the budget's next call, and a free moment: the earliest of them."""
     desk = Desk()
-    assert desk.rota.next_turn(START, FREE) is None
+    assert desk.rota.next_turn(START, lambda: FREE) is None
     desk.offer_late(2)
     desk.next(START, BUSY)
-    assert desk.rota.next_turn(START, BUSY) == START + 1.0
-    assert desk.rota.next_turn(START, Way(25.0, 0.03)) == START + 0.03
-    assert desk.rota.next_turn(START + 0.4, BUSY) == START + 1.0
+    assert desk.rota.next_turn(START, lambda: BUSY) == START + 1.0
+    assert desk.rota.next_turn(START, lambda: Way(25.0, 0.03)) == START + 0.03
+    assert desk.rota.next_turn(START + 0.4, lambda: BUSY) == START + 1.0
 
     parked = desk.take(START + 1.0, BUSY)
     desk.lanes.park(parked, START + 5.0, backoff=True, late=True)
     desk.rota.ended(parked, START + 1.0)
-    assert desk.rota.next_turn(START + 1.0, BUSY) == START + 5.0
+    assert desk.rota.next_turn(START + 1.0, lambda: BUSY) == START + 5.0
 
 
 def test_topics_with_a_rate_rest_for_late_ones_and_probes_too() -> None:
@@ -125,7 +125,7 @@ def test_topics_with_a_rate_rest_for_late_ones_and_probes_too() -> None:
     desk.offer_late(3, ERASURES)
     assert desk.next(START, FREE) == "late"
     assert desk.next(START, FREE) is None
-    assert desk.rota.next_turn(START, FREE) == START + 0.975
+    assert desk.rota.next_turn(START, lambda: FREE) == START + 0.975
     assert desk.rota.next_probe(START) is None
 
     probe = desk.rota.next_probe(START + 1.0)
