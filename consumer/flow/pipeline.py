@@ -14,6 +14,7 @@ from typing import Final, Protocol, assert_never
 
 from consumer.core.api.budget import FIRST_TRIES, RetryBudget
 from consumer.core.api.gates import Pass
+from consumer.core.api.refusals import Refusals, Stop
 from consumer.core.api.verdicts import HoldCause
 from consumer.core.operations.logbook import Event, Log
 from consumer.core.operations.traces import trace_of
@@ -80,6 +81,10 @@ class Source(Protocol):
 class Teller(Protocol):
     """Tells records' stories."""
 
+    @property
+    def refusals(self) -> Refusals:
+        """What it says of topics with too many dead letters."""
+
     async def advance(self, story: Story, permit: Permit) -> Step:
         """Tell the next part of a story; ``permit`` is asked right before a call is sent."""
 
@@ -103,6 +108,7 @@ class Pipeline:
         self._source: Final = source
         self._delivery: Final = delivery
         self._traffic: Final = traffic
+        self._refusals: Final = delivery.refusals
         self._clock: Final = traffic.clock
         self._metrics: Final = metrics
         self._log: Final = log
@@ -267,11 +273,20 @@ class Pipeline:
         holds = {cause for cause in _WAITED_FOR if self.lanes.waiting_for(cause)}
         if self._traffic.gate.cause is not None:
             holds.add(self._traffic.gate.cause)
+        if self.stops():
+            holds.add(HoldCause.REFUSALS)
         if self._stuck:
             holds.add(HoldCause.SPAN)
         if self._out_of_range:
             holds.add(HoldCause.OUT_OF_RANGE)
         return frozenset(holds)
+
+    def stops(self) -> tuple[Stop, ...]:
+        """Return which topics are stopped, of those that are read here, and why."""
+        if not self._refusals.stopped:
+            return ()
+        here = {partition.topic for partition in self.offsets.next_offsets()}
+        return tuple(filter(None, map(self._refusals.stop, sorted(here))))
 
     def pauses(self) -> dict[Partition, str]:
         """Return the partitions that are not fetched, with the reason in a word."""
@@ -361,7 +376,8 @@ class Pipeline:
         gate = self._traffic.gate
         due = gate.next_probe()
         if not gate.shut or (due is not None and due <= now):
-            due = self._rota.next_turn(now, self._traffic.way)
+            others = self._rota.next_turn(now, self._traffic.way, self._refusals.stopped)
+            due = _sooner(others, self._refusals.next_due(now))
         return _IDLE if due is None else min(_IDLE, max(0.0, due - now))
 
     def _start_one(self, group: asyncio.TaskGroup) -> bool:
@@ -369,14 +385,28 @@ class Pipeline:
         gate = self._traffic.gate
         if gate.shut and ((due := gate.next_probe()) is None or due > now):
             return False
-        ticket = self._rota.next_probe(now) if gate.shut else self._rota.next(now, self._traffic.way)
+        ticket = self._next_ticket(now)
         if ticket is None:
             return False
+        topic = ticket.record.partition.topic
+        ticket.story.probe = topic in self._refusals.stopped
+        if ticket.story.probe:
+            self._refusals.probe_started(topic)
         probe = gate.ask(now) is Pass.PROBE
         if probe:
             self._tries_before_probe = ticket.story.tries
         self._flights.add(ticket, group.create_task(self._fly(ticket, probe=probe)), probe=probe)
         return True
+
+    def _next_ticket(self, now: float) -> Ticket[Story] | None:
+        """Return the next record to start. Probes of stopped topics go first: they are few, and paced."""
+        for topic in self._refusals.due(now):
+            if (ticket := self._rota.next_probe(now, topic=topic)) is not None:
+                return ticket
+        stopped = self._refusals.stopped
+        if self._traffic.gate.shut:
+            return self._rota.next_probe(now, stopped)
+        return self._rota.next(now, self._traffic.way, stopped)
 
     async def _fly(self, ticket: Ticket[Story], *, probe: bool) -> Step:
         permit = partial(self._permit, ticket, probe=probe)
@@ -405,13 +435,20 @@ class Pipeline:
                 self.lanes.put_back(ticket)
             case _:
                 assert_never(step)
+        if ticket.story.probe:
+            ticket.story.probe = False
+            settled = isinstance(step, Settled)
+            self._refusals.probe_ended(ticket.record.partition.topic, self._clock(), settled=settled)
         if probe and self._traffic.gate.shut:
             tried = ticket.story.tries > self._tries_before_probe
             self._traffic.gate.probe_ended(self._clock(), tried=tried)
         self._wake.set()
 
     def _may_send(self, ticket: Ticket[Story], *, probe: bool) -> bool:
-        return not (ticket.released or self._stopping) and (probe or not self._traffic.gate.shut)
+        if ticket.released or self._stopping:
+            return False
+        stopped = ticket.record.partition.topic in self._refusals.stopped and not ticket.story.probe
+        return not stopped and (probe or not self._traffic.gate.shut)
 
     def _settle(self, ticket: Ticket[Story], settled: Settled) -> None:
         record = ticket.record
@@ -441,3 +478,7 @@ class Pipeline:
         self.confirmed(confirmed)
         complete = len(confirmed) == len(sent)
         self._metrics.committed(CommitResult.OK if complete else CommitResult.REFUSED)
+
+
+def _sooner(one: float | None, other: float | None) -> float | None:
+    return min((moment for moment in (one, other) if moment is not None), default=None)

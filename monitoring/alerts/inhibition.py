@@ -50,7 +50,7 @@ INHIBITIONS: Final = (
     Inhibition(("FreshnessBudgetBurnFast",), ("FreshnessBudgetBurnSlow",)),
     Inhibition(("RetentionCritical",), ("RetentionAtRisk",)),
     Inhibition(("HoldingRates",), ("RatesRunningOut",)),
-    Inhibition(("DeadLetterBurst", "DecodeFailuresBurst"), ("DeadLettersFlowing",)),
+    Inhibition(("HoldingRefusals", "DeadLetterBurst", "DecodeFailuresBurst"), ("DeadLettersFlowing",)),
 )
 
 

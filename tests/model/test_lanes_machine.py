@@ -11,6 +11,7 @@ from consumer.core.records import Partition, Record
 
 PARTITIONS = [*(Partition("payments", number) for number in range(3)), Partition("erasures", 0)]
 RESTING = [(), ("erasures",), ("payments",), ("payments", "erasures")]
+WANTED = [None, None, "payments", "erasures"]
 KEYS = [b"a", b"b", None]
 
 Lane = tuple[Partition, bytes | None]
@@ -42,25 +43,35 @@ class LanesMachine(RuleBasedStateMachine):
         self.queues[partition, key].append(self.next_offset)
         self.next_offset += 1
 
-    @rule(resting=strategies.sampled_from(RESTING), late=strategies.booleans())
-    def take(self, resting: tuple[str, ...], late: bool) -> None:
-        """The next flight starts: the head of a lane that may start, of a partition with few flights."""
+    @rule(
+        resting=strategies.sampled_from(RESTING),
+        topic=strategies.sampled_from(WANTED),
+        late=strategies.booleans(),
+    )
+    def take(self, resting: tuple[str, ...], topic: str | None, late: bool) -> None:
+        """The next flight starts: the head of a lane that may start, of a partition with few flights.
+
+        Where one of a topic is wanted, it is of that topic.
+        """
         self.wake_up()
         movable = {
             lane
             for lane in self.waiting()
-            if lane not in self.parked and lane[0].topic not in resting and (lane in self.late) is late
+            if lane not in self.parked
+            and lane[0].topic not in resting
+            and topic in (None, lane[0].topic)
+            and (lane in self.late) is late
         }
-        if late:
+        if late and topic is None:
             assert self.lanes.has_late(self.now, resting) is bool(movable)
-        ticket = self.lanes.take(self.now, resting=resting, late=late)
+        ticket = self.lanes.take(self.now, resting=resting, late=late, topic=topic)
         if ticket is None:
             assert not movable
             return
         lane = self.lane_of(ticket)
         assert lane in movable
         assert ticket.story == self.queues[lane][0]
-        if not resting:
+        if not resting and topic is None:
             mean = len(self.flying) / len({partition for partition, _ in movable})
             assert self.flights_of(lane[0]) <= mean
         self.flying[lane] = (ticket, ticket.story)

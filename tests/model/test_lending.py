@@ -6,7 +6,7 @@ import pytest
 
 from tests.model.lending import POLICIES, RATE, Policy, play
 
-PAGE = Path(__file__).parents[2] / "docs" / "adr" / "0012-the-rate-is-shared-by-partitions.md"
+PAGE = Path(__file__).parents[2] / "docs" / "adr" / "0014-the-rate-is-shared-by-partitions.md"
 
 
 @pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.name)

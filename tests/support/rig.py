@@ -5,12 +5,14 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from math import inf
 from typing import Final
 
 from prometheus_client import CollectorRegistry
 
 from consumer.core.api.calls import PlanRules
 from consumer.core.api.pacing import Turns
+from consumer.core.api.refusals import Refusals
 from consumer.core.api.shares import Allotment, Shares
 from consumer.core.avro import schemas
 from consumer.core.avro.codec import Codec
@@ -24,6 +26,7 @@ from consumer.edges.metrics import Metrics
 from consumer.flow.decoding import Decoder, SchemaFiles
 from consumer.flow.delivery import Delivery, Rules
 from consumer.flow.erasing import ByTopic, ErasureDelivery
+from consumer.flow.giving_up import LETTERS_AT_ONCE, DeadLetterBox, GivingUp
 from consumer.flow.pipeline import Pipeline
 from consumer.flow.reading import CanonicalReader
 from consumer.flow.traffic import Traffic
@@ -56,13 +59,27 @@ async def reached(condition: Callable[[], object], what: str, within: float = 10
 class Around:
     """What is around a rig: the loop's ``clock``, an ``api``, the ``shares`` of a group (None: it is alone).
 
-    Tests of the tests give another kind of ``traffic``.
+    ``ordering`` is what makes a lane. Tests of the tests give another kind of ``traffic``.
     """
 
     clock: Callable[[], float] = time.monotonic
     api: FakeApi | None = None
     shares: Shares | None = None
     traffic: type[Traffic] = Traffic
+    ordering: Ordering = Ordering.KEY
+
+
+@dataclass(frozen=True, slots=True)
+class Resigning:
+    """``accepts``: no topic is ever stopped for its dead letters. The others are those of ``GivingUp``.
+
+    ``box`` None: letters go to the rig's own stand-in.
+    """
+
+    accepts: bool = False
+    after: float | None = None
+    at_once: int = LETTERS_AT_ONCE
+    box: DeadLetterBox | None = None
 
 
 class Rig:
@@ -74,22 +91,23 @@ class Rig:
         max_in_flight: int = 4,
         rate: float = 100_000.0,
         commit_seconds: float = 0.01,
-        ordering: Ordering = Ordering.KEY,
         erasures_per_second: float | None = None,
         rules: Rules = RULES,
-        around: Around | None = None,
+        giving_up: Resigning = Resigning(),
+        before: "Rig | None" = None,
+        around: Around = Around(),
     ) -> None:
         """``erasures_per_second`` None: users are not erased, whatever is in the topic :data:`ERASURES`.
 
-        ``around`` is what differs from one service on the real clock.
+        ``before`` is the process that ran before this one, on the same Kafka; ``around`` what differs from a
+        service on the real clock.
         """
-        around = around or Around()
         self.registry = CollectorRegistry()
         self.log = FakeLog()
         self.decoder = FakeDecoder()
         self.api = around.api or FakeApi()
-        self.box = FakeBox()
-        self.source = FakeSource()
+        self.box: FakeBox = FakeBox() if before is None else before.box
+        self.source: FakeSource = FakeSource() if before is None else before.source
         self.looks_at_clock = 0
         self._seconds = around.clock
         self.metrics = metrics = Metrics(self.registry)
@@ -98,11 +116,21 @@ class Rig:
             Allotment(rate, around.shares), metrics, self.log, self._wake, self._clock, turns=turns
         )
         self.traffic.gate.pace = PROBE_PACE
+        self.refusals = Refusals(accept_until=inf if giving_up.accepts else None, pace=PROBE_PACE)
+        self.giving_up = GivingUp(
+            giving_up.box or self.box,
+            self.refusals,
+            self.log,
+            self._wake,
+            self._clock,
+            after_seconds=giving_up.after,
+            letters_at_once=giving_up.at_once,
+        )
         delivery = Delivery(
             reader=CanonicalReader(self.decoder, LifecyclePolicy()),
             api=self.api,
-            box=self.box,
             traffic=self.traffic,
+            giving_up=self.giving_up,
             rules=rules,
             metrics=metrics,
             log=self.log,
@@ -111,8 +139,8 @@ class Rig:
         erasures = ErasureDelivery(
             decoder=erasure_decoder(),
             api=self.api,
-            box=self.box,
             traffic=self.traffic,
+            giving_up=self.giving_up,
             rules=RULES.calls,
             metrics=metrics,
             log=self.log,
@@ -124,7 +152,7 @@ class Rig:
             traffic=self.traffic,
             metrics=metrics,
             log=self.log,
-            ordering=ordering,
+            ordering=around.ordering,
             max_in_flight=max_in_flight,
             commit_seconds=commit_seconds,
         )

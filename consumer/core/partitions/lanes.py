@@ -153,13 +153,20 @@ class Lanes(Generic[S]):
             shard.blocked_size += size
 
     def take(
-        self, now: float, *, probe: bool = False, late: bool = False, resting: Collection[str] = ()
+        self,
+        now: float,
+        *,
+        probe: bool = False,
+        late: bool = False,
+        resting: Collection[str] = (),
+        topic: str | None = None,
     ) -> Ticket[S] | None:
         """Return the next record that may start, or None; topics that are ``resting`` are passed over.
 
-        With ``late`` it is one that has failed often, else one that has not. For a ``probe`` it comes from a
-        lane that has been probed least, so that one record that fails for a reason of its own does not stand
-        for all. Whoever takes it must end with one of :meth:`finish`, :meth:`park` or :meth:`put_back`.
+        Where a ``topic`` is given, it is one of that topic. With ``late`` it is one that has failed often,
+        else one that has not. For a ``probe`` it comes from a lane that has been probed least, so that one
+        record that fails for a reason of its own does not stand for all. Whoever takes it must end with one
+        of :meth:`finish`, :meth:`park` or :meth:`put_back`.
         """
         self._wake_sleepers(now)
         turns = self._late_turns if late else self._turns
@@ -168,7 +175,8 @@ class Lanes(Generic[S]):
             for _ in range(len(turns)):
                 partition = turns.popleft()
                 shard = self._shards[partition]
-                if partition.topic in resting or shard.flying > most:
+                passed_over = partition.topic in resting or topic not in (None, partition.topic)
+                if passed_over or shard.flying > most:
                     turns.append(partition)
                     continue
                 return self._start(shard, partition, probe=probe, late=late)

@@ -42,26 +42,34 @@ class Rota(Generic[S]):
         self._turns: Final = turns
         self._late: Final[dict[Ticket[S], _Late]] = {}
 
-    def next(self, now: float, look: Callable[[], Way]) -> Ticket[S] | None:
-        """Return the next record that may start, or None. Its end is told by :meth:`ended`.
+    def next(
+        self, now: float, look: Callable[[], Way], stopped: frozenset[str] = frozenset()
+    ) -> Ticket[S] | None:
+        """Return the next record that may start, or None; none of the topics ``stopped``.
 
-        ``look`` tells what there is for calls now; it is asked only where that matters.
+        Its end is told by :meth:`ended`. ``look`` tells what there is for calls now, where that matters.
         """
-        resting = self._turns.resting(now)
+        resting = self._turns.resting(now) | stopped
         if not self._lanes.has_late(now, resting):
             return self._noted(self._lanes.take(now, resting=resting), now)
         way = look()
         if self._budget.wait(now, way.per_second) == 0:
-            return self._take_late(now, way, paid=True)
+            return self._take_late(now, way, resting, paid=True)
         ticket = self._noted(self._lanes.take(now, resting=resting), now)
         if ticket is None and way.free_in == 0 and self._budget.free:
-            return self._take_late(now, way, paid=False)
+            return self._take_late(now, way, resting, paid=False)
         return ticket
 
-    def next_probe(self, now: float) -> Ticket[S] | None:
-        """Return the record that finds out whether a hold is over, or None."""
+    def next_probe(
+        self, now: float, stopped: frozenset[str] = frozenset(), *, topic: str | None = None
+    ) -> Ticket[S] | None:
+        """Return the record that finds out whether something that was stopped may go on, or None.
+
+        It is none of the topics ``stopped``, and one of ``topic`` where that is given.
+        """
+        resting = self._turns.resting(now) | stopped
         for late in (False, True):
-            ticket = self._lanes.take(now, probe=True, late=late, resting=self._turns.resting(now))
+            ticket = self._lanes.take(now, probe=True, late=late, resting=resting, topic=topic)
             if ticket is not None:
                 return self._noted(ticket, now)
         return None
@@ -79,17 +87,19 @@ class Rota(Generic[S]):
         if late is not None:
             self._budget.ended(now, late.left, paid=late.paid)
 
-    def next_turn(self, now: float, look: Callable[[], Way]) -> float | None:
+    def next_turn(
+        self, now: float, look: Callable[[], Way], stopped: frozenset[str] = frozenset()
+    ) -> float | None:
         """Return when a record may be due by the mere passing of time, None where none will be."""
         moments = [self._lanes.next_wake(), self._turns.next_turn(now)]
-        if self._lanes.has_late(now, self._turns.resting(now)):
+        if self._lanes.has_late(now, self._turns.resting(now) | stopped):
             way = look()
             waits = (self._budget.wait(now, way.per_second), way.free_in if self._budget.free else None)
             moments += [None if wait is None else now + wait for wait in waits]
         return min((moment for moment in moments if moment is not None), default=None)
 
-    def _take_late(self, now: float, way: Way, *, paid: bool) -> Ticket[S] | None:
-        ticket = self._noted(self._lanes.take(now, late=True, resting=self._turns.resting(now)), now)
+    def _take_late(self, now: float, way: Way, resting: frozenset[str], *, paid: bool) -> Ticket[S] | None:
+        ticket = self._noted(self._lanes.take(now, late=True, resting=resting), now)
         if ticket is not None:
             self._budget.started(now, way.per_second, paid=paid)
             self._late[ticket] = _Late(paid)
