@@ -27,7 +27,7 @@ from consumer.core.avro.mapped import MappedCodec
 from consumer.core.meaning import ecommerce
 from consumer.core.meaning.intents import Capture, Skip
 from consumer.core.meaning.lifecycle import LifecyclePolicy
-from consumer.core.meaning.mapping import MappedEvent, Source, compile_mapping
+from consumer.core.meaning.mapping import MappedEvent, Source, compile_mapping, read_mapping
 from consumer.core.settings.documents import Source as Place
 from consumer.core.settings.documents import read
 
@@ -150,7 +150,7 @@ def source(text: str) -> Source:
     """Return the first source of a mapping without mistakes."""
     root = read(text, Place("mapping.yaml", 1)).root
     assert root is not None
-    compiled = compile_mapping(root)
+    compiled = compile_mapping(read_mapping(root))
     assert compiled.mapping is not None, [str(finding.mistake()) for finding in compiled.findings]
     return compiled.mapping.sources[0]
 

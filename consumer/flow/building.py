@@ -28,7 +28,7 @@ from consumer.edges.kafka.clients import consumer_config, producer_config
 from consumer.edges.kafka.dead_letters import DeadLetters
 from consumer.edges.kafka.questions import Questions
 from consumer.edges.kafka.source import Source
-from consumer.flow.decoding import AvroCodec, Decoder, read_schema_files
+from consumer.flow.decoding import AvroCodec, Decoder, read_raw_schema
 from consumer.flow.delivery import Reader, Rules
 from consumer.flow.giving_up import LETTERS_AT_ONCE
 from consumer.flow.reading import CanonicalReader, MappedReader, SourceReader
@@ -102,8 +102,7 @@ def decoder_of(
     Raises :class:`ConfigurationError` where its schema file can't be used.
     """
     decoding = decoding_of(source, settings.decoding)
-    raw = read_schema_files(decoding.model_copy(update={"schemas": ()}), codec).raw
-    return canonical.beside(WireFormat(decoding.wire_format), codec, raw)
+    return canonical.beside(WireFormat(decoding.wire_format), codec, read_raw_schema(decoding, codec))
 
 
 def sources_read(configured: Configured) -> tuple[ReadFrom, ...]:

@@ -68,8 +68,8 @@ class Rule(StrEnum):
     """Every product is named: its id is not blank. (Product groups: R3.)"""
     R2 = "R2", Severity.ERROR, "a quantity is below 1"
     """Every quantity is a whole number from 1."""
-    R3 = "R3", Severity.ERROR, "content_type is PRODUCT_GROUP and an item has no group_id"
-    """The content type agrees with the ids: a product group is named by a group_id that is not blank."""
+    R3 = "R3", Severity.ERROR, "content_type is unknown, or PRODUCT_GROUP and an item has no group_id"
+    """The content type is known and agrees with the ids: a product group is named by a group_id."""
     R4 = "R4", Severity.WARNING, "the items' prices do not add up to the amount"
     """Prices times quantities add up to the amount, within half a minor unit per line.
 
@@ -170,7 +170,7 @@ def _ecommerce(capture: Capture) -> dict[str, Json]:
 def _broken(capture: Capture) -> tuple[Rule, ...]:
     """Return the rules that the items break, each once, in order."""
     kind, currency = capture.content_type, capture.amount.currency
-    broken: set[Rule] = set()
+    broken: set[Rule] = {Rule.R3} if kind is None else set()
     total = _ZERO
     for item in capture.items:
         if kind is ContentType.PRODUCT and is_blank(item.id):

@@ -103,7 +103,7 @@ class Item(Struct, frozen=True, gc=False):
 class Capture(Struct, frozen=True, gc=False):
     """Revenue: a payment that the API shall record. Ids are sent verbatim and are never blank.
 
-    ``occurred_at`` is aware.
+    ``occurred_at`` is aware. ``content_type`` None is one that nobody knows: catalogue rules judge that.
     """
 
     user_id: str
@@ -114,7 +114,7 @@ class Capture(Struct, frozen=True, gc=False):
     occurred_at: datetime | None = None
     order_id: str | None = None
     items: tuple[Item, ...] = ()
-    content_type: ContentType = ContentType.PRODUCT
+    content_type: ContentType | None = ContentType.PRODUCT
     attributes: Mapping[str, Scalar] = field(default_factory=dict)
 
 

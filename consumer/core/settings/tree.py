@@ -68,8 +68,8 @@ class KafkaSettings(Section):
     in `^payments\\.`. New topics are found within seconds; dead-letter topics are never matched. Required
     without a `mapping`; beside one, whose sources say what is read, it must not be set."""
     start_from: StartFrom = "earliest"
-    """Where a group without committed offsets starts: `earliest`, `latest`, or `refuse` to start at all.
-    A partition or topic that appears later is read from its beginning."""
+    """Where a group without committed offsets on any topic starts: `earliest`, `latest`, or `refuse` to start
+    at all. A partition or topic that appears later is read from its beginning."""
     on_out_of_range: OnOutOfRange = "hold"
     """What happens when the committed offset is no longer in the log: `hold` the partition until someone
     decides, or go on at the `earliest` record that is left."""
@@ -100,7 +100,8 @@ class DecodingSettings(Section):
     schema_file: FilePath | None = Field(default=None, alias="schema")
     """File with the Avro schema of `raw` records."""
     schemas: tuple[FilePath, ...] = ()
-    """Files with more Avro schemas, known by their fingerprint to `single_object` records."""
+    """Files with more Avro schemas, known by their fingerprint to `single_object` records. Types that a
+    schema file names and does not define are looked up in these, too."""
 
 
 class LifecycleSettings(Section):

@@ -110,6 +110,20 @@ def choice(value: FieldValue, choices: Mapping[str, _T], tools: Toolbox) -> Get[
     return get
 
 
+def content_type_of(value: FieldValue, tools: Toolbox) -> Get[ContentType | None]:
+    """Return what gives the content type; None is one that can't be read, which must not cost the payment."""
+    known: Get[ContentType | None] = choice(value, CONTENT_TYPES, tools)
+
+    def get(record: object, scope: Scope) -> ContentType | None:
+        try:
+            return known(record, scope)
+        except WrongValue as wrong:
+            _note(scope, f"content_type: {wrong}", None)
+            return None
+
+    return get
+
+
 def moment(value: FieldValue, tools: Toolbox, *, required: bool) -> Get[datetime | None]:
     """Return what gives a time with its offset from UTC; null only where it is not ``required``."""
     read, label = _read(value, tools)

@@ -37,6 +37,7 @@ class Source:
         self._nested: Final = nested
         self._converting: Final = converting
         tools = Toolbox(nested)
+        self._allowance: Final = tools.allowance
         self._unwrap: Final = compile_unwrap(definition.unwrap, nested)
         self._routes: Final = tuple(
             compile_route(route, tools, converting=converting) for route in definition.routes
@@ -59,6 +60,7 @@ class Source:
 
     def interpret(self, event: MappedEvent, policy: LifecyclePolicy) -> Intent:
         """Return what ``event`` means. Pure, and never raises: a mapping error is a ``Reject``."""
+        self._allowance.begin()
         return _run(Scope(event, event.name), policy, self._unwrap, self._routes)
 
     def explain(self, event: MappedEvent, policy: LifecyclePolicy) -> Trace:
