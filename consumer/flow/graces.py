@@ -45,9 +45,9 @@ class Graces:
         """How many removes stand aside."""
         return len(self._aside)
 
-    def step_aside(self, ticket: Ticket[Story], until: float) -> None:
-        """Let a remove leave its lane until it is tried again."""
-        self._lanes.step_aside(ticket, until)
+    def step_aside(self, ticket: Ticket[Story], until: float, *, late: bool) -> None:
+        """Let a remove leave its lane until it is tried again; ``late``: it has been tried often."""
+        self._lanes.step_aside(ticket, until, late=late)
         if not ticket.released:
             self._aside[Place.of(ticket.record)] = ticket
 
@@ -89,8 +89,8 @@ class Graces:
         """Return what removes that stand aside take of a partition; its ``span``, if they hold that up."""
         aside = self._lanes.aside(partition)
         stopped = any(ticket.record.offset == watermark for ticket in aside)
-        size = sum(ticket.record.size for ticket in aside)
-        return Held(len(aside), size, span if stopped else 0, movable=0)
+        size = sum(ticket.size for ticket in aside)
+        return Held(0, 0, span if stopped else 0, 0, len(aside), size)
 
     def look(self, now: float, crowded: frozenset[Partition], unread: Iterable[Oldest] = ()) -> None:
         """Let the clocks of the graces run; ``crowded`` are the partitions that removes fill by half.
@@ -99,13 +99,14 @@ class Graces:
         """
         heads = (Oldest(Place.of(ticket.record), ticket.story.written) for ticket in self._lanes.heads())
         oldest = min(chain(heads, unread), key=lambda head: head.written, default=None)
-        self._hasten(self._removals.look(now, oldest, crowded))
+        # Many may be over at the same time: they leave the rate to first tries.
+        self._hasten(self._removals.look(now, oldest, crowded), late=True)
         for partition in sorted(crowded - self._crowded):
             count = len(self._lanes.aside(partition))
             self._log(Event.REMOVES_CROWD, topic=partition.topic, partition=partition.number, count=count)
         self._crowded = crowded
 
-    def _hasten(self, places: Collection[Place]) -> None:
+    def _hasten(self, places: Collection[Place], *, late: bool = False) -> None:
         for place in places:
             if (remove := self._aside.get(place)) is not None:
-                self._lanes.hasten(remove)
+                self._lanes.hasten(remove, late=late)

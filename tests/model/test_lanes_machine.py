@@ -21,11 +21,14 @@ Lane = tuple[Partition, bytes | None]
 
 @dataclass
 class Aside:
-    """A record that has left its lane. ``until`` is when it may fly, None while it does."""
+    """A record that has left its lane. ``until`` is when it is due, None while it flies or is due already."""
 
     lane: Lane
     ticket: Ticket[int]
-    until: float | None
+    until: float | None = None
+    flies: bool = True
+    late: bool = False
+    backoff: bool = False
 
 
 class LanesMachine(RuleBasedStateMachine):
@@ -42,6 +45,8 @@ class LanesMachine(RuleBasedStateMachine):
         self.queues: dict[Lane, deque[int]] = defaultdict(deque)
         self.flying: dict[Lane, Ticket[int]] = {}
         self.parked: dict[Lane, float] = {}
+        self.backoff: set[Lane] = set()
+        self.late: set[Lane] = set()
         self.aside: dict[int, Aside] = {}
         self.zombies: list[Aside] = []
 
@@ -57,42 +62,40 @@ class LanesMachine(RuleBasedStateMachine):
         self.queues[partition, key].append(self.next_offset)
         self.next_offset += 1
 
-    @rule(resting=strategies.sampled_from(RESTING), topic=strategies.sampled_from(WANTED))
-    def take(self, resting: tuple[str, ...], topic: str | None) -> None:
-        """The next flight starts: the head of a lane that may start, or what stands aside and is due.
+    @rule(
+        resting=strategies.sampled_from(RESTING),
+        topic=strategies.sampled_from(WANTED),
+        late=strategies.booleans(),
+    )
+    def take(self, resting: tuple[str, ...], topic: str | None, late: bool) -> None:
+        """The next flight starts: a lane's head, or what stands aside, of a partition with few flights.
 
         Where one of a topic is wanted, it is of that topic.
         """
-        self.parked = {lane: until for lane, until in self.parked.items() if until > self.now}
-        blocked = {*self.flying, *self.parked, *(zombie.lane for zombie in self.zombies)}
-        heads = {
-            queue[0]
-            for lane, queue in self.queues.items()
-            if queue
-            and lane not in blocked
-            and lane[0].topic not in resting
-            and topic in (None, lane[0].topic)
+        self.wake_up()
+        movable = {
+            offset: partition
+            for offset, (partition, is_late) in self.due().items()
+            if partition.topic not in resting and topic in (None, partition.topic) and is_late is late
         }
-        due = {
-            offset
-            for offset, aside in self.aside.items()
-            if aside.until is not None
-            and aside.until <= self.now
-            and aside.lane[0].topic not in resting
-            and topic in (None, aside.lane[0].topic)
-        }
-        ticket = self.lanes.take(self.now, resting=resting, topic=topic)
+        if late and topic is None:
+            assert self.lanes.has_late(self.now, resting) is bool(movable)
+        ticket = self.lanes.take(self.now, resting=resting, late=late, topic=topic)
         if ticket is None:
-            assert not heads | due
+            assert not movable
             return
-        assert ticket.story in heads | due
+        partition = ticket.record.partition
+        assert movable[ticket.story] == partition
         assert ticket.flying
-        if ticket.story in due:
-            assert ticket.aside
-            self.aside[ticket.story].until = None
+        if not resting and topic is None:
+            mean = len(self.flights()) / len(set(movable.values()))
+            assert self.flights_of(partition) <= mean
+        assert ticket.aside is (ticket.story in self.aside)
+        if ticket.aside:
+            self.aside[ticket.story].flies = True
         else:
-            assert not ticket.aside
             self.flying[self.lane_of(ticket)] = ticket
+            self.late.discard(self.lane_of(ticket))
 
     @precondition(lambda self: self.flights())
     @rule(data=strategies.data())
@@ -100,73 +103,96 @@ class LanesMachine(RuleBasedStateMachine):
         """A flight settles."""
         ticket = self.land(data)
         self.lanes.finish(ticket)
-        if not ticket.released:
-            self.leave(ticket)
+        if not ticket.released and self.aside.pop(ticket.story, None) is None:
+            self.queues[self.lane_of(ticket)].popleft()
 
     @precondition(lambda self: self.flights())
     @rule(
         data=strategies.data(),
         wait=strategies.floats(0, 5),
         cause=strategies.sampled_from([None, HoldCause.REGISTRY]),
+        failures=strategies.integers(0, 2),
     )
-    def park(self, data: strategies.DataObject, wait: float, cause: HoldCause | None) -> None:
-        """A flight waits for a later try; its record stays where it was."""
+    def park(self, data: strategies.DataObject, wait: float, cause: HoldCause | None, failures: int) -> None:
+        """A flight waits for a later try; its record stays where it was, and is late by and by."""
         ticket = self.land(data)
-        self.lanes.park(ticket, self.now + wait, cause)
+        self.lanes.park(ticket, self.now + wait, cause, backoff=failures > 0, late=failures > 1)
         if not ticket.released:
-            self.sleep(ticket, self.now + wait)
+            self.sleep(ticket, self.now + wait, backoff=failures > 0, late=failures > 1)
 
     @precondition(lambda self: self.flights())
-    @rule(data=strategies.data(), wait=strategies.floats(0, 5))
-    def step_aside(self, data: strategies.DataObject, wait: float) -> None:
+    @rule(data=strategies.data(), wait=strategies.floats(0, 5), late=strategies.booleans())
+    def step_aside(self, data: strategies.DataObject, wait: float, late: bool) -> None:
         """A flight waits for a later try beside its lane, whose next record may start."""
         ticket = self.land(data)
-        self.lanes.step_aside(ticket, self.now + wait)
+        self.lanes.step_aside(ticket, self.now + wait, late=late)
         if ticket.released:
             return
         if ticket.story not in self.aside:
             lane = self.lane_of(ticket)
             self.queues[lane].popleft()
-            self.aside[ticket.story] = Aside(lane, ticket, None)
+            self.aside[ticket.story] = Aside(lane, ticket)
+            self.note_next(lane)
         assert ticket.aside
-        self.sleep(ticket, self.now + wait)
+        self.sleep(ticket, self.now + wait, backoff=False, late=late)
+
+    @rule()
+    def pardon(self) -> None:
+        """What is in backoff is due at once, and nothing is late."""
+        self.lanes.pardon()
+        due = {o for o, aside in self.aside.items() if aside.until is None and not aside.flies}
+        for lane in self.backoff:
+            self.parked.pop(lane, None)
+        self.late = {lane for lane in self.late if lane in self.parked}
+        for offset, aside in self.aside.items():
+            if aside.backoff and not aside.flies:
+                aside.until = None
+            if aside.until is None and not aside.flies:
+                aside.late = aside.late and offset not in due and not aside.backoff
 
     @precondition(lambda self: self.flights())
     @rule(data=strategies.data())
     def put_back(self, data: strategies.DataObject) -> None:
-        """A flight never started; its record stays where it was."""
+        """A flight never started; its record stays where it was, late if it was."""
         ticket = self.land(data)
         self.lanes.put_back(ticket)
+        if ticket.released:
+            return
         if ticket.story in self.aside:
-            self.sleep(ticket, self.now)
+            aside = self.aside[ticket.story]
+            aside.flies, aside.until, aside.late = False, None, ticket.late
+        elif ticket.late:
+            self.late.add(self.lane_of(ticket))
 
     @precondition(lambda self: self.aside)
-    @rule(data=strategies.data(), settled=strategies.booleans())
-    def end_the_wait(self, data: strategies.DataObject, settled: bool) -> None:
+    @rule(data=strategies.data(), settled=strategies.booleans(), late=strategies.booleans())
+    def end_the_wait(self, data: strategies.DataObject, settled: bool, late: bool) -> None:
         """What stands aside settles without another flight, or is to be tried at once."""
         aside = self.aside[data.draw(strategies.sampled_from(sorted(self.aside)))]
-        if aside.until is None:
+        if aside.flies:
             return
         if settled:
             self.lanes.finish(aside.ticket)
             del self.aside[aside.ticket.story]
         else:
-            self.lanes.hasten(aside.ticket)
-            aside.until = min(aside.until, self.now)
+            parked = bool(aside.ticket.lane.wake)
+            self.lanes.hasten(aside.ticket, late=late)
+            if parked:
+                aside.until, aside.late = None, late
 
     @rule(partition=strategies.sampled_from(PARTITIONS))
     def drop(self, partition: Partition) -> None:
         """A partition is given up: nothing of it is left but flights, which keep their lanes occupied."""
-        flights = [*self.flying.values(), *(a.ticket for a in self.aside.values() if a.until is None)]
-        expected = {id(t) for t in flights if t.record.partition == partition and not t.released}
+        flights = [t for t in self.flights() if t.record.partition == partition and not t.released]
         released = self.lanes.drop([partition])
-        assert {id(ticket) for ticket in released} == expected
+        assert {id(ticket) for ticket in released} == {id(ticket) for ticket in flights}
         assert all(ticket.released for ticket in released)
         for lane in [lane for lane in self.queues if lane[0] == partition]:
             self.queues[lane].clear()
             self.parked.pop(lane, None)
+            self.late.discard(lane)
         gone = [aside for aside in self.aside.values() if aside.lane[0] == partition]
-        self.zombies.extend(aside for aside in gone if aside.until is None)
+        self.zombies.extend(aside for aside in gone if aside.flies)
         for aside in gone:
             del self.aside[aside.ticket.story]
 
@@ -180,13 +206,22 @@ class LanesMachine(RuleBasedStateMachine):
         """Loads, queues and parks are conserved: nothing is counted twice, nothing is forgotten."""
         for partition in PARTITIONS:
             queued = {lane: len(queue) for lane, queue in self.queues.items() if lane[0] == partition}
-            aside = Counter(a.lane for a in self.aside.values() if a.lane[0] == partition)
-            assert {t.story for t in self.lanes.aside(partition)} == {
-                offset for offset, a in self.aside.items() if a.lane[0] == partition
-            }
+            aside = [a for a in self.aside.values() if a.lane[0] == partition]
+            assert {t.story for t in self.lanes.aside(partition)} == {a.ticket.story for a in aside}
             load = self.lanes.load(partition)
-            assert load.records == sum(queued.values()) + aside.total()
-            assert load.size == size_of(queued) + size_of(aside)
+            assert load.records == sum(queued.values()) + len(aside)
+            assert load.size == size_of(queued) + size_of(Counter(a.lane for a in aside))
+            blocked = {
+                lane: len(self.queues[lane])
+                for lane in self.waiting()
+                if lane[0] == partition and (lane in self.parked or lane in self.late)
+            }
+            blocked_aside = [a for a in aside if not a.flies and (a.ticket.lane.wake or a.late)]
+            assert load.blocked_records == sum(blocked.values()) + len(blocked_aside)
+            assert load.blocked_size == size_of(blocked) + size_of(Counter(a.lane for a in blocked_aside))
+            movable = sum(lane[0] == partition and lane not in blocked for lane in self.waiting())
+            movable += sum(not a.flies and a not in blocked_aside for a in aside)
+            assert load.movable == movable + self.flights_of(partition)
         flying = sum(not ticket.released for ticket in self.flights())
         total = sum(len(queue) for queue in self.queues.values()) + len(self.aside)
         assert self.lanes.queued + self.lanes.parked + flying == total
@@ -194,10 +229,9 @@ class LanesMachine(RuleBasedStateMachine):
     @invariant()
     def next_wake_is_the_earliest(self) -> None:
         """The time to look again is that of the first parked record; what was hastened is not parked."""
-        asleep = [aside.until for aside in self.aside.values() if aside.ticket.lane.wake]
+        asleep = [aside.until for aside in self.aside.values() if aside.until is not None]
         assert self.lanes.parked == len(self.parked) + len(asleep)
-        due = [*self.parked.values(), *(until for until in asleep if until is not None)]
-        assert self.lanes.next_wake() == min(due, default=None)
+        assert self.lanes.next_wake() == min([*self.parked.values(), *asleep], default=None)
 
     @invariant()
     def heads_are_the_oldest_of_their_lanes(self) -> None:
@@ -205,10 +239,39 @@ class LanesMachine(RuleBasedStateMachine):
         heads = sorted(ticket.story for ticket in self.lanes.heads())
         assert heads == sorted(queue[0] for queue in self.queues.values() if queue)
 
+    def due(self) -> dict[int, tuple[Partition, bool]]:
+        """Return what may start, by offset: its partition, and whether it is late."""
+        heads = {
+            self.queues[lane][0]: (lane[0], lane in self.late)
+            for lane in self.waiting()
+            if lane not in self.parked
+        }
+        return heads | {
+            offset: (aside.lane[0], aside.late)
+            for offset, aside in self.aside.items()
+            if aside.until is None and not aside.flies
+        }
+
+    def wake_up(self) -> None:
+        """Let those that are due wait no longer."""
+        self.parked = {lane: until for lane, until in self.parked.items() if until > self.now}
+        for aside in self.aside.values():
+            if aside.until is not None and aside.until <= self.now:
+                aside.until = None
+
+    def waiting(self) -> list[Lane]:
+        """Return the lanes that have a record, and no flight of this or an earlier assignment."""
+        blocked = {*self.flying, *(zombie.lane for zombie in self.zombies)}
+        return [lane for lane, queue in self.queues.items() if queue and lane not in blocked]
+
     def flights(self) -> list[Ticket[int]]:
         """Return all flights, those of dropped partitions too."""
-        aside = [aside.ticket for aside in self.aside.values() if aside.until is None]
+        aside = [aside.ticket for aside in self.aside.values() if aside.flies]
         return [*self.flying.values(), *aside, *(zombie.ticket for zombie in self.zombies)]
+
+    def flights_of(self, partition: Partition) -> int:
+        """Return how many flights a partition has."""
+        return sum(ticket.record.partition == partition for ticket in self.flights())
 
     def land(self, data: strategies.DataObject) -> Ticket[int]:
         """Choose a flight and end it in the reference."""
@@ -218,17 +281,21 @@ class LanesMachine(RuleBasedStateMachine):
         self.zombies = [zombie for zombie in self.zombies if zombie.ticket is not ticket]
         return ticket
 
-    def sleep(self, ticket: Ticket[int], until: float) -> None:
+    def sleep(self, ticket: Ticket[int], until: float, *, backoff: bool, late: bool) -> None:
         """Note that a record waits, in its lane or beside it."""
         if ticket.story in self.aside:
-            self.aside[ticket.story].until = until
-        else:
-            self.parked[self.lane_of(ticket)] = until
+            aside = self.aside[ticket.story]
+            aside.flies, aside.until, aside.backoff, aside.late = False, until, backoff, late
+            return
+        lane = self.lane_of(ticket)
+        self.parked[lane] = until
+        self.backoff = self.backoff | {lane} if backoff else self.backoff - {lane}
+        self.late = self.late | {lane} if late else self.late - {lane}
 
-    def leave(self, ticket: Ticket[int]) -> None:
-        """Forget a record that is settled."""
-        if self.aside.pop(ticket.story, None) is None:
-            self.queues[self.lane_of(ticket)].popleft()
+    def note_next(self, lane: Lane) -> None:
+        """Note that another record is the next of a lane: it has not failed."""
+        self.late.discard(lane)
+        self.backoff.discard(lane)
 
 
 def size_of(lanes: Mapping[Lane, int]) -> int:
@@ -248,6 +315,69 @@ def test_partitions_take_turns() -> None:
     lanes.offer(Record(PARTITIONS[1], 0, 1, b"x", b""), "alone")
     first_two = [lanes.take(0.0), lanes.take(0.0)]
     assert "alone" in [ticket.story for ticket in first_two if ticket is not None]
+
+
+def lanes_of(*counts: int) -> Lanes[int]:
+    """Return lanes where each partition has so many records, each with a key of its own."""
+    lanes: Lanes[int] = Lanes()
+    for number, count in enumerate(counts):
+        for offset in range(count):
+            lanes.offer(Record(Partition("payments", number), offset, 1, b"%d" % offset, b""), number)
+    return lanes
+
+
+def test_slow_calls_of_one_partition_leave_places_to_the_others() -> None:
+    """Twelve places, one partition whose calls never end: two others keep their two thirds."""
+    lanes = lanes_of(100, 2000, 2000)
+    flights = [ticket for _ in range(12) if (ticket := lanes.take(0.0)) is not None]
+    ended: Counter[int] = Counter()
+    for _ in range(300):
+        quick = [ticket for ticket in flights if ticket.story != 0]
+        for ticket in quick:
+            lanes.finish(ticket)
+            ended[ticket.story] += 1
+            flights.remove(ticket)
+            following = lanes.take(0.0)
+            assert following is not None
+            flights.append(following)
+
+    assert sum(ticket.story == 0 for ticket in flights) == 4
+    assert ended[1] == ended[2] > 1000
+
+
+def test_late_records_wait_apart_until_they_are_pardoned() -> None:
+    """Who asks for records gets none that failed often, unless it asks for those."""
+    lanes = lanes_of(2)
+    ticket = lanes.take(0.0)
+    assert ticket is not None
+    lanes.park(ticket, 1.0, backoff=True, late=True)
+    assert not lanes.has_late(0.5)
+    assert lanes.has_late(1.0)
+    assert not lanes.has_late(1.0, {"payments"})
+    healthy = lanes.take(1.0)
+    assert healthy is not None
+    assert healthy.record.offset == 1
+    assert lanes.take(1.0) is None
+
+    lanes.pardon()
+    assert not lanes.has_late(1.0)
+    assert lanes.take(1.0) is ticket
+
+
+def test_a_pardon_ends_a_backoff_and_nothing_else() -> None:
+    """What waits for the registry waits on; what failed because the API was away is due at once."""
+    lanes = lanes_of(2)
+    failed, waits = lanes.take(0.0), lanes.take(0.0)
+    assert failed is not None
+    assert waits is not None
+    lanes.park(failed, 30.0, backoff=True)
+    lanes.park(waits, 30.0, HoldCause.REGISTRY)
+
+    lanes.pardon()
+
+    assert lanes.take(0.0) is failed
+    assert lanes.take(0.0) is None
+    assert lanes.next_wake() == 30.0
 
 
 def test_a_waiting_cause_is_counted_until_the_record_settles() -> None:

@@ -119,22 +119,41 @@ class TogetherMachine(RuleBasedStateMachine):
                 return
             record = ticket.record
             assert record.epoch == self.epoch
-            assert record.key not in {other.record.key for other in self.flights}
-            for offset, key in self.outside.log.items():
-                assert key != record.key or offset >= record.offset or self.outside.answers[offset]
+            if not ticket.aside:
+                assert record.key not in {t.record.key for t in self.flights if t.released or not t.aside}
+                excused = {aside.record.offset for aside in self.lanes.aside(HERE)}
+                for offset, key in self.outside.log.items():
+                    done = self.outside.answers[offset] or offset in excused
+                    assert key != record.key or offset >= record.offset or done
+            assert record.offset not in {t.record.offset for t in self.flights}
             self.flights.append(ticket)
 
     @precondition(lambda self: self.flights)
-    @rule(number=strategies.integers(0, 2), wait=strategies.sampled_from([None, None, 0.0, 1.0]))
-    def land(self, number: int, wait: float | None) -> None:
-        """A call is answered for good, or is to be tried again at once or later."""
+    @rule(
+        number=strategies.integers(0, 2),
+        wait=strategies.sampled_from([None, None, 0.0, 1.0]),
+        aside=strategies.booleans(),
+    )
+    def land(self, number: int, wait: float | None, aside: bool) -> None:
+        """A call is answered for good, or is to be tried again at once or later, perhaps beside its lane."""
         ticket = self.flights.pop(number % len(self.flights))
         if wait is None:
             self.settle(ticket)
+        elif aside:
+            self.lanes.step_aside(ticket, self.now + wait)
         elif wait:
             self.lanes.park(ticket, self.now + wait)
         else:
             self.lanes.put_back(ticket)
+
+    @rule(number=strategies.integers(0, 2), settled=strategies.booleans())
+    def end_the_wait(self, number: int, settled: bool) -> None:
+        """What waits beside its lane ends without another try, or is to be tried at once."""
+        waiting = [ticket for ticket in self.lanes.aside(HERE) if not ticket.flying]
+        if waiting and settled:
+            self.settle(waiting[number % len(waiting)])
+        elif waiting:
+            self.lanes.hasten(waiting[number % len(waiting)])
 
     @rule(most=strategies.integers(1, 6))
     def work(self, most: int) -> None:

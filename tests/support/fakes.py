@@ -196,6 +196,10 @@ class FakeBox:
         self.letters.append((record, headers))
 
 
+#: Seconds that a fetch waits for a record, as a poll does.
+_POLL: Final = 0.02
+
+
 class _Appended(NamedTuple):
     key: bytes | None
     value: bytes | None
@@ -207,19 +211,18 @@ class FakeSource:
 
     Like the consumer's thread it does one thing at a time, and nothing is fetched during a hand-over.
     ``refuse`` and ``ignore`` say how many of the next commits are refused or get no answer;
-    ``timestamp_ms`` is that of every record that was given none. A fetch without a record takes ``poll``
-    seconds.
+    ``timestamp_ms`` is that of every record that was given none.
     """
 
-    def __init__(self, poll: float = 0.02) -> None:
+    def __init__(self) -> None:
         self.stored: dict[Partition, Position] = {}
-        self._poll: Final = poll
         self.commits: list[Positions] = []
         self.refuse = 0
         self.ignore = 0
         self.failure: Exception | None = None
         self.paused: set[Partition] = set()
         self.timestamp_ms: int | None = None
+        self.poll_seconds = _POLL
         self.listener: Listener
         self._logs: defaultdict[Partition, list[_Appended]] = defaultdict(list)
         self._positions: dict[Partition, int] = {}
@@ -293,7 +296,7 @@ class FakeSource:
             self._news.clear()
         if not records:
             try:
-                async with asyncio.timeout(self._poll):
+                async with asyncio.timeout(self.poll_seconds):
                     await self._news.wait()
             except TimeoutError:
                 pass

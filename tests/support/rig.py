@@ -4,16 +4,17 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from math import inf
 from typing import Final
 
 from prometheus_client import CollectorRegistry
 
 from consumer.core.api.calls import PlanRules
-from consumer.core.api.pacing import Pacer, Turns
+from consumer.core.api.pacing import Turns
 from consumer.core.api.refusals import Refusals
 from consumer.core.api.removals import Removals
+from consumer.core.api.shares import Allotment, Shares
 from consumer.core.avro import schemas
 from consumer.core.avro.codec import Codec
 from consumer.core.avro.framing import WireFormat
@@ -55,17 +56,19 @@ async def reached(condition: Callable[[], object], what: str, within: float = 10
         await asyncio.sleep(0.002)
 
 
-@dataclass(slots=True)
-class Surroundings:
-    """What a service finds when it starts, and outlives it. ``clock`` is the steady one, ``wall`` has dates.
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What is around a rig: the loop's ``clock``, an ``api``, the ``shares`` of a group (None: it is alone).
 
-    ``grace`` is that of removes, in seconds.
+    ``wall`` is the clock by which records are dated. ``grace`` is that of removes, in seconds, ``ordering``
+    what makes a lane. Tests of the tests give another kind of ``traffic``.
     """
 
-    source: FakeSource = field(default_factory=FakeSource)
-    box: FakeBox = field(default_factory=FakeBox)
-    api: FakeApi = field(default_factory=FakeApi)
     clock: Callable[[], float] = time.monotonic
+    api: FakeApi | None = None
+    shares: Shares | None = None
+    traffic: type[Traffic] = Traffic
+    ordering: Ordering = Ordering.KEY
     wall: Callable[[], float] = time.time
     grace: float = 0.0
 
@@ -92,32 +95,29 @@ class Rig:
         max_in_flight: int = 4,
         rate: float = 100_000.0,
         commit_seconds: float = 0.01,
-        ordering: Ordering = Ordering.KEY,
         erasures_per_second: float | None = None,
         rules: Rules = RULES,
         giving_up: Resigning = Resigning(),
-        before: "Rig | Surroundings | None" = None,
+        before: "Rig | None" = None,
+        around: Around = Around(),
     ) -> None:
         """``erasures_per_second`` None: users are not erased, whatever is in the topic :data:`ERASURES`.
 
-        ``before`` is the process that ran before this one, on the same Kafka; or all that is there before it.
+        ``before`` is the process that ran before this one, on the same Kafka; ``around`` what differs from a
+        service on the real clock.
         """
-        around: Surroundings = (
-            replace(before.around, api=FakeApi()) if isinstance(before, Rig) else before or Surroundings()
-        )
-        self.around: Surroundings = around
         self.registry = CollectorRegistry()
         self.log = FakeLog()
         self.decoder = FakeDecoder()
-        self.api = around.api
-        self.box = around.box
-        self.source = around.source
+        self.api = around.api or FakeApi()
+        self.box: FakeBox = FakeBox() if before is None else before.box
+        self.source: FakeSource = FakeSource() if before is None else before.source
         self.looks_at_clock = 0
-        self._time = around.clock
+        self._seconds = around.clock
         self.metrics = metrics = Metrics(self.registry)
         turns = Turns({} if erasures_per_second is None else {ERASURES: erasures_per_second})
-        self.traffic = Traffic(
-            Pacer(rate),
+        self.traffic = around.traffic(
+            Allotment(rate, around.shares),
             metrics,
             self.log,
             self._wake,
@@ -162,7 +162,7 @@ class Rig:
             traffic=self.traffic,
             metrics=metrics,
             log=self.log,
-            ordering=ordering,
+            ordering=around.ordering,
             max_in_flight=max_in_flight,
             commit_seconds=commit_seconds,
         )
@@ -174,7 +174,7 @@ class Rig:
 
     def _clock(self) -> float:
         self.looks_at_clock += 1
-        return self._time()
+        return self._seconds()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

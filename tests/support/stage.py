@@ -109,8 +109,11 @@ class Stage:
 
     def service(self, over: Config | None = None) -> Service:
         """Return a service, not started; ``over`` goes on top of the configuration."""
-        name = f"service-{len(self.services) + 1}"
-        service = Service(self.directory, name, merged(self.config(), over or {}))
+        return self.service_of(f"service-{len(self.services) + 1}", merged(self.config(), over or {}))
+
+    def service_of(self, name: str, config: Config) -> Service:
+        """Return a service with a whole configuration of its own, in the file ``<name>.yaml``."""
+        service = Service(self.directory, name, config)
         self.services.append(service)
         return service
 

@@ -7,8 +7,11 @@ flight; the next starts only after it settled. Rules that the model test holds:
 - a parked record blocks its own lane and nothing else;
 - a record that *steps aside* blocks nothing: its lane goes on, and it is tried again by itself. It stays
   unsettled, and one call at a time is in flight for it;
-- partitions with work take turns; within a partition the oldest record that may start is the next, so that
-  the committable offset follows closely behind what is settled;
+- partitions with work take turns, those first that have no more in flight than the mean, so that slow calls
+  of one do not take the places of the others; within a partition the oldest record that may start is the
+  next, so that the committable offset follows closely behind what is settled;
+- records that have failed often are *late*: they wait apart, in the order in which they are due so that each
+  has its turn, and are taken only where somebody asks for them;
 - ``drop`` gives up everything that is not in flight. A flight of a dropped partition keeps its lane
   occupied until it ends, also that of a record that had stepped aside, so that the same key can't overtake
   itself when the partition comes back.
@@ -18,7 +21,7 @@ Time is passed in (seconds of any steady clock).
 
 import heapq
 from collections import Counter, deque
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from itertools import count
@@ -44,13 +47,17 @@ class Ticket(Generic[S]):
 
     ``released`` turns True when its partition was given up: its result may still be stored while the
     partition is being handed over, but it is never tried again. ``cause`` is the hold it last waited for.
+    ``backoff``: it waits after a failure of its own, and for nothing else. ``late``: it has failed often.
     """
 
     record: Record
     story: S
     lane: "_Lane[S]" = field(repr=False)
+    size: int = 0
     released: bool = False
     cause: HoldCause | None = None
+    backoff: bool = False
+    late: bool = False
 
     @property
     def flying(self) -> bool:
@@ -70,11 +77,16 @@ class Ticket(Generic[S]):
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What a partition holds in memory: unsettled records, their bytes, and how many could move now."""
+    """What a partition holds in memory: unsettled records, their bytes, and how many lanes could move now.
+
+    ``blocked_records`` and ``blocked_size`` are those of them whose lane waits: parked, or late.
+    """
 
     records: int = 0
     size: int = 0
     movable: int = 0
+    blocked_records: int = 0
+    blocked_size: int = 0
 
 
 class _State(Enum):
@@ -107,15 +119,16 @@ class _Lane(Generic[S]):
         return self.waiting[0].record.offset
 
     @property
+    def late(self) -> bool:
+        """Whether its next record is late; only while one waits."""
+        return self.waiting[0].late
+
+    @property
     def ticket(self) -> Ticket[S] | None:
         """The oldest record that is ours: in flight, or the next."""
         if self.flight is not None and not self.flight.released:
             return self.flight
         return self.waiting[0] if self.waiting else None
-
-    def __lt__(self, other: "_Lane[S]") -> bool:
-        """Put the lane with the oldest next record first."""
-        return self.oldest < other.oldest
 
 
 class _Shard(Generic[S]):
@@ -124,9 +137,13 @@ class _Shard(Generic[S]):
     def __init__(self) -> None:
         self.lanes: dict[LaneKey, _Lane[S]] = {}
         self.aside: dict[_Lane[S], None] = {}
-        self.ready: list[_Lane[S]] = []
+        #: Each with the offset of its next record: the heap then compares numbers, which is quick.
+        self.ready: list[tuple[int, _Lane[S]]] = []
+        self.late: deque[_Lane[S]] = deque()
         self.records = 0
         self.size = 0
+        self.blocked_records = 0
+        self.blocked_size = 0
         self.flying = 0
 
     @property
@@ -138,6 +155,18 @@ class _Shard(Generic[S]):
         """Return the lanes, then the places of what has stepped aside."""
         return [*self.lanes.values(), *self.aside]
 
+    def remove(self, lane: _Lane[S]) -> None:
+        """Forget a lane that has nothing left."""
+        if lane.aside:
+            del self.aside[lane]
+        else:
+            del self.lanes[lane.key]
+
+    def block(self, lane: _Lane[S], sign: int = 1) -> None:
+        """Count the records of a lane as blocked; with ``sign`` -1, as blocked no longer."""
+        self.blocked_records += sign * len(lane.waiting)
+        self.blocked_size += sign * sum(ticket.size for ticket in lane.waiting)
+
 
 class Lanes(Generic[S]):
     """All lanes of this process. Not thread-safe: one event loop owns it."""
@@ -146,48 +175,61 @@ class Lanes(Generic[S]):
         self._ordering: Final = ordering
         self._shards: dict[Partition, _Shard[S]] = {}
         self._turns: deque[Partition] = deque()
+        self._late_turns: deque[Partition] = deque()
         self._sleepers: list[tuple[float, int, _Lane[S]]] = []
         self._numbers: Final = count(1)
         self._causes: Counter[HoldCause] = Counter()
         self._parked = 0
+        self._flying = 0
 
     def offer(self, record: Record, story: S) -> None:
         """Queue a record at the end of its lane."""
-        shard = self._shards.setdefault(record.partition, _Shard())
+        shard = self._shards.get(record.partition)
+        if shard is None:
+            shard = self._shards[record.partition] = _Shard()
         key = record.key if self._ordering is Ordering.KEY else None
-        lane = shard.lanes.setdefault(key, _Lane(record.partition, key))
-        lane.waiting.append(Ticket(record, story, lane))
+        lane = shard.lanes.get(key)
+        if lane is None:
+            lane = shard.lanes[key] = _Lane(record.partition, key)
+        size = record.size
+        lane.waiting.append(Ticket(record, story, lane, size))
         shard.records += 1
-        shard.size += record.size
-        if lane.state is _State.IDLE and not lane.zombies:
-            self._make_ready(shard, lane)
+        shard.size += size
+        if lane.state is _State.IDLE:
+            if not lane.zombies:
+                self._make_ready(shard, lane)
+        elif lane.state is _State.PARKED or (lane.state is _State.READY and lane.late):
+            shard.blocked_records += 1
+            shard.blocked_size += size
 
     def take(
-        self, now: float, *, probe: bool = False, resting: Collection[str] = (), topic: str | None = None
+        self,
+        now: float,
+        *,
+        probe: bool = False,
+        late: bool = False,
+        resting: Collection[str] = (),
+        topic: str | None = None,
     ) -> Ticket[S] | None:
         """Return the next record that may start, or None; topics that are ``resting`` are passed over.
 
-        Where a ``topic`` is given, it is one of that topic.
-        For a ``probe`` it comes from a lane that has been probed least, so that one record that fails for a
-        reason of its own does not stand for all. Whoever takes it must end with one of :meth:`finish`,
-        :meth:`park`, :meth:`step_aside` or :meth:`put_back`.
+        Where a ``topic`` is given, it is one of that topic. With ``late`` it is one that has failed often,
+        else one that has not. For a ``probe`` it comes from a lane that has been probed least, so that one
+        record that fails for a reason of its own does not stand for all. Whoever takes it must end with one
+        of :meth:`finish`, :meth:`park`, :meth:`step_aside` or :meth:`put_back`.
         """
         self._wake_sleepers(now)
-        for _ in range(len(self._turns)):
-            partition = self._turns.popleft()
-            if partition.topic in resting or topic not in (None, partition.topic):
-                self._turns.append(partition)
-                continue
-            shard = self._shards.get(partition)
-            if shard is None or not shard.ready:
-                continue
-            lane = _least_probed(shard.ready) if probe else heapq.heappop(shard.ready)
-            if shard.ready:
-                self._turns.append(partition)
-            lane.state = _State.FLYING
-            lane.flight = lane.waiting.popleft()
-            shard.flying += 1
-            return lane.flight
+        turns = self._late_turns if late else self._turns
+        mean = self._flying / len(turns) if turns else 0.0
+        for most in (mean, self._flying):
+            for _ in range(len(turns)):
+                partition = turns.popleft()
+                shard = self._shards[partition]
+                passed_over = partition.topic in resting or topic not in (None, partition.topic)
+                if passed_over or shard.flying > most:
+                    turns.append(partition)
+                    continue
+                return self._start(shard, partition, probe=probe, late=late)
         return None
 
     def finish(self, ticket: Ticket[S]) -> None:
@@ -202,33 +244,44 @@ class Lanes(Generic[S]):
         if not ticket.released:
             shard = self._shards[ticket.record.partition]
             shard.records -= 1
-            shard.size -= ticket.record.size
+            shard.size -= ticket.size
             self._note_cause(ticket, None)
         self._move_on(ticket.lane)
         if ticket.released and ticket.aside:
             self._bury(ticket)
 
-    def park(self, ticket: Ticket[S], until: float, cause: HoldCause | None = None) -> None:
+    def park(
+        self,
+        ticket: Ticket[S],
+        until: float,
+        cause: HoldCause | None = None,
+        *,
+        backoff: bool = False,
+        late: bool = False,
+    ) -> None:
         """End a flight that is to be tried again at ``until``; its lane waits for it.
 
-        A released ticket is not kept: there is nothing left to try it for.
+        ``backoff``: it failed, and waits for nothing else; ``late``: it has failed often. A released ticket
+        is not kept: there is nothing left to try it for.
         """
         if ticket.released:
             self.finish(ticket)
             return
         self._land(ticket)
         self._note_cause(ticket, cause)
+        ticket.backoff, ticket.late = backoff, late
         lane = ticket.lane
         lane.waiting.appendleft(ticket)
         lane.state = _State.PARKED
+        self._shards[lane.partition].block(lane)
         lane.wake = next(self._numbers)
         self._parked += 1
         heapq.heappush(self._sleepers, (until, lane.wake, lane))
 
-    def step_aside(self, ticket: Ticket[S], until: float) -> None:
+    def step_aside(self, ticket: Ticket[S], until: float, *, late: bool = False) -> None:
         """End a flight that is to be tried again at ``until``; its lane does not wait for it.
 
-        A released ticket is not kept.
+        ``late``: it has been tried often. A released ticket is not kept.
         """
         if not (ticket.released or ticket.aside):
             lane = ticket.lane
@@ -236,12 +289,13 @@ class Lanes(Generic[S]):
             self._shards[lane.partition].aside[ticket.lane] = None
             lane.flight = None
             self._move_on(lane)
-        self.park(ticket, until)
+        self.park(ticket, until, late=late)
 
-    def hasten(self, ticket: Ticket[S]) -> None:
-        """Let a parked record that stands aside be tried at once."""
+    def hasten(self, ticket: Ticket[S], *, late: bool = False) -> None:
+        """Let a parked record that stands aside be due now, ``late`` or not."""
         if ticket.aside and ticket.lane.state is _State.PARKED:
-            self._wake(ticket.lane)
+            ticket.late = late
+            self._unpark(ticket.lane)
 
     def put_back(self, ticket: Ticket[S]) -> None:
         """End a flight that never started: the record is the first of its lane again."""
@@ -262,9 +316,10 @@ class Lanes(Generic[S]):
             shard = self._shards.get(partition)
             if shard is None:
                 continue
-            if shard.ready:
-                shard.ready.clear()
-                self._turns.remove(partition)
+            for lanes, turns in ((shard.ready, self._turns), (shard.late, self._late_turns)):
+                if lanes:
+                    lanes.clear()
+                    turns.remove(partition)
             for lane in shard.all_lanes():
                 self._drop_waiting(shard, lane)
                 if lane.flight is not None and not lane.flight.released:
@@ -273,10 +328,29 @@ class Lanes(Generic[S]):
                     flights.append(lane.flight)
                     if lane.aside:
                         shard.lanes.setdefault(lane.key, _Lane(partition, lane.key)).zombies += 1
-            shard.records = shard.size = 0
+            shard.records = shard.size = shard.blocked_records = shard.blocked_size = 0
             if shard.empty:
                 del self._shards[partition]
         return flights
+
+    def pardon(self) -> None:
+        """Let what is in backoff be due now, and nothing be late: the failures were not the records' own."""
+        for shard in self._shards.values():
+            for lane in shard.all_lanes():
+                if lane.state is _State.PARKED and lane.waiting[0].backoff:
+                    lane.waiting[0].late = False
+                    self._unpark(lane)
+            for lane in shard.late:
+                lane.waiting[0].late = False
+                shard.block(lane, -1)
+                self._make_ready(shard, lane)
+            shard.late.clear()
+        self._late_turns.clear()
+
+    def has_late(self, now: float, resting: Collection[str] = ()) -> bool:
+        """Tell whether a record that has failed often is due, those of ``resting`` topics aside."""
+        self._wake_sleepers(now)
+        return any(partition.topic not in resting for partition in self._late_turns)
 
     def next_wake(self) -> float | None:
         """Return when the next parked record is due, or None."""
@@ -288,7 +362,8 @@ class Lanes(Generic[S]):
         shard = self._shards.get(partition)
         if shard is None:
             return Load()
-        return Load(shard.records, shard.size, len(shard.ready) + shard.flying)
+        movable = len(shard.ready) + shard.flying
+        return Load(shard.records, shard.size, movable, shard.blocked_records, shard.blocked_size)
 
     def aside(self, partition: Partition) -> list[Ticket[S]]:
         """Return what of a partition's load has stepped aside."""
@@ -320,25 +395,30 @@ class Lanes(Generic[S]):
 
     def _make_ready(self, shard: _Shard[S], lane: _Lane[S]) -> None:
         lane.state = _State.READY
+        if lane.late:
+            if not shard.late:
+                self._late_turns.append(lane.partition)
+            shard.late.append(lane)
+            shard.block(lane)
+            return
         if not shard.ready:
             self._turns.append(lane.partition)
-        heapq.heappush(shard.ready, lane)
+        heapq.heappush(shard.ready, (lane.oldest, lane))
+
+    def _start(self, shard: _Shard[S], partition: Partition, *, probe: bool, late: bool) -> Ticket[S]:
+        lane = _pick(shard, probe=probe, late=late)
+        if shard.late if late else shard.ready:
+            (self._late_turns if late else self._turns).append(partition)
+        lane.state = _State.FLYING
+        lane.flight = lane.waiting.popleft()
+        shard.flying += 1
+        self._flying += 1
+        return lane.flight
 
     def _land(self, ticket: Ticket[S]) -> None:
         ticket.lane.flight = None
         self._shards[ticket.record.partition].flying -= 1
-
-    def _withdraw(self, ticket: Ticket[S]) -> None:
-        """Take a record from its place aside, where it is parked or ready."""
-        lane = ticket.lane
-        if lane.state is _State.PARKED:
-            self._wake(lane)
-        shard = self._shards[lane.partition]
-        shard.ready.remove(lane)
-        heapq.heapify(shard.ready)
-        if not shard.ready:
-            self._turns.remove(lane.partition)
-        lane.waiting.clear()
+        self._flying -= 1
 
     def _move_on(self, lane: _Lane[S]) -> None:
         shard = self._shards[lane.partition]
@@ -348,9 +428,29 @@ class Lanes(Generic[S]):
         lane.state = _State.IDLE
         if lane.zombies:
             return
-        self._remove(shard, lane)
+        shard.remove(lane)
         if shard.empty:
             del self._shards[lane.partition]
+
+    def _withdraw(self, ticket: Ticket[S]) -> None:
+        """Take a record from its place aside, where it waits."""
+        lane = ticket.lane
+        shard = self._shards[lane.partition]
+        if lane.state is _State.PARKED:
+            lane.wake = 0
+            self._parked -= 1
+            shard.block(lane, -1)
+        elif lane.late:
+            shard.late.remove(lane)
+            shard.block(lane, -1)
+            if not shard.late:
+                self._late_turns.remove(lane.partition)
+        else:
+            shard.ready.remove((lane.oldest, lane))
+            heapq.heapify(shard.ready)
+            if not shard.ready:
+                self._turns.remove(lane.partition)
+        lane.waiting.clear()
 
     def _bury(self, ticket: Ticket[S]) -> None:
         """Let the lane go on that a flight had left before its partition was dropped."""
@@ -358,13 +458,6 @@ class Lanes(Generic[S]):
         lane.zombies -= 1
         if lane.state is _State.IDLE:
             self._move_on(lane)
-
-    @staticmethod
-    def _remove(shard: _Shard[S], lane: _Lane[S]) -> None:
-        if lane.aside:
-            del shard.aside[lane]
-        else:
-            del shard.lanes[lane.key]
 
     def _drop_waiting(self, shard: _Shard[S], lane: _Lane[S]) -> None:
         for ticket in lane.waiting:
@@ -376,7 +469,7 @@ class Lanes(Generic[S]):
         if lane.state is not _State.FLYING:
             lane.state = _State.IDLE
             if not lane.zombies:
-                self._remove(shard, lane)
+                shard.remove(lane)
 
     def _note_cause(self, ticket: Ticket[S], cause: HoldCause | None) -> None:
         if ticket.cause is not None:
@@ -390,18 +483,32 @@ class Lanes(Generic[S]):
             heapq.heappop(self._sleepers)
 
     def _wake_sleepers(self, now: float) -> None:
-        while (due := self.next_wake()) is not None and due <= now:
-            self._wake(heapq.heappop(self._sleepers)[2])
+        while self._sleepers and (due := self.next_wake()) is not None and due <= now:
+            self._unpark(heapq.heappop(self._sleepers)[2])
 
-    def _wake(self, lane: _Lane[S]) -> None:
+    def _unpark(self, lane: _Lane[S]) -> None:
+        shard = self._shards[lane.partition]
         lane.wake = 0
         self._parked -= 1
-        self._make_ready(self._shards[lane.partition], lane)
+        shard.block(lane, -1)
+        self._make_ready(shard, lane)
 
 
-def _least_probed(ready: list[_Lane[S]]) -> _Lane[S]:
-    lane = min(ready, key=lambda each: (each.probes, each.oldest))
-    lane.probes += 1
-    ready.remove(lane)
-    heapq.heapify(ready)
+def _pick(shard: _Shard[S], *, probe: bool, late: bool) -> _Lane[S]:
+    """Take the next lane out of those that are ready."""
+    if late:
+        lane = _least_probed(shard.late) if probe else shard.late[0]
+        shard.late.remove(lane)
+        shard.block(lane, -1)
+    elif probe:
+        lane = _least_probed(each for _, each in shard.ready)
+        shard.ready.remove((lane.oldest, lane))
+        heapq.heapify(shard.ready)
+    else:
+        lane = heapq.heappop(shard.ready)[1]
+    lane.probes += probe
     return lane
+
+
+def _least_probed(lanes: Iterable[_Lane[S]]) -> _Lane[S]:
+    return min(lanes, key=lambda each: (each.probes, each.oldest))

@@ -8,8 +8,8 @@ from consumer.core.operations.logbook import Event
 from consumer.core.records import Partition
 from tests.simulation.loop import VirtualLoop
 from tests.support.events import payment_event
-from tests.support.fakes import FakeSource, LedgerApi
-from tests.support.rig import Rig, Surroundings
+from tests.support.fakes import LedgerApi
+from tests.support.rig import Around, Rig
 
 PAYMENTS, REFUNDS, OTHERS = Partition("payments", 0), Partition("refunds", 0), Partition("others", 0)
 GRACE = 60.0
@@ -21,8 +21,9 @@ class Bench:
     def __init__(self, *, rate: float = 100_000.0, max_in_flight: int = 8) -> None:
         self.clock = asyncio.get_running_loop().time
         self.api = LedgerApi()
-        around = Surroundings(FakeSource(1.0), api=self.api, clock=self.clock, wall=self.clock, grace=GRACE)
-        self.rig = Rig(before=around, rate=rate, max_in_flight=max_in_flight)
+        around = Around(clock=self.clock, wall=self.clock, api=self.api, grace=GRACE)
+        self.rig = Rig(around=around, rate=rate, max_in_flight=max_in_flight)
+        self.rig.source.poll_seconds = 1.0
 
     def pay(self, partition: Partition, name: str, key: bytes | None = None, ago: float = 0.0) -> None:
         """Append a payment that was written so many seconds ago."""

@@ -23,8 +23,8 @@ from consumer.core.records import Partition
 from consumer.flow.graces import Graces
 from tests.simulation.loop import VirtualLoop
 from tests.support.events import payment_event
-from tests.support.fakes import FakeSource, LedgerApi, Sent
-from tests.support.rig import RULES, Rig, Surroundings
+from tests.support.fakes import LedgerApi, Sent
+from tests.support.rig import RULES, Around, Rig
 
 PAGE: Final = Path(__file__).parents[3] / "docs" / "refunds.md"
 
@@ -62,12 +62,11 @@ class Scene:
     def __init__(self, grace: float, policy: Policy) -> None:
         clock = asyncio.get_running_loop().time
         self.api: Final = LedgerApi()
-        self._around: Final = Surroundings(
-            FakeSource(1.0), api=self.api, clock=clock, wall=clock, grace=grace
-        )
-        self.source: Final = self._around.source
+        self._around: Final = Around(clock=clock, wall=clock, api=self.api, grace=grace)
         self._rules: Final = replace(RULES, nothing_to_remove=policy)
-        self._rigs: Final[list[Rig]] = []
+        self._rigs: Final = [self._rig(None)]
+        self.source: Final = self._rigs[0].source
+        self.source.poll_seconds = 1.0
         self.unreadable: Final[set[bytes]] = set()
 
     @property
@@ -87,7 +86,7 @@ class Scene:
     @asynccontextmanager
     async def running(self, *partitions: Partition, crash: bool = False) -> AsyncIterator[Rig]:
         """Run a service with these partitions, or all; after a crash nothing of it is committed."""
-        rig = Rig(rules=self._rules, before=self._around, max_in_flight=2)
+        rig = self._rig(self._rigs[-1])
         self._rigs.append(rig)
         for value, kind in ((REFUND, "REFUND"), (CHARGEBACK, "CHARGEBACK")):
             rig.decoder.events[value] = payment_event(kind=kind, payment_id=PAY)
@@ -121,7 +120,7 @@ class Scene:
     def refund(self) -> Refund | None:
         """Return how the records of refunds were settled by all services; None: they were not."""
         delivered, nothing = self._count("delivered", "none"), self._count("nothing_to_remove", "none")
-        letters = self._around.box.reasons()
+        letters = self._rigs[0].box.reasons()
         if letters:
             assert (letters, delivered, nothing) == (["nothing_to_remove"], 0, 0)
             assert self._count("dead_lettered", "nothing_to_remove") == 1
@@ -131,6 +130,9 @@ class Scene:
         if delivered:
             return Refund.DELIVERED
         return Refund.NOTHING if nothing else None
+
+    def _rig(self, before: Rig | None) -> Rig:
+        return Rig(rules=self._rules, before=before, around=self._around, max_in_flight=2)
 
     def _count(self, outcome: str, reason: str) -> float:
         return sum(
