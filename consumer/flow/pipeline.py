@@ -39,6 +39,9 @@ _WATCH: Final = 0.5
 #: Holds that are there as long as a record waits for them.
 _WAITED_FOR: Final = (HoldCause.REGISTRY, HoldCause.RATES, HoldCause.DEAD_LETTERS)
 
+#: Seconds between two looks at whether a proof of membership can be asked for.
+_SOONEST_PROOF: Final = 0.05
+
 #: Seconds between two lines about progress.
 _PROGRESS: Final = 60.0
 
@@ -102,6 +105,7 @@ class Pipeline:
         self._delivery: Final = delivery
         self._traffic: Final = traffic
         self._clock: Final = traffic.clock
+        self._membership: Final = traffic.membership
         self._metrics: Final = metrics
         self._log: Final = log
         self._max_in_flight: Final = max_in_flight
@@ -170,14 +174,15 @@ class Pipeline:
     async def _commit(self) -> None:
         while not self._stopping:
             try:
-                async with asyncio.timeout(self._commit_seconds):
+                async with asyncio.timeout(self._commit_pause()):
                     await self._commit_now.wait()
             except TimeoutError:
                 pass
             self._commit_now.clear()
-            positions = self.offsets.committable()
+            positions = self.offsets.committable() or self._proof()
             if positions and not self._stopping:
-                self._note_commit(positions, await self._source.commit(positions))
+                asked = self._membership.ask()
+                self._note_commit(positions, await self._source.commit(positions), asked)
 
     async def _watch(self) -> None:
         while True:
@@ -191,6 +196,8 @@ class Pipeline:
 
     def assigned(self, given: Sequence[Assigned]) -> None:
         """Start with these partitions."""
+        if given and not self.offsets.next_offsets():
+            self._membership.begin()
         for each in given:
             self.offsets.assign(each, self._clock())
             self._paused -= {each.partition}
@@ -206,7 +213,8 @@ class Pipeline:
             self._joined = True
             self._log(Event.GROUP_JOINED)
         self._log(Event.PARTITIONS_ASSIGNED, count=len(given))
-        if any(each.fresh for each in given):
+        if given:
+            # A start that is new is to be stored, and a membership that is new to be proven.
             self._commit_now.set()
 
     async def release(self, partitions: Collection[Partition], seconds: float) -> Positions:
@@ -229,6 +237,8 @@ class Pipeline:
         """Take leave of partitions."""
         if not partitions:
             return
+        if lost:
+            self._membership.over()
         self.lanes.drop(partitions)
         self._flights.call_off(partitions)
         for partition, left in self.offsets.forget(partitions).items():
@@ -259,6 +269,8 @@ class Pipeline:
             holds.add(HoldCause.SPAN)
         if self._out_of_range:
             holds.add(HoldCause.OUT_OF_RANGE)
+        if self.offsets.next_offsets() and self._membership.missing():
+            holds.add(HoldCause.LEASE)
         return frozenset(holds)
 
     def pauses(self) -> dict[Partition, str]:
@@ -327,7 +339,7 @@ class Pipeline:
 
     def _nap(self) -> float:
         """Return the seconds until a flight might start by the mere passing of time."""
-        if len(self._flights) >= self._max_in_flight:
+        if len(self._flights) >= self._max_in_flight or not self._membership.holds():
             return _IDLE
         now = self._clock()
         gate = self._traffic.gate
@@ -337,6 +349,8 @@ class Pipeline:
         return _IDLE if due is None else min(_IDLE, max(0.0, due - now))
 
     def _start_one(self, group: asyncio.TaskGroup) -> bool:
+        if not self._membership.holds():
+            return False
         now = self._clock()
         gate = self._traffic.gate
         if gate.shut and ((due := gate.next_probe()) is None or due > now):
@@ -376,7 +390,8 @@ class Pipeline:
         self._wake.set()
 
     def _may_send(self, ticket: Ticket[Story], *, probe: bool) -> bool:
-        return not (ticket.released or self._stopping) and (probe or not self._traffic.gate.shut)
+        ours = not (ticket.released or self._stopping) and self._membership.holds()
+        return ours and (probe or not self._traffic.gate.shut)
 
     def _settle(self, ticket: Ticket[Story], settled: Settled) -> None:
         record = ticket.record
@@ -398,12 +413,28 @@ class Pipeline:
             record.partition.topic, settled, None if stamp is None else time.time() - stamp / 1000
         )
 
-    def _note_commit(self, sent: Positions, confirmed: Positions | None) -> None:
+    def _commit_pause(self) -> float:
+        """Return the seconds until the next commit, or the next proof where that is sooner."""
+        if not self.offsets.next_offsets():
+            return self._commit_seconds
+        return min(self._commit_seconds, max(self._membership.due(), _SOONEST_PROOF))
+
+    def _proof(self) -> Positions:
+        """Return what to commit where nothing has to be, only because a proof of membership is due."""
+        return {} if self._membership.due() > 0 else self.offsets.unchanged(self._membership.asks)
+
+    def _note_commit(self, sent: Positions, confirmed: Positions | None, asked: float) -> None:
         if confirmed is None:
             self._metrics.committed(CommitResult.TIMEOUT)
             self._log(Event.COMMIT_FAILED, result=CommitResult.TIMEOUT.value)
             return
         self.confirmed(confirmed)
+        if confirmed:
+            self._membership.proven(asked)
+            if self._membership.holds():
+                self._wake.set()
+            else:
+                self._commit_now.set()
         complete = len(confirmed) == len(sent)
         self._metrics.committed(CommitResult.OK if complete else CommitResult.REFUSED)
 

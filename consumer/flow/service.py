@@ -42,6 +42,7 @@ from consumer.flow.building import (
     delivery_rules,
     erasure_decoder,
     kafka_parts,
+    membership_of,
     reader_of,
     skips_by_topic,
     sources_read,
@@ -102,11 +103,13 @@ class Service:
         self._skips: Final = skips_by_topic(configured)
         self._log: Final = ErrorBook(logs)
         self._metrics: Final = Metrics(CollectorRegistry())
+        membership = membership_of(settings)
         self._traffic: Final = Traffic(
             Pacer(settings.linkrunner.requests_per_second),
             self._metrics,
             self._log,
             self._wake,
+            membership=membership,
             address=settings.linkrunner.base_url,
             turns=turns(settings),
         )
@@ -117,6 +120,7 @@ class Service:
             timeout_seconds=settings.linkrunner.timeout_seconds,
             connections=settings.linkrunner.max_in_flight,
             user_agent=f"linkrunner-consumer/{__version__}",
+            allowed=membership.holds,
         )
         subscription = Subscription.of(configured.subscription, Letters(settings.dead_letters.topic))
         kafka = kafka_parts(settings, subscription.at_once, logs.librdkafka)

@@ -13,6 +13,7 @@ from consumer.core.api.pacing import Pacer, Turns
 from consumer.core.api.verdicts import Again, Delivered, Hold, HoldCause, NothingToRemove, Refused, Verdict
 from consumer.core.operations.logbook import Event, Log
 from consumer.edges.metrics import Metrics
+from consumer.flow.membership import Membership
 
 #: Seconds without any success after which it is told that the API can't be reached.
 _TELL_SECONDS: Final = 5.0
@@ -29,6 +30,7 @@ class Traffic:
         on_open: Callable[[], None],
         clock: Callable[[], float] = time.monotonic,
         *,
+        membership: Membership,
         address: str = "",
         turns: Turns | None = None,
     ) -> None:
@@ -36,12 +38,13 @@ class Traffic:
 
         ``address`` names the API where it is told that nothing gets through. ``clock`` gives the seconds of a
         steady clock: the one by which gate, pace and pipeline measure. ``turns`` knows the topics whose
-        records start at a rate of their own.
+        records start at a rate of their own. ``membership`` says whether this process may send at all.
         """
         self.gate: Final = Gate()
         self.pacer: Final = pacer
         self.turns: Final = turns or Turns({})
         self.clock: Final = clock
+        self.membership: Final = membership
         #: Whether the last thing that the API said about our key was not a no.
         self.auth_ok = True
         self._address: Final = address

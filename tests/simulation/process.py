@@ -18,6 +18,7 @@ from consumer.core.partitions.lanes import Ordering
 from consumer.core.records import Partition
 from consumer.edges.metrics import Metrics
 from consumer.flow.delivery import Delivery, Rules
+from consumer.flow.membership import Membership
 from consumer.flow.pipeline import Pipeline
 from consumer.flow.reading import CanonicalReader
 from consumer.flow.traffic import Traffic
@@ -72,6 +73,7 @@ class Setup:
     per_second: float
     commit_seconds: float
     drain_seconds: float
+    lease_seconds: float
     parts: Parts = field(default_factory=Parts)
 
 
@@ -93,7 +95,10 @@ class Process:
         self._setup: Final = setup
         self._stop: Final = asyncio.Event()
         clock = asyncio.get_running_loop().time
-        traffic = Traffic(Pacer(setup.per_second), _metrics(), self._write, self._wake, clock)
+        membership = Membership(setup.lease_seconds, clock)
+        traffic = Traffic(
+            Pacer(setup.per_second), _metrics(), self._write, self._wake, clock, membership=membership
+        )
         self._member: Final = setup.parts.member(
             outside.world, outside.broker, outside.group, setup.drain_seconds
         )

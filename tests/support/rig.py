@@ -22,6 +22,7 @@ from consumer.edges.metrics import Metrics
 from consumer.flow.decoding import Decoder, SchemaFiles
 from consumer.flow.delivery import Delivery, Rules
 from consumer.flow.erasing import ByTopic, ErasureDelivery
+from consumer.flow.membership import Membership
 from consumer.flow.pipeline import Pipeline
 from consumer.flow.reading import CanonicalReader
 from consumer.flow.traffic import Traffic
@@ -62,6 +63,7 @@ class Rig:
         ordering: Ordering = Ordering.KEY,
         erasures_per_second: float | None = None,
         rules: Rules = RULES,
+        lease_seconds: float = 60.0,
     ) -> None:
         """``erasures_per_second`` None: users are not erased, whatever is in the topic :data:`ERASURES`."""
         self.registry = CollectorRegistry()
@@ -73,7 +75,15 @@ class Rig:
         self.looks_at_clock = 0
         self.metrics = metrics = Metrics(self.registry)
         turns = Turns({} if erasures_per_second is None else {ERASURES: erasures_per_second})
-        self.traffic = Traffic(Pacer(rate), metrics, self.log, self._wake, self._clock, turns=turns)
+        self.traffic = Traffic(
+            Pacer(rate),
+            metrics,
+            self.log,
+            self._wake,
+            self._clock,
+            membership=Membership(lease_seconds, self._clock),
+            turns=turns,
+        )
         self.traffic.gate.pace = PROBE_PACE
         delivery = Delivery(
             reader=CanonicalReader(self.decoder, LifecyclePolicy()),

@@ -29,6 +29,11 @@ ADVICE: Final[dict[HoldCause, Advice]] = {
         "payments to convert whose exchange rate is not there yet",
         "put the rates that are missing into the file of currency.rates.path; it is read again by itself",
     ),
+    HoldCause.LEASE: Advice(
+        "all calls of this process",
+        "bring its connection to the group's coordinator back, and see why commits are not confirmed; calls "
+        "go on by themselves with the next one that is",
+    ),
     HoldCause.SPAN: Advice(
         "intake of the partitions concerned",
         "see what the oldest open record waits for; it goes on by itself",

@@ -91,6 +91,19 @@ class RatesHealth:
 
 
 @dataclass(frozen=True, slots=True)
+class LeaseStatus:
+    """How long this process may still send without proving anew that it is in its group, in seconds.
+
+    ``seconds`` is how long a proof is good for, ``proven_seconds_ago`` when the last one was asked for (None:
+    there is none), ``remaining_seconds`` what is left of it. A process without partitions needs none.
+    """
+
+    seconds: float
+    proven_seconds_ago: float | None
+    remaining_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class LastError:
     """The latest error of one cause, and how many of them there were since the start."""
 

@@ -1,14 +1,14 @@
 """The lease: for how long this process may send without having proven again that it is in its group.
 
 A process that was frozen, or cut off from the brokers, is the last to learn that others have its partitions.
-So it does not wait to be told: each proof of membership is good for some seconds, fewer than the brokers
+So it does not wait to be told. Each proof of membership is good for some seconds, fewer than the brokers
 give a silent member, and behind them nothing is sent. A proof counts from when it was *asked for*: that is
-before the broker answered, and the broker counts from its answer.
+before the broker answered, and it counts from its answer.
 
 Only a confirmed commit is a proof. The coordinator takes one from a member of the present generation and
-from nobody else, and with the classic protocol it counts the session anew from then on
-(apache/kafka ``OffsetMetadataManager.validateOffsetCommit``, ``ClassicGroup`` and ``ConsumerGroup`` likewise).
-These are none, and the lease simply runs on:
+from nobody else, and with the classic protocol it then counts the session anew (apache/kafka:
+``validateOffsetCommit`` of ``OffsetMetadataManager``, ``ClassicGroup`` and ``ConsumerGroup``). These are no
+proof, and the lease simply runs on:
 
 - no answer;
 - a refusal, whatever its reason: ``REBALANCE_IN_PROGRESS`` and ``ILLEGAL_GENERATION`` come from a coordinator
@@ -49,7 +49,12 @@ def lease_seconds(session: float, call: float) -> float:
 
 def calls_outlast(session: float, call: float) -> bool:
     """Tell whether a call that leaves within the lease can last into the time of the successor."""
-    return lease_seconds(session, call) + call > session
+    return shortest_session(call) > session
+
+
+def shortest_session(call: float) -> float:
+    """Return the seconds that a session has to last so that no call outlasts it."""
+    return 1.5 * call  # 1 / (1 - LEAST), without a remainder
 
 
 @dataclass(slots=True)
@@ -63,7 +68,7 @@ class Lease:
     _ended: float = float("-inf")
 
     def begin(self, now: float) -> None:
-        """Note that partitions came to a process that had none: from now on a proof is needed."""
+        """Note that partitions came to a process that had none: now it needs a proof."""
         if not self.holds(now):
             self._asked = None
             self._missing_since = now + FIRST_PROOF_SECONDS
@@ -82,7 +87,7 @@ class Lease:
             self._missing_since = asked_at + self.seconds
 
     def over(self, now: float) -> None:
-        """Note that the membership has ended: whatever was asked for until now proves nothing of a next one."""
+        """Note that the membership has ended: what was asked for until now proves nothing of the next one."""
         self._proven = None
         self._ended = now
 

@@ -27,15 +27,19 @@ class Linkrunner:
         timeout_seconds: float,
         connections: int,
         user_agent: str,
+        allowed: Callable[[], bool] = lambda: True,
     ) -> None:
         """Take where the API is and how to get the key, which is asked for at each call.
 
-        ``timeout_seconds`` bounds a whole call, from connecting to the last byte looked at.
+        ``timeout_seconds`` bounds a whole call, from connecting to the last byte looked at. ``allowed`` is
+        asked right before a call's first byte is written: to connect may have taken seconds. Its no is a
+        call that was not sent.
         """
         self._base_url: Final = httpx.URL(base_url.rstrip("/"))
         self._key: Final = key
         self._timeout: Final = timeout_seconds
         self._connections: Final = connections
+        self._allowed: Final = allowed
         self._headers: Final = {
             "content-type": "application/json",
             "accept": "application/json",
@@ -46,7 +50,7 @@ class Linkrunner:
 
     async def start(self) -> None:
         """Open the connection pool; nothing is sent."""
-        self._transport = AiohttpTransport(self._connections)
+        self._transport = AiohttpTransport(self._connections, self._allowed)
 
     async def close(self) -> None:
         """Close all connections."""

@@ -12,6 +12,7 @@ from consumer.core.api.verdicts import Again, Delivered, Hold, HoldCause, Nothin
 from consumer.core.operations.catalogue import PREFIX
 from consumer.core.operations.logbook import Event
 from consumer.edges.metrics import Metrics
+from consumer.flow.membership import Membership
 from consumer.flow.traffic import Traffic
 from tests.support.fakes import FakeLog
 
@@ -32,6 +33,7 @@ class Bench:
             self.log,
             self._note_opening,
             lambda: self.now,
+            membership=Membership(60.0, lambda: self.now),
             address="https://api",
         )
 
@@ -160,7 +162,9 @@ class Waiting:
         self.registry = CollectorRegistry()
         self.pacer = Pacer(rate)
         self.may_send = True
-        self.traffic = Traffic(self.pacer, Metrics(self.registry), FakeLog(), lambda: None)
+        self.traffic = Traffic(
+            self.pacer, Metrics(self.registry), FakeLog(), lambda: None, membership=Membership(60.0)
+        )
 
     async def permit(self) -> bool:
         """Ask for a permit."""
