@@ -72,7 +72,9 @@ class Rig:
         self.api = FakeApi()
         self.box = FakeBox()
         self.source = FakeSource()
-        self.looks_at_clock = 0
+        self.looks_at_clock = self.looks_at_membership = 0
+        #: Seconds in which the machine was asleep: only the membership's clock has counted them.
+        self.slept = 0.0
         self.metrics = metrics = Metrics(self.registry)
         turns = Turns({} if erasures_per_second is None else {ERASURES: erasures_per_second})
         self.traffic = Traffic(
@@ -81,7 +83,7 @@ class Rig:
             self.log,
             self._wake,
             self._clock,
-            membership=Membership(lease_seconds, self._clock),
+            membership=Membership(lease_seconds, self._membership_clock),
             turns=turns,
         )
         self.traffic.gate.pace = PROBE_PACE
@@ -123,6 +125,10 @@ class Rig:
     def _clock(self) -> float:
         self.looks_at_clock += 1
         return time.monotonic()
+
+    def _membership_clock(self) -> float:
+        self.looks_at_membership += 1
+        return time.monotonic() + self.slept
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
