@@ -78,6 +78,7 @@ class _Simulation:
             per_second=dice.choice((8.0, 25.0, 200.0)),
             commit_seconds=dice.choice((0.1, 0.5, 1.0)),
             drain_seconds=dice.choice((0.5, 5.0, 20.0)),
+            session_seconds=dice.choice((3.0, 6.0)),
             parts=parts,
         )
         self._samples: Final = _distinct_samples(seed, dice.randint(5, 60), dice.randint(1, 12))
@@ -123,6 +124,8 @@ class _Simulation:
         world, broker = self._outside.world, self._outside.broker
         world.healed = True
         world.note("the world is healed")
+        for process in self._processes:
+            process.heal()
         if not self._running():
             self._start()
         try:
@@ -151,9 +154,11 @@ class _Simulation:
         asyncio.get_running_loop().call_later(self._dice.uniform(0, 3), self._start)
 
     def _strike(self) -> None:
-        """Let something happen to a process, or to the group."""
-        running = self._running()
-        what = self._dice.choice(("crash", "crash", "stop", "expel", "expel", "shuffle", "start"))
+        """Let something happen to a process, or to the group; one that is cut off has trouble enough."""
+        running = [process for process in self._running() if not process.cut]
+        what = self._dice.choice(
+            ("crash", "crash", "stop", "expel", "expel", "cut", "cut", "cut", "shuffle", "start")
+        )
         if what == "shuffle":
             self._outside.group.shuffle()
         elif what == "start" or not running:
@@ -164,6 +169,9 @@ class _Simulation:
     def _hit(self, process: Process, what: str) -> None:
         if what == "expel":
             process.expel()
+            return
+        if what == "cut":
+            process.cut_off()
             return
         if what == "crash":
             process.crash()
@@ -187,6 +195,7 @@ class _Simulation:
             secrets=secrets_of(sample for sample, _ in self._samples),
             kills=outside.world.overlaps,
             repeats_allowed=outside.books.excused,
+            fences=outside.world.fences,
         )
 
 

@@ -1,5 +1,6 @@
 """The simulation sees what it is for: with one broken part, some seed soon shows it."""
 
+import asyncio
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 from itertools import count
@@ -13,6 +14,7 @@ from consumer.core.partitions.lanes import Lanes
 from consumer.core.partitions.offsets import Offsets, Position, Positions
 from consumer.core.records import Partition, Record
 from consumer.flow.delivery import Story
+from consumer.flow.membership import Membership
 from consumer.flow.pipeline import Pipeline
 from consumer.lab.bodies import CaptureRequest
 from consumer.lab.ledger import Ledger, Outcome, Payment
@@ -119,6 +121,14 @@ class ForgetfulLedger(Ledger):
         yield from self._more
 
 
+class Boundless(Membership):
+    """A lease without an end."""
+
+    def holds(self) -> bool:
+        """Say yes."""
+        return True
+
+
 def widen(pipeline: Pipeline) -> None:
     """Give it lanes in which two can fly."""
     vars(pipeline)["lanes"] = WideLanes()
@@ -154,6 +164,11 @@ def hurry(pipeline: Pipeline) -> None:
     vars(pipeline)["release"] = release
 
 
+def trust(pipeline: Pipeline) -> None:
+    """Let it believe for ever that it is in its group."""
+    vars(pipeline)["_membership"] = Boundless(1.0, asyncio.get_running_loop().time)
+
+
 @pytest.mark.parametrize(
     ("parts", "sign"),
     [
@@ -165,8 +180,9 @@ def hurry(pipeline: Pipeline) -> None:
         pytest.param(Parts(fit=widen), Law.L7, id="two-of-a-lane-fly"),
         pytest.param(Parts(fit=hurry), Law.L7, id="a-release-does-not-wait-for-the-wire"),
         pytest.param(Parts(fit=hurry), Law.L8, id="and-then-a-handover-repeats-calls"),
+        pytest.param(Parts(fit=trust), Law.L7, id="a-process-trusts-its-membership"),
         pytest.param(Parts(member=BlindMember), Law.L6, id="a-late-commit-of-an-earlier-assignment"),
-        pytest.param(Parts(member=CredulousMember), Law.L6, id="a-refused-commit-is-taken-for-stored"),
+        pytest.param(Parts(member=CredulousMember), Law.L8, id="a-refused-commit-is-taken-for-stored"),
         pytest.param(Parts(line=RestlessLine), Law.L2, id="a-payment-id-that-changes"),
         pytest.param(Parts(ledger=ForgetfulLedger), Law.L3, id="no-deduplication"),
     ],
