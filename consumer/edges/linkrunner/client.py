@@ -1,6 +1,7 @@
 """One call over HTTP, and what came back. Never an exception, never a second try."""
 
 import asyncio
+import codecs
 from collections.abc import Callable
 from typing import Final
 
@@ -112,4 +113,5 @@ async def _read(response: httpx.Response) -> Response:
 
 
 def _is_html(content_type: str, body: bytes) -> bool:
-    return "html" in content_type.lower() or body.lstrip()[:1] == b"<"
+    text = body.removeprefix(codecs.BOM_UTF8).lstrip()
+    return "html" in content_type.lower() or text[:1] == b"<"

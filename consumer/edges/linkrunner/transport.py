@@ -7,11 +7,12 @@ this one an order of magnitude faster at 32 calls in flight. What it promises be
 - no cookies, no proxy from the environment, no decompression, certificates always verified;
 - failures come as httpx's own exceptions, and truly tell *not sent* (ConnectError, ConnectTimeout) from
   *outcome unknown* (everything else);
-- what arrives on a connection while nothing was asked there is nobody's answer: the connection is closed;
+- what arrives on an idle connection is nobody's answer: the next call is made on another one;
 - right before the first byte of a request is written, whoever decides that is asked once more.
 """
 
 import select
+import ssl
 from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import Final, Self
@@ -37,15 +38,15 @@ class Withheld(aiohttp.ClientError):
     """A request that may not be sent any more, now that its connection is there."""
 
 
-class Unasked(aiohttp.ClientError):
-    """A server that answers before it is asked."""
-
-
 class _Connector(aiohttp.TCPConnector):
     """Gives connections on which the next bytes to come can only be the answer to the next request."""
 
     def __init__(self, connections: int, allowed: Callable[[], bool]) -> None:
-        super().__init__(limit=connections, ttl_dns_cache=_DNS_SECONDS, keepalive_timeout=_IDLE_SECONDS)
+        trust = ssl.create_default_context()
+        trust.set_alpn_protocols(["http/1.1"])
+        super().__init__(
+            ssl=trust, limit=connections, ttl_dns_cache=_DNS_SECONDS, keepalive_timeout=_IDLE_SECONDS
+        )
         self._allowed: Final = allowed
         self._used: Final[WeakSet[ResponseHandler]] = WeakSet()
 
@@ -55,18 +56,15 @@ class _Connector(aiohttp.TCPConnector):
         traces: list[Trace],
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109  (the name is aiohttp's)
     ) -> Connection:
-        """Return a connection that is fit for ``req``. Raises :class:`Withheld` or :class:`Unasked`."""
+        """Return a connection that is fit for ``req``. Raises :class:`Withheld`."""
         while True:
             connection = await super().connect(req, traces, timeout)
             protocol = connection.protocol
             assert protocol is not None  # noqa: S101  (only a connection that was given back has none)
-            used = protocol in self._used
-            self._used.add(protocol)
-            if protocol.should_close or (used and _has_bytes(connection)):
+            if protocol in self._used and (protocol.should_close or _has_bytes(connection)):
                 connection.close()
-                if used:
-                    continue
-                raise Unasked
+                continue
+            self._used.add(protocol)
             if not self._allowed():
                 connection.release()
                 raise Withheld
@@ -173,7 +171,6 @@ def _translated(error: aiohttp.ClientError | OSError, request: httpx.Request) ->
 #: The first that fits. A connector's error is the only proof that nothing was sent.
 _TRANSLATIONS: Final[tuple[tuple[type[Exception], type[httpx.TransportError]], ...]] = (
     (Withheld, httpx.ConnectError),
-    (Unasked, httpx.RemoteProtocolError),
     (aiohttp.ConnectionTimeoutError, httpx.ConnectTimeout),
     (aiohttp.ClientConnectorError, httpx.ConnectError),
     (aiohttp.InvalidURL, httpx.UnsupportedProtocol),
