@@ -108,7 +108,7 @@ INCIDENTS: Final = (
         tells=("NoConsumers",),
         silent=("PartitionsUnowned",),
         # What is behind the position when the broker goes gets late, and is told as part of the cause.
-        may=("CommitFailing", "FreshnessHigh", *_LATE_AFTERWARDS),
+        may=("CommitFailing", "HoldingLease", "FreshnessHigh", *_LATE_AFTERWARDS),
         own_broker=True,
     ),
     Incident(
@@ -125,7 +125,7 @@ INCIDENTS: Final = (
         "the broker does not answer, and its connections stay",
         "it goes on",
         faults.broker_frozen,
-        tells=("CommitFailing",),
+        tells=("CommitFailing", "HoldingLease"),
         # While the broker is silent, nobody knows where a partition ends; a record that was seen and had not
         # come when it froze gets old.
         may=("PartitionsSilent", "FreshnessHigh"),

@@ -107,10 +107,10 @@ class Stage:
             "log": {"level": "debug", "format": "json"},
         }
 
-    def service(self, over: Config | None = None) -> Service:
-        """Return a service, not started; ``over`` goes on top of the configuration."""
+    def service(self, over: Config | None = None, base: Config | None = None) -> Service:
+        """Return a service, not started; ``over`` goes on top of the configuration, or of ``base``."""
         name = f"service-{len(self.services) + 1}"
-        service = Service(self.directory, name, merged(self.config(), over or {}))
+        service = Service(self.directory, name, merged(base or self.config(), over or {}))
         self.services.append(service)
         return service
 
