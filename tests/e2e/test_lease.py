@@ -40,6 +40,7 @@ def test_a_frozen_process_sends_nothing_before_it_has_partitions_again(
         before = len(stage.api.requests())
         stage.wait_requests(before + 100)
 
+        assert frozen.metrics().total("queued") > 10
         hurt = frozen.pause()
         stage.wait_settled(within=150)
         assert other.metrics().total("assigned_partitions") == 4
@@ -52,10 +53,7 @@ def test_a_frozen_process_sends_nothing_before_it_has_partitions_again(
         assert any(moment > again for moment in line.sent), "it works again"
         assert frozen.stop() == 0
         assert other.stop() == 0
-    uncommitted = [
-        r for r in stage.api.requests() if is_final(r) and hurt - 1.5 < (r.answered or 0) < hurt + 2
-    ]
-    stage.judge(repeats_allowed=len(exposed))
+    stage.judge(repeats_allowed=SLOW["max_in_flight"] + _answered_since(stage, hurt - 1.5, hurt))
 
 
 @pytest.mark.parametrize(
@@ -66,7 +64,7 @@ def test_a_frozen_process_sends_nothing_before_it_has_partitions_again(
 def test_a_silent_broker_stops_all_calls_when_the_lease_is_over(
     new_own_stage: NewStage, protocol: Mapping[str, object]
 ) -> None:
-    """The group may be giving its partitions away. It says so, stays ready, and repeats nothing afterwards."""
+    """The group may be giving its partitions away. It says so, stays ready, and repeats nothing later."""
     stage = new_own_stage(3)
     assert stage.kafka.server is not None
     stage.produce(payments(1500, keys=60))
@@ -101,6 +99,11 @@ def _service(stage: Stage, protocol: Mapping[str, object], **linkrunner: object)
     assert isinstance(kafka, Mapping)
     base = {**config, "kafka": {**kafka, "properties": dict(protocol)}}
     return stage.service({"linkrunner": {**SLOW, **linkrunner}}, base)
+
+
+def _answered_since(stage: Stage, begin: float, end: float) -> int:
+    """Count what was answered then: it may not be in a commit."""
+    return sum(is_final(r) and begin < (r.answered or 0) < end for r in stage.api.requests())
 
 
 def _held(*services: Service) -> list[float]:
