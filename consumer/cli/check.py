@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Annotated, Final
 
 import typer
@@ -48,7 +49,7 @@ def check(config: ConfigOption, connect: ConnectOption = False, output: OutputOp
         reading = read(config, os.environ)
         configured = reading.configured()
         settings = configured.settings
-        warnings = (*rules.warnings(settings), *reading.doubts())
+        warnings = (*rules.warnings(settings, datetime.now(UTC)), *reading.doubts())
         key = ServerKey(settings.linkrunner, os.environ)
         if connect:
             from consumer.cli.connections import examine  # noqa: PLC0415  # the same

@@ -9,6 +9,7 @@
     ├── Unreadable              this record can never be decoded: dead letter
     └── Unavailable             we can't tell yet: hold the record and try again
         └── Unwritable          this one record can't be copied now, though others can
+            └── TooLarge        because of its size: a pointer to it may fit
 
 An answer of the API is never an exception: it is a value (``consumer.core.api.verdicts``).
 """
@@ -72,3 +73,7 @@ class Unavailable(ConsumerError):
 
 class Unwritable(Unavailable):
     """The dead-letter topic does not take this one record; the text says why, and what to change."""
+
+
+class TooLarge(Unwritable):
+    """The record is larger than the dead-letter topic, or our producer, takes."""

@@ -3,12 +3,13 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
 from consumer import __version__
 from consumer.core.api.calls import PlanRules
 from consumer.core.api.pacing import Turns
+from consumer.core.api.refusals import Refusals
 from consumer.core.avro import schemas
 from consumer.core.avro.codec import Codec
 from consumer.core.avro.framing import WireFormat
@@ -30,6 +31,7 @@ from consumer.edges.kafka.questions import Questions
 from consumer.edges.kafka.source import Source
 from consumer.flow.decoding import AvroCodec, Decoder, read_schema_files
 from consumer.flow.delivery import Reader, Rules
+from consumer.flow.giving_up import LETTERS_AT_ONCE
 from consumer.flow.membership import Membership
 from consumer.flow.reading import CanonicalReader, MappedReader, SourceReader
 from consumer.flow.report import ReadFrom
@@ -162,6 +164,17 @@ def _plan_rules(settings: Settings) -> PlanRules:
         reporting=currency.reporting,
         max_event_age=None if seconds is None else timedelta(seconds=seconds),
     )
+
+
+def letters_at_once(settings: Settings) -> int:
+    """Return how many dead letters are written at the same time; calls keep half of the places."""
+    return min(LETTERS_AT_ONCE, max(1, settings.linkrunner.max_in_flight // 2))
+
+
+def refusals(settings: Settings, *, wall: datetime, clock: float) -> Refusals:
+    """Return the breaker; ``wall`` is the time of day (aware) at ``clock`` seconds of the steady clock."""
+    until = settings.linkrunner.accept_refusals_until
+    return Refusals(accept_until=None if until is None else clock + (until - wall).total_seconds())
 
 
 def turns(settings: Settings) -> Turns:

@@ -18,6 +18,7 @@ from consumer.core import letters
 from consumer.core.api import calls, verdicts
 from consumer.core.api.calls import Circumstances, NeedsRates, Planned, PlanRules
 from consumer.core.api.gates import Gate, Pass
+from consumer.core.api.refusals import Refusals
 from consumer.core.api.verdicts import (
     Again,
     Answer,
@@ -28,21 +29,25 @@ from consumer.core.api.verdicts import (
     NothingToRemove,
     Refused,
 )
-from consumer.core.errors import Unavailable, Unreadable, Unwritable
-from consumer.core.letters import Letter, Sender, Stage
+from consumer.core.errors import TooLarge, Unavailable, Unreadable, Unwritable
+from consumer.core.letters import Copy, Letter, Sender, Stage
 from consumer.core.meaning.ecommerce import Rule
 from consumer.core.meaning.intents import Action, DeadLetterReason, Intent, Reject, Skip
 from consumer.core.meaning.rates import RateTable
 from consumer.core.operations.logbook import Event, Log
 from consumer.core.outcomes import Outcome, Settled
-from consumer.core.records import Header, Record
+from consumer.core.records import Record
 from consumer.edges.metrics import Metrics
+from consumer.flow.giving_up import GivingUp
 
 #: Seconds that a record waits where another one is already finding out whether dead letters work again.
 _LETTER_WAIT: Final = 1.0
 
 #: Seconds until a record is tried again that the dead-letter topic does not take for a reason of its own.
 _UNWRITABLE_WAIT: Final = 30.0
+
+#: Seconds that a record waits where enough letters are being written.
+_LETTER_TURN: Final = 0.1
 
 
 class Reader(Protocol):
@@ -57,13 +62,6 @@ class Api(Protocol):
 
     async def send(self, path: str, body: bytes) -> Answer:
         """Send once; never raises for what the other side does."""
-
-
-class DeadLetterBox(Protocol):
-    """Keeps copies of records that can't be delivered."""
-
-    async def put(self, record: Record, headers: Sequence[Header]) -> None:
-        """Return once the copy is safe. Raises Unavailable."""
 
 
 class Sendable(Protocol):
@@ -86,7 +84,9 @@ class Sendable(Protocol):
 class Story:
     """What is known of a record on its way. ``on_wire`` while something was sent and not answered.
 
-    ``lacking`` are the rates that had none for it: it waits for others.
+    ``lacking`` are the rates that had none for it: it waits for others. ``probe`` while it finds out whether
+    its stopped topic may go on; ``allowed``: its letter may be written. ``failed_at`` is how long calls had
+    succeeded when its own first failed.
     """
 
     record: Record
@@ -97,6 +97,9 @@ class Story:
     setbacks: int = 0
     lacking: RateTable | None = None
     on_wire: bool = False
+    probe: bool = False
+    allowed: bool = False
+    failed_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +165,8 @@ class Storyteller(ABC):
         self,
         *,
         api: Api,
-        box: DeadLetterBox,
         traffic: Traffic,
+        giving_up: GivingUp,
         rules: CallRules,
         metrics: Metrics,
         log: Log,
@@ -171,14 +174,19 @@ class Storyteller(ABC):
     ) -> None:
         """Take what a story needs; ``clock`` is the steady clock that ``traffic`` measures by."""
         self._api: Final = api
-        self._box: Final = box
         self._traffic: Final = traffic
+        self._giving_up: Final = giving_up
         self._call_rules: Final = rules
         self._metrics: Final = metrics
         self._log: Final = log
         self._clock: Final = clock
         #: By source topic: a missing dead-letter topic holds the letters for it and no others.
         self._box_gates: Final[defaultdict[str, Gate]] = defaultdict(Gate)
+
+    @property
+    def refusals(self) -> Refusals:
+        """What it says of topics with too many dead letters."""
+        return self._giving_up.refusals
 
     async def advance(self, story: Story, permit: Permit) -> Step:
         """Tell the next part of a story.
@@ -217,6 +225,7 @@ class Storyteller(ABC):
             action, answer, now=datetime.now(UTC), retry_after_cap=self._call_rules.retry_after_cap
         )
         stopped = self._traffic.heard(verdict, began)
+        self._giving_up.heard(story.record, verdict, probe=story.probe, stopped=stopped)
         match verdict:
             case Delivered():
                 return Settled(action, Outcome.DELIVERED, status=_code(answer))
@@ -227,31 +236,43 @@ class Storyteller(ABC):
                 story.letter = Letter(DeadLetterReason.REFUSED, detail, Stage.CALL, action, status)
                 return await self._give_up(story, story.letter)
             case Again():
-                return Stopped() if stopped else self._wait_for_api(story, verdict)
+                return Stopped() if stopped else await self._failed(story, action, verdict)
             case Hold():
                 return Stopped()
             case _:
                 assert_never(verdict)
 
+    async def _failed(self, story: Story, action: Action, verdict: Again) -> Step:
+        if story.failed_at is None:
+            story.failed_at = self._giving_up.healthy()
+        if not self._giving_up.out_of_patience(story.failed_at, verdict):
+            return self._wait_for_api(story, verdict)
+        detail = f"the {action.value} failed for too long while others succeeded, at last: {verdict.reason}"
+        story.letter = Letter(DeadLetterReason.GAVE_UP, detail, Stage.CALL, action)
+        return await self._give_up(story, story.letter)
+
     async def _give_up(self, story: Story, letter: Letter) -> Step:
-        headers = letters.headers(
-            story.record, letter, self._call_rules.sender, attempts=story.tries, failed_at=datetime.now(UTC)
-        )
-        gate = self._box_gates[story.record.partition.topic]
+        record = story.record
+        if not self._giving_up.allows(record, letter, probe=story.probe, allowed_before=story.allowed):
+            # What it would become is found out anew: its cause may be gone by then.
+            story.letter, story.allowed = None, False
+            return Stopped()
+        story.allowed = True
+        if self._giving_up.busy:
+            return Wait(_LETTER_TURN)
+        gate = self._box_gates[record.partition.topic]
         began = self._clock()
         passing = gate.ask(began)
         if passing is Pass.SHUT:
             return Wait(_LETTER_WAIT, HoldCause.DEAD_LETTERS)
         story.on_wire = True
         try:
-            await self._box.put(story.record, headers)
-        except Unwritable as error:
-            self._metrics.dead_letter_failed()
-            self._log(Event.DEAD_LETTER_FAILED, **where(story.record), error=str(error))
-            return Wait(_UNWRITABLE_WAIT, HoldCause.DEAD_LETTERS)
+            copy = await self._write(story, letter)
         except Unavailable as error:
             self._metrics.dead_letter_failed()
-            self._log(Event.DEAD_LETTER_FAILED, **where(story.record), error=str(error))
+            self._log(Event.DEAD_LETTER_FAILED, **where(record), error=str(error))
+            if isinstance(error, Unwritable):
+                return Wait(_UNWRITABLE_WAIT, HoldCause.DEAD_LETTERS)
             if gate.trusts(began):
                 gate.shut_for(HoldCause.DEAD_LETTERS, self._clock())
             return Wait(_LETTER_WAIT, HoldCause.DEAD_LETTERS)
@@ -261,6 +282,35 @@ class Storyteller(ABC):
                 gate.probe_ended(self._clock(), tried=True)
         if gate.trusts(began):
             gate.open(self._clock())
+        self._tell_letter(story, letter, copy)
+        return Settled(letter.action, Outcome.DEAD_LETTERED, letter.reason.value, letter.status)
+
+    async def _write(self, story: Story, letter: Letter) -> Copy:
+        """Write the record, or what points to it where it is too large; return what was written."""
+        told = letters.headers(
+            story.record, letter, self._call_rules.sender, attempts=story.tries, failed_at=datetime.now(UTC)
+        )
+        copies = letters.copies(story.record, told)
+        copy = next(copies)
+        while True:
+            try:
+                await self._giving_up.put(copy.record, copy.headers)
+            except TooLarge:
+                smaller = next(copies, None)
+                if smaller is None:
+                    raise
+                copy = smaller
+            else:
+                return copy
+
+    def _tell_letter(self, story: Story, letter: Letter, copy: Copy) -> None:
+        if copy.left_out:
+            self._log(
+                Event.DEAD_LETTER_SHORTENED,
+                **where(story.record),
+                detail=f"left out: {copy.left_out}",
+                cure="read the record where it came from, while Kafka keeps it",
+            )
         self._log(
             Event.RECORD_DEAD_LETTERED,
             **where(story.record),
@@ -269,7 +319,6 @@ class Storyteller(ABC):
             status="none" if letter.status is None else letter.status,
             attempts=story.tries,
         )
-        return Settled(letter.action, Outcome.DEAD_LETTERED, letter.reason.value, letter.status)
 
     def _wait_for_api(self, story: Story, verdict: Again) -> Wait:
         self._metrics.retried(verdict.reason)
@@ -299,8 +348,8 @@ class Delivery(Storyteller):
         *,
         reader: Reader,
         api: Api,
-        box: DeadLetterBox,
         traffic: Traffic,
+        giving_up: GivingUp,
         rules: Rules,
         metrics: Metrics,
         log: Log,
@@ -308,7 +357,13 @@ class Delivery(Storyteller):
     ) -> None:
         """Take what a story needs; ``clock`` is the steady clock that ``traffic`` measures by."""
         super().__init__(
-            api=api, box=box, traffic=traffic, rules=rules.calls, metrics=metrics, log=log, clock=clock
+            api=api,
+            traffic=traffic,
+            giving_up=giving_up,
+            rules=rules.calls,
+            metrics=metrics,
+            log=log,
+            clock=clock,
         )
         self._reader: Final = reader
         self._rules: Final = rules

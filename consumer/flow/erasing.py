@@ -11,6 +11,7 @@ from typing import Final, assert_never
 
 from consumer.core.api import erasure
 from consumer.core.api.erasure import PlannedErasure
+from consumer.core.api.refusals import Refusals
 from consumer.core.errors import Unavailable, Unreadable
 from consumer.core.letters import Letter, Stage
 from consumer.core.meaning.intents import Action, Reject, Skip
@@ -20,7 +21,6 @@ from consumer.edges.metrics import Metrics
 from consumer.flow.delivery import (
     Api,
     CallRules,
-    DeadLetterBox,
     Permit,
     Step,
     Story,
@@ -28,6 +28,7 @@ from consumer.flow.delivery import (
     Traffic,
     where,
 )
+from consumer.flow.giving_up import GivingUp
 from consumer.flow.reading import Decoder
 
 
@@ -42,8 +43,8 @@ class ErasureDelivery(Storyteller):
         *,
         decoder: Decoder[Mapping[str, object]],
         api: Api,
-        box: DeadLetterBox,
         traffic: Traffic,
+        giving_up: GivingUp,
         rules: CallRules,
         metrics: Metrics,
         log: Log,
@@ -51,7 +52,13 @@ class ErasureDelivery(Storyteller):
     ) -> None:
         """Take what a story needs; ``decoder`` reads ``UserErasure`` and nothing else."""
         super().__init__(
-            api=api, box=box, traffic=traffic, rules=rules, metrics=metrics, log=log, clock=clock
+            api=api,
+            traffic=traffic,
+            giving_up=giving_up,
+            rules=rules,
+            metrics=metrics,
+            log=log,
+            clock=clock,
         )
         self._decoder: Final = decoder
 
@@ -91,6 +98,11 @@ class ByTopic:
 
     payments: Storyteller
     others: Mapping[str, Storyteller]
+
+    @property
+    def refusals(self) -> Refusals:
+        """What is said of topics with too many dead letters; all share it."""
+        return self.payments.refusals
 
     async def advance(self, story: Story, permit: Permit) -> Step:
         """Tell the next part of a story."""

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Final, Protocol, assert_never
 
 from consumer.core.api.gates import Pass
+from consumer.core.api.refusals import Refusals, Stop
 from consumer.core.api.verdicts import HoldCause
 from consumer.core.operations.logbook import Event, Log
 from consumer.core.operations.traces import trace_of
@@ -81,6 +82,10 @@ class Source(Protocol):
 class Teller(Protocol):
     """Tells records' stories."""
 
+    @property
+    def refusals(self) -> Refusals:
+        """What it says of topics with too many dead letters."""
+
     async def advance(self, story: Story, permit: Permit) -> Step:
         """Tell the next part of a story; ``permit`` is asked right before a call is sent."""
 
@@ -104,6 +109,7 @@ class Pipeline:
         self._source: Final = source
         self._delivery: Final = delivery
         self._traffic: Final = traffic
+        self._refusals: Final = delivery.refusals
         self._clock: Final = traffic.clock
         self._membership: Final = traffic.membership
         self._metrics: Final = metrics
@@ -265,6 +271,8 @@ class Pipeline:
         holds = {cause for cause in _WAITED_FOR if self.lanes.waiting_for(cause)}
         if self._traffic.gate.cause is not None:
             holds.add(self._traffic.gate.cause)
+        if self.stops():
+            holds.add(HoldCause.REFUSALS)
         if self._stuck:
             holds.add(HoldCause.SPAN)
         if self._out_of_range:
@@ -272,6 +280,13 @@ class Pipeline:
         if self.offsets.next_offsets() and self._membership.missing():
             holds.add(HoldCause.LEASE)
         return frozenset(holds)
+
+    def stops(self) -> tuple[Stop, ...]:
+        """Return which topics are stopped, of those that are read here, and why."""
+        if not self._refusals.stopped:
+            return ()
+        here = {partition.topic for partition in self.offsets.next_offsets()}
+        return tuple(filter(None, map(self._refusals.stop, sorted(here))))
 
     def pauses(self) -> dict[Partition, str]:
         """Return the partitions that are not fetched, with the reason in a word."""
@@ -345,7 +360,8 @@ class Pipeline:
         gate = self._traffic.gate
         due = gate.next_probe()
         if not gate.shut or (due is not None and due <= now):
-            due = _sooner(self.lanes.next_wake(), self._traffic.turns.next_turn(now))
+            others = _sooner(self._traffic.turns.next_turn(now), self._refusals.next_due(now))
+            due = _sooner(self.lanes.next_wake(), others)
         return _IDLE if due is None else min(_IDLE, max(0.0, due - now))
 
     def _start_one(self, group: asyncio.TaskGroup) -> bool:
@@ -355,15 +371,27 @@ class Pipeline:
         gate = self._traffic.gate
         if gate.shut and ((due := gate.next_probe()) is None or due > now):
             return False
-        ticket = self.lanes.take(now, probe=gate.shut, resting=self._traffic.turns.resting(now))
+        ticket = self._next_ticket(now)
         if ticket is None:
             return False
-        self._traffic.turns.started(ticket.record.partition.topic, now)
+        topic = ticket.record.partition.topic
+        self._traffic.turns.started(topic, now)
+        ticket.story.probe = topic in self._refusals.stopped
+        if ticket.story.probe:
+            self._refusals.probe_started(topic)
         probe = gate.ask(now) is Pass.PROBE
         if probe:
             self._tries_before_probe = ticket.story.tries
         self._flights.add(ticket, group.create_task(self._fly(ticket, probe=probe)), probe=probe)
         return True
+
+    def _next_ticket(self, now: float) -> Ticket[Story] | None:
+        """Return the next record to start. Probes of stopped topics go first: they are few, and paced."""
+        resting, shut = self._traffic.turns.resting(now), self._traffic.gate.shut
+        for topic in self._refusals.due(now):
+            if (ticket := self.lanes.take(now, probe=True, resting=resting, topic=topic)) is not None:
+                return ticket
+        return self.lanes.take(now, probe=shut, resting=resting | self._refusals.stopped)
 
     async def _fly(self, ticket: Ticket[Story], *, probe: bool) -> Step:
         may_send = partial(self._may_send, ticket, probe=probe)
@@ -384,14 +412,20 @@ class Pipeline:
                 self.lanes.put_back(ticket)
             case _:
                 assert_never(step)
+        if ticket.story.probe:
+            ticket.story.probe = False
+            settled = isinstance(step, Settled)
+            self._refusals.probe_ended(ticket.record.partition.topic, self._clock(), settled=settled)
         if probe and self._traffic.gate.shut:
             tried = ticket.story.tries > self._tries_before_probe
             self._traffic.gate.probe_ended(self._clock(), tried=tried)
         self._wake.set()
 
     def _may_send(self, ticket: Ticket[Story], *, probe: bool) -> bool:
-        ours = not (ticket.released or self._stopping) and self._membership.holds()
-        return ours and (probe or not self._traffic.gate.shut)
+        if ticket.released or self._stopping or not self._membership.holds():
+            return False
+        stopped = ticket.record.partition.topic in self._refusals.stopped and not ticket.story.probe
+        return not stopped and (probe or not self._traffic.gate.shut)
 
     def _settle(self, ticket: Ticket[Story], settled: Settled) -> None:
         record = ticket.record

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, Protocol, TypeVar, Unpack
 
 from consumer import __version__
 from consumer.core.api.verdicts import HoldCause
-from consumer.core.operations.cures import ADVICE, NOT_READY
+from consumer.core.operations.cures import ADVICE, NOT_READY, WAY_OUT
 from consumer.core.operations.logbook import Event, Fields, Level, Log
 from consumer.core.operations.status import (
     Health,
@@ -19,6 +19,7 @@ from consumer.core.operations.status import (
     RegistryHealth,
     SourceStatus,
     Status,
+    StopStatus,
 )
 from consumer.core.partitions.distances import Standing, Unread, age, headroom
 from consumer.core.partitions.subscription import Choice
@@ -229,6 +230,7 @@ class Report:
             sources=self._sources(),
             partitions=self._partitions(),
             holds=self._hold_statuses(),
+            stopped_topics=self._stop_statuses(),
             errors=self._errors.entries(),
             registry=self._inputs.registry(),
             rates=None if self._inputs.rates is None else self._inputs.rates.describe(),
@@ -295,6 +297,21 @@ class Report:
         return tuple(
             HoldStatus(cause, now - timedelta(seconds=since.get(cause, 0.0)), *ADVICE[cause])
             for cause in sorted(self._pipeline.holding())
+        )
+
+    def _stop_statuses(self) -> tuple[StopStatus, ...]:
+        now, clock = datetime.now(UTC), self._traffic.clock()
+        return tuple(
+            StopStatus(
+                topic=stop.topic,
+                since=now - timedelta(seconds=clock - stop.since),
+                judged=stop.judged,
+                reasons={reason.value: count for reason, count in sorted(stop.reasons.items())},
+                good_probes=stop.good_probes,
+                probes_needed=stop.probes_needed,
+                way_out=WAY_OUT,
+            )
+            for stop in self._pipeline.stops()
         )
 
 

@@ -16,6 +16,7 @@ import signal
 import threading
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
+from datetime import UTC, datetime
 from typing import Final
 
 from prometheus_client import CollectorRegistry
@@ -42,8 +43,10 @@ from consumer.flow.building import (
     delivery_rules,
     erasure_decoder,
     kafka_parts,
+    letters_at_once,
     membership_of,
     reader_of,
+    refusals,
     skips_by_topic,
     sources_read,
     turns,
@@ -52,6 +55,7 @@ from consumer.flow.decoding import canonical_decoder
 from consumer.flow.delivery import Delivery
 from consumer.flow.erasing import ByTopic, ErasureDelivery
 from consumer.flow.exchange import Exchange
+from consumer.flow.giving_up import GivingUp
 from consumer.flow.pipeline import LAST_COMMIT_SECONDS, Pipeline, Teller
 from consumer.flow.report import ErrorBook, Facts, Inputs, Report
 from consumer.flow.rotation import Rotation
@@ -125,6 +129,15 @@ class Service:
         subscription = Subscription.of(configured.subscription, Letters(settings.dead_letters.topic))
         kafka = kafka_parts(settings, subscription.at_once, logs.librdkafka)
         self._box: Final = kafka.box
+        self._giving_up: Final = GivingUp(
+            self._box,
+            refusals(settings, wall=datetime.now(UTC), clock=self._traffic.clock()),
+            self._log,
+            self._wake,
+            self._traffic.clock,
+            after_seconds=settings.delivery.give_up_after_seconds,
+            letters_at_once=letters_at_once(settings),
+        )
         self._source: Final = kafka.source
         self._decoder: Final = canonical_decoder(
             settings, None if configured.mapping is None else MappedCodec()
@@ -180,8 +193,8 @@ class Service:
         payments = Delivery(
             reader=reader_of(configured, self._decoder),
             api=self._api,
-            box=self._box,
             traffic=self._traffic,
+            giving_up=self._giving_up,
             rules=rules,
             metrics=self._metrics,
             log=self._log,
@@ -191,8 +204,8 @@ class Service:
         erasures = ErasureDelivery(
             decoder=erasure_decoder(settings, self._decoder),
             api=self._api,
-            box=self._box,
             traffic=self._traffic,
+            giving_up=self._giving_up,
             rules=rules.calls,
             metrics=self._metrics,
             log=self._log,
@@ -203,7 +216,7 @@ class Service:
         """Open everything, work until a signal, close everything; return the exit code."""
         stop = asyncio.Event()
         self._log(Event.STARTING, version=__version__, group=self._settings.kafka.group_id)
-        for sentence in (*warnings(self._settings), *self._doubts):
+        for sentence in (*warnings(self._settings, datetime.now(UTC)), *self._doubts):
             self._log(Event.CONFIGURATION_DOUBTFUL, detail=sentence)
         if (topic := self._settings.erasure_topic) is not None:
             self._log(Event.ERASURE_ENABLED, topic=topic)

@@ -51,6 +51,18 @@ _ADDRESS: Final = Alert(
     "partitions are late until the API answers there.",
 )
 
+_REFUSALS: Final = Alert(
+    name="HoldingRefusals",
+    group="holds",
+    severity=Severity.CRITICAL,
+    # A topic that goes on with bad records in it is stopped again: the gauge is 0 for a moment.
+    expr=_waiting(HoldCause.REFUSALS),
+    lasts="5m",
+    summary="A topic is stopped: too many of its records would become dead letters",
+    description="Its records wait, good ones too, but for one at a time that finds out whether the cause is "
+    "gone. Nothing is lost, and few records were set aside.",
+)
+
 _DEAD_LETTERS: Final = Alert(
     name="DeadLetterPublishFailing",
     group="holds",
@@ -119,6 +131,7 @@ _OUT_OF_RANGE: Final = Alert(
 ALERT_OF: Final = {
     HoldCause.CREDENTIALS: _AUTH_REJECTED,
     HoldCause.ADDRESS: _ADDRESS,
+    HoldCause.REFUSALS: _REFUSALS,
     HoldCause.DEAD_LETTERS: _DEAD_LETTERS,
     HoldCause.REGISTRY: _REGISTRY,
     HoldCause.RATES: _RATES,

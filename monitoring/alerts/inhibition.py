@@ -51,7 +51,7 @@ INHIBITIONS: Final = (
     Inhibition(("RetentionCritical",), ("RetentionAtRisk",)),
     Inhibition(("HoldingRates",), ("RatesRunningOut",)),
     Inhibition(("HoldingLease",), ("CommitFailing",)),
-    Inhibition(("DeadLetterBurst", "DecodeFailuresBurst"), ("DeadLettersFlowing",)),
+    Inhibition(("HoldingRefusals", "DeadLetterBurst", "DecodeFailuresBurst"), ("DeadLettersFlowing",)),
 )
 
 

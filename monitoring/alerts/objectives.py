@@ -20,7 +20,8 @@ class Owner(StrEnum):
     """Who has to change something so that such records are dead letters no more."""
 
     OURS = "ours"
-    """The event may be fine: the API refused our call, we lack schema or rate, our mapping does not fit."""
+    """The event may be fine: the API refused our call or always failed at it, we lack schema or rate, our
+    mapping does not fit."""
     PRODUCER = "producer"
     """Whoever wrote it: the bytes or the event make no sense."""
     CHOSEN = "chosen"
@@ -38,6 +39,7 @@ DEAD_LETTER_OWNERS: Final = {
     DeadLetterReason.NO_RATE: Owner.OURS,
     DeadLetterReason.CURRENCY_NOT_ACCEPTED: Owner.CHOSEN,
     DeadLetterReason.TOO_OLD: Owner.CHOSEN,
+    DeadLetterReason.GAVE_UP: Owner.OURS,
     DeadLetterReason.PARTIAL_REFUND: Owner.CHOSEN,
 }
 

@@ -1,5 +1,6 @@
 """NOTES.txt: what to do next, and what is allowed but worth a second look."""
 
+from datetime import UTC, datetime
 from typing import Final
 
 import pytest
@@ -81,6 +82,10 @@ WARNED: Final[dict[str, tuple[Values, str]]] = {
         change("config.linkrunner.timeout_seconds", 20.5),
         "config.linkrunner.timeout_seconds, 20.5, is longer than config.shutdown.drain_seconds, 20: a",
     ),
+    "bad records that are let through": (
+        change("config.linkrunner.accept_refusals_until", "2026-03-01T12:00:00Z"),
+        "config.linkrunner.accept_refusals_until is set: until 2026-03-01T12:00:00Z bad records",
+    ),
     "credentials for the registry in clear": (
         merged(
             change("config.schema_registry.url", "https://a,HTTP://b:8081"),
@@ -159,6 +164,7 @@ def test_every_warning_of_the_service_is_one_of_the_chart() -> None:
                 "base_url": "http://simulator/api/v1",
                 "requests_per_second": 31,
                 "timeout_seconds": 21,
+                "accept_refusals_until": "2026-03-01T12:00:00Z",
             },
             "currency": {"accept": ["INR"]},
         }
@@ -166,8 +172,8 @@ def test_every_warning_of_the_service_is_one_of_the_chart() -> None:
     config = settings.model_dump(mode="json", by_alias=True, exclude_unset=True)
     config["kafka"]["properties"] = dict(settings.kafka.properties)
     config["schema_registry"]["properties"] = dict(settings.schema_registry.properties)
-    told = service_warnings(settings)
-    assert len(told) == 5
+    told = service_warnings(settings, datetime.now(UTC))
+    assert len(told) == 6
     assert len(warnings(merged(CALM, {"config": config}))) == len(told)
 
 

@@ -1,27 +1,26 @@
 """Dead letters on a broker: the copy is exact, is there before anybody is told so, and failures end."""
 
 import asyncio
-import ctypes
 import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import pytest
 
-from consumer.core.errors import Unavailable, Unwritable
+from consumer.core.errors import TooLarge, Unavailable, Unwritable
 from consumer.core.operations.cures import creating
 from consumer.core.records import Partition, Record
 from consumer.edges.kafka.clients import producer_config
 from consumer.edges.kafka.dead_letters import DeadLetters
-from consumer.lab.embedded import EmbeddedKafka, embedded_kafka
+from consumer.lab.embedded import embedded_kafka
 from tests.support.broker import Kafka, Kind
 from tests.support.member import SILENT
+from tests.support.mock_kafka import PRODUCE, push_errors
 from tests.support.topics import Topics
 from tests.support.waiting import free_port
 
 AT = 1_772_368_200_123
-#: Numbers of the protocol: the Produce request, and the error that makes an idempotent producer give up.
-PRODUCE = 0
+#: The protocol's number of the error that makes an idempotent producer give up.
 OUT_OF_ORDER_SEQUENCE_NUMBER = 45
 
 
@@ -226,25 +225,27 @@ def test_a_letter_that_the_producer_does_not_take_is_unwritable() -> None:
     async def scene() -> None:
         nowhere = f"127.0.0.1:{free_port()}"
         async with writing(nowhere, properties={"message.max.bytes": "1000"}) as box:
-            with pytest.raises(Unwritable, match=r"t\.dlq did not take it: MSG_SIZE_TOO_LARGE; .*properties"):
+            with pytest.raises(TooLarge, match=r"t\.dlq did not take it: MSG_SIZE_TOO_LARGE; .*properties"):
                 await box.put(record("t", value=bytes(5_000)), [])
 
     asyncio.run(scene())
 
 
 @pytest.mark.parametrize(
-    ("code", "unwritable"),
+    ("code", "kind"),
     [
-        (2, True),  # INVALID_MSG
-        (10, True),  # MSG_SIZE_TOO_LARGE
-        (18, True),  # RECORD_LIST_TOO_LARGE
-        (32, True),  # INVALID_TIMESTAMP
-        (87, True),  # INVALID_RECORD
-        (17, False),  # TOPIC_EXCEPTION
-        (29, False),  # TOPIC_AUTHORIZATION_FAILED
+        (2, Unwritable),  # INVALID_MSG
+        (10, TooLarge),  # MSG_SIZE_TOO_LARGE
+        (18, TooLarge),  # RECORD_LIST_TOO_LARGE
+        (32, Unwritable),  # INVALID_TIMESTAMP
+        (87, Unwritable),  # INVALID_RECORD
+        (17, Unavailable),  # TOPIC_EXCEPTION
+        (29, Unavailable),  # TOPIC_AUTHORIZATION_FAILED
     ],
 )
-def test_errors_about_one_record_differ_from_errors_about_the_topic(code: int, unwritable: bool) -> None:
+def test_errors_about_one_record_differ_from_errors_about_the_topic(
+    code: int, kind: type[Unavailable]
+) -> None:
     """By the broker's own numbers: others can be copied after the first kind alone."""
 
     async def scene() -> None:
@@ -255,7 +256,7 @@ def test_errors_about_one_record_differ_from_errors_about_the_topic(code: int, u
                     push_errors(kafka, PRODUCE, code)
                 with pytest.raises(Unavailable, match=r"t\.dlq") as failure:
                     await box.put(record("t"), [])
-                assert isinstance(failure.value, Unwritable) is unwritable
+                assert type(failure.value) is kind
 
     asyncio.run(scene())
 
@@ -289,13 +290,6 @@ def test_a_full_queue_is_unavailable() -> None:
             assert sum("queue is full" in str(result) for result in results) == 3
 
     asyncio.run(scene())
-
-
-def push_errors(kafka: EmbeddedKafka, request: int, error: int) -> None:
-    """Let the mock cluster answer the next such request with an error (rdkafka_mock.h)."""
-    kafka._library.rd_kafka_mock_push_request_errors(
-        ctypes.c_void_p(kafka._cluster), ctypes.c_int16(request), ctypes.c_size_t(1), ctypes.c_int(error)
-    )
 
 
 def test_a_producer_that_gave_up_is_replaced_and_nobody_waits_for_ever() -> None:

@@ -1,7 +1,6 @@
 """``check --connect`` on brokers: what is there and allowed is told truly, and asking changes nothing."""
 
 import time
-from collections.abc import Iterator
 
 import pytest
 from confluent_kafka.admin import AdminClient
@@ -9,8 +8,8 @@ from confluent_kafka.admin import AdminClient
 from consumer.core.operations.checks import Failure, Trouble
 from consumer.core.operations.kafka_checks import READ, WRITE, GroupState, TopicState
 from consumer.edges.kafka.survey import Survey
-from tests.support.broker import Kafka, NotHere
-from tests.support.secured import PASSWORD, SecuredKafka, secured_kafka
+from tests.support.broker import Kafka
+from tests.support.secured import PASSWORD, SecuredKafka
 from tests.support.topics import Topics
 from tests.support.waiting import free_port
 
@@ -27,16 +26,6 @@ def groups(kafka: Kafka) -> set[str]:
     """Return the groups that the cluster knows."""
     admin = AdminClient({"bootstrap.servers": kafka.bootstrap_servers})
     return {group.group_id for group in admin.list_consumer_groups().result(30).valid}
-
-
-@pytest.fixture(scope="module")
-def guarded() -> Iterator[SecuredKafka]:
-    """Give a Kafka that asks who you are; skipped where this machine can't start one."""
-    try:
-        with secured_kafka() as kafka:
-            yield kafka
-    except NotHere as reason:
-        pytest.skip(f"a Kafka with an authoriser needs Kafka's jars: {reason}")
 
 
 def test_a_topic_is_described(kafka: Kafka, topics: Topics) -> None:

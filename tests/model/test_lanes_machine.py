@@ -11,6 +11,7 @@ from consumer.core.records import Partition, Record
 
 PARTITIONS = [*(Partition("payments", number) for number in range(3)), Partition("erasures", 0)]
 RESTING = [(), ("erasures",), ("payments",), ("payments", "erasures")]
+WANTED = [None, None, "payments", "erasures"]
 KEYS = [b"a", b"b", None]
 
 Lane = tuple[Partition, bytes | None]
@@ -40,17 +41,23 @@ class LanesMachine(RuleBasedStateMachine):
         self.queues[partition, key].append(self.next_offset)
         self.next_offset += 1
 
-    @rule(resting=strategies.sampled_from(RESTING))
-    def take(self, resting: tuple[str, ...]) -> None:
-        """The next flight starts: it must be the head of a lane that is not flying, parked or resting."""
+    @rule(resting=strategies.sampled_from(RESTING), topic=strategies.sampled_from(WANTED))
+    def take(self, resting: tuple[str, ...], topic: str | None) -> None:
+        """The next flight starts: it must be the head of a lane that is not flying, parked or resting.
+
+        Where one of a topic is wanted, it is of that topic.
+        """
         self.parked = {lane: until for lane, until in self.parked.items() if until > self.now}
         blocked = {*self.flying, *self.parked}
         movable = {
             lane
             for lane, queue in self.queues.items()
-            if queue and lane not in blocked and lane[0].topic not in resting
+            if queue
+            and lane not in blocked
+            and lane[0].topic not in resting
+            and topic in (None, lane[0].topic)
         }
-        ticket = self.lanes.take(self.now, resting=resting)
+        ticket = self.lanes.take(self.now, resting=resting, topic=topic)
         if ticket is None:
             assert not movable
             return

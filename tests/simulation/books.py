@@ -23,9 +23,11 @@ class Books:
 
     ``excused`` counts the calls and letters that may come once more: what was done and is not in the commit
     when an assignment ends badly, and what is on the wire when it ends. ``owing`` are the refused records
-    whose letter nobody knows to be written.
+    whose letter nobody knows to be written. In a ``faulty`` world a record whose letter is written once more
+    may have been called first: whoever writes it may see another fault.
     """
 
+    faulty: bool = False
     produced: list[Produced] = field(default_factory=list)
     excused: int = 0
     answered: set[Place] = field(default_factory=set)
@@ -79,6 +81,8 @@ class Books:
         self.excused += 2 * in_the_air
         start, metadata = committed
         passed_over = marks.parse(metadata, start).runs
-        for where, offset in (*self.answered, *self.letters):
-            self.excused += where == partition and offset >= start and offset not in passed_over
+        for times, places in ((1, self.answered), (1 + self.faulty, self.letters)):
+            for where, offset in places:
+                if where == partition and offset >= start and offset not in passed_over:
+                    self.excused += times
         return in_the_air > 0

@@ -1,6 +1,7 @@
 """What the service calls: the API, the dead-letter topic and the registry, each with every way to fail."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -10,16 +11,20 @@ from consumer.core.api.verdicts import Answer, Fault, FaultKind, Response
 from consumer.core.avro import schemas
 from consumer.core.avro.codec import Codec
 from consumer.core.avro.framing import WireFormat
-from consumer.core.errors import Unavailable
+from consumer.core.errors import Unavailable, Unreadable
+from consumer.core.meaning.intents import DeadLetterReason
 from consumer.core.records import Header, Partition, Record
 from consumer.flow.decoding import Decoder, SchemaFiles
 from consumer.lab import bodies
 from consumer.lab.ledger import Journal, Ledger, Outcome
 from tests.simulation.books import Books, Place
+from tests.simulation.world import Fault as Ours
 from tests.simulation.world import Storm, World
 from tests.support.history import DeadLetter, Recorded, Request
 from tests.support.ledger import CAPTURE
 
+#: Why a fault of ours may set a good record aside.
+BY_FAULT: Final = frozenset({"unknown_schema", "mapping", "refused"})
 #: Seconds after which a call that nobody answers has failed.
 TIMEOUT: Final = 3.0
 LETTERS: Final = Partition("payments.dlq", 0)
@@ -67,6 +72,10 @@ class Caller(Protocol):
     def wire(self) -> list[Place]:
         """The records of which it awaits an answer."""
 
+    @property
+    def delivered(self) -> set[Place]:
+        """The records of which it heard that the API has them."""
+
     def check(self) -> None:
         """Stop here if the process has died."""
 
@@ -74,8 +83,10 @@ class Caller(Protocol):
 class Api:
     """The API: what it holds, whom it refuses, and what it was asked."""
 
-    def __init__(self, world: World, books: Books, ledger: Ledger) -> None:
+    def __init__(self, world: World, books: Books, ledger: Ledger, *, refusing: bool) -> None:
+        """``refusing``: it refuses some payments, always the same ones."""
         self.world: Final = world
+        self._refusing: Final = refusing
         self.books: Final = books
         self._ledger: Final = ledger
         self._journal: Final = Journal()
@@ -130,7 +141,7 @@ class Api:
             document = bodies.parse_json(body)
             if path == CAPTURE:
                 capture = bodies.capture(document)
-                if _is_refused(capture.payment_id):
+                if self.world.rages(Ours.API_REFUSES) or (self._refusing and _is_refused(capture.payment_id)):
                     return 422
                 return 201 if self._ledger.capture(capture, seq) is Outcome.APPLIED else 200
             return 200 if self._ledger.remove(bodies.remove(document)) is Outcome.REMOVED else 400
@@ -174,6 +185,8 @@ class Line:
         try:
             answer = await self._api.take(self._caller, path, body)
             self._api.world.note(f"{self._caller.name} hears of {_named(place)}: {answer}")
+            if place is not None and answer in (Response(200), Response(201)):
+                self._caller.delivered.add(place)
             return answer
         finally:
             if place is not None:
@@ -187,6 +200,7 @@ class Letters:
     world: World
     books: Books
     written: list[DeadLetter] = field(default_factory=list)
+    by_process: defaultdict[str, set[Place]] = field(default_factory=lambda: defaultdict(set))
 
 
 class Box:
@@ -214,6 +228,7 @@ class Box:
             raise Unavailable("the dead-letter broker is away")
         told = not world.chance(0.05)
         books.wrote(place, told=told)
+        self._letters.by_process[self._caller.name].add(place)
         offset = len(self._letters.written)
         copy = Record(LETTERS, offset, 0, record.key, record.value, tuple(headers))
         self._letters.written.append(DeadLetter(copy, world.now))
@@ -224,10 +239,14 @@ class Box:
 
 
 class Registry:
-    """Decodes records for real; while the registry is down, those of some unlucky schemas wait."""
+    """Decodes records for real; while the registry is down, those of some unlucky schemas wait.
 
-    def __init__(self, world: World) -> None:
+    ``mapping_wrong``: of the process that asks; it takes no record for what it is.
+    """
+
+    def __init__(self, world: World, *, mapping_wrong: bool) -> None:
         self._world: Final = world
+        self._mapping_wrong: Final = mapping_wrong
 
     async def decode(self, record: Record) -> Mapping[str, object] | None:
         """Return the event. Raises Unreadable or Unavailable."""
@@ -235,6 +254,10 @@ class Registry:
             await self._world.pause(0.05)
         if self._world.rages(Storm.REGISTRY_DOWN) and record.offset % 3 == 0:
             raise Unavailable("the registry is away")
+        if self._world.rages(Ours.REGISTRY_WRONG):
+            raise Unreadable(DeadLetterReason.UNKNOWN_SCHEMA, "the registry is another one")
+        if self._mapping_wrong:
+            raise Unreadable(DeadLetterReason.MAPPING, "the mapping is another one's")
         return await _decoder().decode(record)
 
 

@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
+from math import inf
 from typing import Final, Unpack
 
 from prometheus_client import CollectorRegistry
 
 from consumer.core.api.calls import PlanRules
 from consumer.core.api.pacing import Pacer
+from consumer.core.api.refusals import Limits, Refusals
 from consumer.core.letters import Sender
 from consumer.core.meaning.lifecycle import LifecyclePolicy
 from consumer.core.operations.logbook import Event, Fields
@@ -19,6 +21,7 @@ from consumer.core.partitions.lease import lease_seconds
 from consumer.core.records import Partition
 from consumer.edges.metrics import Metrics
 from consumer.flow.delivery import Delivery, Rules
+from consumer.flow.giving_up import GivingUp
 from consumer.flow.membership import Membership
 from consumer.flow.pipeline import Pipeline
 from consumer.flow.reading import CanonicalReader
@@ -29,9 +32,13 @@ from tests.simulation.broker import Broker
 from tests.simulation.group import Group
 from tests.simulation.member import Member
 from tests.simulation.outside import TIMEOUT, Api, Box, Letters, Line, Registry
-from tests.simulation.world import World
+from tests.simulation.world import Fault, World
 
 _RULES: Final = Rules(PlanRules(accept="any"), 300.0, Sender("simulated", "0"))
+#: So small that a handful of records reaches them.
+LIMITS: Final = Limits(
+    window=20, floor=8, floor_after=5, trusted_after=12, most_percent=20, in_a_row=4, good_probes=2
+)
 #: So small that a handful of records fills them.
 _BOUNDS: Final = Bounds(partition_records=8, partition_span=12, records=20)
 
@@ -67,7 +74,7 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """The settings of one run's processes."""
+    """The settings of one run's processes; ``accepts``: no topic is ever stopped for its dead letters."""
 
     ordering: Ordering
     max_in_flight: int
@@ -75,18 +82,22 @@ class Setup:
     commit_seconds: float
     drain_seconds: float
     session_seconds: float
+    accepts: bool = True
     parts: Parts = field(default_factory=Parts)
 
 
 class Process:
     """One process, from its start to its end by a stop or a crash.
 
-    ``log`` has its lines, ``defects`` what a process must never show.
+    ``log`` has its lines, ``defects`` what a process must never show. ``mapping_wrong``: it was started
+    with a mapping that fits nothing.
     """
 
     def __init__(self, name: str, outside: Outside, setup: Setup) -> None:
         self.name: Final = name
         self.wire: Final[list[Place]] = []
+        self.delivered: Final[set[Place]] = set()
+        self.mapping_wrong: Final = outside.world.rages(Fault.MAPPING_WRONG)
         self.log: Final[list[str]] = []
         self.defects: Final[list[str]] = []
         self.dead = False
@@ -100,6 +111,8 @@ class Process:
         traffic = Traffic(
             Pacer(setup.per_second), _metrics(), self._write, self._wake, clock, membership=membership
         )
+        refusals = Refusals(accept_until=inf if setup.accepts else None, limits=LIMITS)
+        giving_up = GivingUp(Box(outside.letters, self), refusals, self._write, self._wake, clock)
         self._member: Final = setup.parts.member(
             outside.world,
             outside.broker,
@@ -107,13 +120,14 @@ class Process:
             drain_seconds=setup.drain_seconds,
             session_seconds=setup.session_seconds,
         )
+        registry = Registry(outside.world, mapping_wrong=self.mapping_wrong)
         self.pipeline: Final = Pipeline(
             source=self._member,
             delivery=Delivery(
-                reader=CanonicalReader(Registry(outside.world), LifecyclePolicy()),
+                reader=CanonicalReader(registry, LifecyclePolicy()),
                 api=setup.parts.line(outside.api, self),
-                box=Box(outside.letters, self),
                 traffic=traffic,
+                giving_up=giving_up,
                 rules=_RULES,
                 metrics=_metrics(),
                 log=self._write,
@@ -192,12 +206,25 @@ class Process:
         )
 
     async def end(self) -> None:
-        """Wait for the end; whatever the process fell over becomes a defect."""
+        """Wait for the end; whatever the process fell over becomes a defect.
+
+        So does more than a burst of bad records may cost.
+        """
         (result,) = await asyncio.gather(self._task, return_exceptions=True)
         if isinstance(result, Exception):
             self.defects.append(f"{self.name} fell over: {result!r}")
         if self.wire:
             self.defects.append(f"{self.name} ended with calls on the wire: {self.wire}")
+        set_aside, most = len(self._outside.letters.by_process[self.name]), self._most_letters()
+        if not self._setup.accepts and set_aside > most:
+            self.defects.append(f"{self.name} has set {set_aside} records aside, {most} are the most")
+
+    def _most_letters(self) -> int:
+        """Return how many good records the process may have set aside, by what it has heard and told."""
+        resumed = sum(line.startswith(Event.TOPIC_RESUMED.value) for line in self.log)
+        if not resumed and not self.delivered:
+            return LIMITS.in_a_row - 1
+        return LIMITS.floor * (1 + resumed) + len(self.delivered) * LIMITS.most_percent // 100
 
     async def _live(self) -> None:
         self._member.start(self.name, self.pipeline, self._left)

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Final
 from zlib import crc32
 
+from consumer.core.api.verdicts import HoldCause
 from consumer.core.partitions.lanes import Ordering
 from consumer.core.records import Partition
 from consumer.lab.samples import Encoder, Sample, samples
@@ -16,10 +17,10 @@ from tests.simulation.books import Books
 from tests.simulation.broker import Broker
 from tests.simulation.group import Group
 from tests.simulation.loop import VirtualLoop
-from tests.simulation.outside import Api, Letters
-from tests.simulation.process import Outside, Parts, Process, Setup
-from tests.simulation.world import STORMY_SECONDS, World
-from tests.support.history import Expected, ExpectedCall, History, Produced
+from tests.simulation.outside import BY_FAULT, Api, Letters
+from tests.simulation.process import LIMITS, Outside, Parts, Process, Setup
+from tests.simulation.world import STORMY_SECONDS, Fault, World
+from tests.support.history import Expected, ExpectedCall, ExpectedLetter, History, Produced
 from tests.support.ledger import canonical, check
 from tests.support.model import expected, secrets_of
 
@@ -42,36 +43,39 @@ class Run:
         return "\n".join(f"{when:9.4f} {what}" for when, what in self.trace[-lines:])
 
 
-def simulate(seed: int, parts: Parts | None = None) -> Run:
-    """Run ``seed`` from start to end and judge it. The same seed gives the same run."""
+def simulate(seed: int, parts: Parts | None = None, *, faulty: bool = False) -> Run:
+    """Run ``seed`` from start to end and judge it. The same seed gives the same run.
+
+    In a ``faulty`` one all records are good, and faults of ours make them look bad for a while.
+    """
     state = random.getstate()
     random.seed(seed)  # the jitter of retries
     try:
         with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-            return runner.run(_run(seed, parts or Parts()))
+            return runner.run(_run(seed, parts or Parts(), faulty=faulty))
     finally:
         random.setstate(state)
 
 
-async def _run(seed: int, parts: Parts) -> Run:
-    return await _Simulation(seed, parts).run()
+async def _run(seed: int, parts: Parts, *, faulty: bool) -> Run:
+    return await _Simulation(seed, parts, faulty=faulty).run()
 
 
 class _Simulation:
     """A run on its way. Made inside the loop that it runs on."""
 
-    def __init__(self, seed: int, parts: Parts) -> None:
-        world, books = World(seed), Books()
+    def __init__(self, seed: int, parts: Parts, *, faulty: bool) -> None:
+        world, books = World(seed, faulty=faulty), Books(faulty)
         dice = world.dice
         partitions = [Partition("payments", number) for number in range(dice.randint(1, 4))]
         broker, group = Broker(world, partitions), Group(world, partitions)
         broker.appended = group.wake
         world.strike = self._strike
+        api = Api(world, books, parts.ledger(), refusing=not faulty)
         self._seed: Final = seed
+        self._faulty: Final = faulty
         self._dice: Final = dice
-        self._outside: Final = Outside(
-            world, books, broker, group, Api(world, books, parts.ledger()), Letters(world, books)
-        )
+        self._outside: Final = Outside(world, books, broker, group, api, Letters(world, books))
         self._setup: Final = Setup(
             ordering=dice.choice((Ordering.KEY, Ordering.KEY, Ordering.KEY, Ordering.PARTITION)),
             max_in_flight=dice.choice((1, 3, 8, 32)),
@@ -79,9 +83,15 @@ class _Simulation:
             commit_seconds=dice.choice((0.1, 0.5, 1.0)),
             drain_seconds=dice.choice((0.5, 5.0, 20.0)),
             session_seconds=dice.choice((3.0, 6.0)),
+            accepts=not faulty,
             parts=parts,
         )
-        self._samples: Final = _distinct_samples(seed, dice.randint(5, 60), dice.randint(1, 12))
+        found = _distinct_samples(seed, dice.randint(5, 60), dice.randint(1, 12))
+        self._samples: Final = [
+            (sample, wanted)
+            for sample, wanted in found
+            if not (faulty and isinstance(wanted, ExpectedLetter))
+        ]
         self._processes: Final[list[Process]] = []
         self._problems: Final[list[str]] = []
         self._closing = False
@@ -92,6 +102,8 @@ class _Simulation:
         group = asyncio.create_task(self._outside.group.run())
         for _ in range(self._dice.randint(1, _MAX_PROCESSES)):
             self._start()
+        if (wrong := self._outside.world.begins(Fault.MAPPING_WRONG)) is not None:
+            asyncio.get_running_loop().call_later(wrong, self._roll_out)
         await self._produce()
         await asyncio.sleep(self._dice.uniform(0, 5))
         await self._finish()
@@ -117,7 +129,7 @@ class _Simulation:
             partition = partitions[crc32(sample.key) % len(partitions)]
             key = None if sample.key == _NO_KEY else sample.key
             record = self._outside.broker.append(partition, key, sample.value)
-            self._outside.books.add(Produced(record, wanted))
+            self._outside.books.add(Produced(record, wanted, BY_FAULT if self._faulty else frozenset()))
 
     async def _finish(self) -> None:
         """Let everything be well, see that all gets done, and stop what runs."""
@@ -126,8 +138,11 @@ class _Simulation:
         world.note("the world is healed")
         for process in self._processes:
             process.heal()
+        if any(process.mapping_wrong for process in self._running()):
+            self._roll_out()
         if not self._running():
             self._start()
+        before = {process.name: len(process.delivered) for process in self._processes}
         try:
             async with asyncio.timeout(LIVENESS_SECONDS):
                 while not broker.finished():
@@ -137,9 +152,16 @@ class _Simulation:
             self._problems.append(f"not done {LIVENESS_SECONDS:.0f} s after the world was healed")
         self._closing = True
         for process in self._running():
+            self._check_going_on(process, len(process.delivered) - before.get(process.name, 0))
             process.stop()
         for process in self._processes:
             await process.end()
+
+    def _check_going_on(self, process: Process, good: int) -> None:
+        """See that a topic goes on once enough was good; what was on the wire at the stop is no probe."""
+        enough = LIMITS.good_probes + self._setup.max_in_flight
+        if good >= enough and HoldCause.REFUSALS in process.pipeline.holding():
+            self._problems.append(f"{process.name} has delivered {good} records and does not go on")
 
     def _running(self) -> list[Process]:
         return [p for p in self._processes if not (p.dead or p.stopping or p.ended)]
@@ -149,6 +171,12 @@ class _Simulation:
             name = f"p{len(self._processes) + 1}"
             self._outside.world.note(f"{name} starts")
             self._processes.append(Process(name, self._outside, self._setup))
+
+    def _roll_out(self) -> None:
+        """Replace every process by one with the configuration of now."""
+        for process in self._running():
+            process.stop()
+            self._start()
 
     def _start_soon(self) -> None:
         asyncio.get_running_loop().call_later(self._dice.uniform(0, 3), self._start)

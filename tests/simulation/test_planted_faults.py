@@ -1,19 +1,23 @@
 """The simulation sees what it is for: with one broken part, some seed soon shows it."""
 
 import asyncio
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from itertools import count
 from typing import Final
 
 import pytest
 
+from consumer.core.api.refusals import Ruling
 from consumer.core.api.verdicts import Answer
+from consumer.core.meaning.intents import Action, DeadLetterReason
+from consumer.core.outcomes import Outcome as Settling
+from consumer.core.outcomes import Settled
 from consumer.core.partitions import marks
-from consumer.core.partitions.lanes import Lanes
+from consumer.core.partitions.lanes import Lanes, Ticket
 from consumer.core.partitions.offsets import Offsets, Position, Positions
 from consumer.core.records import Partition, Record
-from consumer.flow.delivery import Story
+from consumer.flow.delivery import Permit, Step, Stopped, Story
 from consumer.flow.membership import Membership
 from consumer.flow.pipeline import Pipeline
 from consumer.lab.bodies import CaptureRequest
@@ -167,6 +171,75 @@ def hurry(pipeline: Pipeline) -> None:
 def trust(pipeline: Pipeline) -> None:
     """Let it believe for ever that it is in its group."""
     vars(pipeline)["_membership"] = Boundless(1.0, asyncio.get_running_loop().time)
+
+
+def drop_kept(pipeline: Pipeline) -> None:
+    """Let it settle, without a letter, the records that stopped their topic."""
+    teller = pipeline._delivery
+    advance = teller.advance
+
+    async def dropping(story: Story, permit: Permit) -> Step:
+        step = await advance(story, permit)
+        topic = story.record.partition.topic
+        if isinstance(step, Stopped) and story.planned is None and topic in teller.refusals.stopped:
+            return Settled(Action.NONE, Settling.DEAD_LETTERED, DeadLetterReason.MAPPING)
+        return step
+
+    vars(teller)["advance"] = dropping
+
+
+def never_resume(pipeline: Pipeline) -> None:
+    """Let it count no good probe."""
+    refusals = pipeline._delivery.refusals
+    honest = refusals.delivered
+    vars(refusals)["delivered"] = lambda topic, *, probe: None if probe else honest(topic, probe=probe)
+
+
+def count_skips(pipeline: Pipeline) -> None:
+    """Let it take skipped records for good ones."""
+    refusals = pipeline._delivery.refusals
+    settle = pipeline._settle
+
+    def counting(ticket: Ticket[Story], settled: Settled) -> None:
+        if settled.outcome is Settling.SKIPPED:
+            refusals.delivered(ticket.record.partition.topic, probe=False)
+        settle(ticket, settled)
+
+    vars(pipeline)["_settle"] = counting
+
+
+def stop_nothing(pipeline: Pipeline) -> None:
+    """Let it give up whatever is refused."""
+    vars(pipeline._delivery.refusals)["refused"] = lambda *_, **__: Ruling.GIVE_UP
+
+
+def write_while_stopped(pipeline: Pipeline) -> None:
+    """Let it write the letters of a stopped topic."""
+    refusals = pipeline._delivery.refusals
+    honest = refusals.refused
+
+    def refused(topic: str, reason: DeadLetterReason, now: float, *, probe: bool) -> Ruling:
+        honest(topic, reason, now, probe=probe)
+        return Ruling.GIVE_UP
+
+    vars(refusals)["refused"] = refused
+
+
+@pytest.mark.parametrize(
+    ("fit", "sign"),
+    [
+        pytest.param(drop_kept, Law.L1, id="a-breaker-that-drops-what-stopped-it"),
+        pytest.param(never_resume, "does not go on", id="a-breaker-that-never-resumes"),
+        pytest.param(count_skips, "are the most", id="a-breaker-that-counts-skips"),
+        pytest.param(stop_nothing, "are the most", id="no-breaker"),
+        pytest.param(write_while_stopped, "are the most", id="letters-of-a-stopped-topic"),
+    ],
+)
+def test_a_broken_breaker_is_seen(fit: Callable[[Pipeline], None], sign: str) -> None:
+    """Within a few seeds with faults of ours, records are lost, set aside in numbers, or never go on."""
+    parts = Parts(fit=fit)
+    found = (problem for seed in range(SEEDS) for problem in simulate(seed, parts, faulty=True).problems)
+    assert any(sign in problem for problem in found)
 
 
 @pytest.mark.parametrize(

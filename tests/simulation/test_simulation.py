@@ -16,6 +16,7 @@ from typing import Final
 import pytest
 
 from consumer.core.operations.logbook import Event
+from tests.simulation.outside import BY_FAULT
 from tests.simulation.run import Run, simulate
 
 RUNS: Final = int(os.environ.get("SIMULATION_RUNS", "300"))
@@ -46,6 +47,13 @@ def test_a_run_keeps_every_promise(seed: int) -> None:
     assert not run.problems, again(run)
 
 
+@pytest.mark.parametrize("seed", range(FIRST_SEED, FIRST_SEED + RUNS))
+def test_our_faults_cost_no_more_than_they_may(seed: int) -> None:
+    """A wrong mapping or registry, an API that refuses all: few are set aside, and all goes on by itself."""
+    run = simulate(seed, faulty=True)
+    assert not run.problems, again(run)
+
+
 def test_a_seed_is_the_same_run_everywhere() -> None:
     """A seed that failed on one machine fails on another: order in sets and hashes plays no part."""
     script = "from tests.simulation.test_simulation import fingerprint as f; print(*map(f, range(5)))"
@@ -60,6 +68,19 @@ def test_a_seed_is_the_same_run_everywhere() -> None:
         for hash_seed in ("1", "2")
     }
     assert len(digests) == 1
+
+
+def test_the_faulty_runs_are_worth_something() -> None:
+    """Among a few dozen seeds, topics are stopped for each fault of ours, and go on, many times."""
+    runs = [simulate(seed, faulty=True) for seed in range(60)]
+    reasons = {
+        dict(letter.record.headers)["linkrunner.reason"]
+        for run in runs
+        for letter in run.history.dead_letters
+    }
+    assert reasons == {reason.encode() for reason in BY_FAULT}
+    for what in (Event.TOPIC_STOPPED, Event.TOPIC_RESUMED, Event.RECORD_KEPT):
+        assert sum(any(what in line for _, line in run.trace) for run in runs) >= 8, what
 
 
 def test_the_runs_are_worth_something() -> None:

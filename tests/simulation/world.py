@@ -24,11 +24,22 @@ class Storm(Enum):
     COMMITS_REFUSED = auto()
 
 
+class Fault(Enum):
+    """What can be wrong with us for a while, so that good records look bad."""
+
+    MAPPING_WRONG = auto()
+    """Of every process that starts meanwhile, as long as it lives."""
+    REGISTRY_WRONG = auto()
+    """It knows none of the schemas."""
+    API_REFUSES = auto()
+    """It takes no payment."""
+
+
 @dataclass(frozen=True, slots=True)
 class Spell:
-    """A storm, and from when until when it lasts."""
+    """A storm or a fault, and from when until when it lasts."""
 
-    storm: Storm
+    storm: Storm | Fault
     begin: float
     end: float
 
@@ -38,9 +49,10 @@ class World:
 
     ``strike`` is called where trouble is due. ``overlaps`` are the moments at which somebody lost a
     partition and left something on the wire; ``fences`` are the times of those who lost theirs unheard.
+    Only a ``faulty`` world has faults of ours.
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, *, faulty: bool = False) -> None:
         self.dice: Final = random.Random(seed)
         self.trace: Final[list[tuple[float, str]]] = []
         self.overlaps: Final[list[float]] = []
@@ -51,6 +63,9 @@ class World:
         self._calm: Final = self.dice.choice((15, 40, 40, 200))
         self._spells: Final = [self._spell(storm) for storm in Storm if self.dice.random() < 1 / 3]
         self._steps_to_trouble = self._draw_steps()
+        if faulty:
+            faults = (fault for fault in Fault if self.dice.random() < 0.6)
+            self._spells.extend(self._spell(fault) for fault in faults)
 
     @property
     def now(self) -> float:
@@ -65,10 +80,14 @@ class World:
         """Tell whether a mishap of this probability happens; never once the world is healed."""
         return self.dice.random() < share * self._noise and not self.healed
 
-    def rages(self, storm: Storm) -> bool:
-        """Tell whether a storm is on."""
+    def rages(self, storm: Storm | Fault) -> bool:
+        """Tell whether a storm or a fault is on."""
         now = self.now
         return not self.healed and any(s.storm is storm and s.begin <= now < s.end for s in self._spells)
+
+    def begins(self, storm: Storm | Fault) -> float | None:
+        """Return when a storm or a fault begins, None where it never does."""
+        return min((spell.begin for spell in self._spells if spell.storm is storm), default=None)
 
     async def pause(self, mean: float) -> None:
         """Take some time, or only let others go first. Any trouble may strike meanwhile."""
@@ -95,7 +114,7 @@ class World:
         elif not self.healed:
             self.strike()
 
-    def _spell(self, storm: Storm) -> Spell:
+    def _spell(self, storm: Storm | Fault) -> Spell:
         begin = self.dice.uniform(0, STORMY_SECONDS)
         return Spell(storm, begin, begin + self.dice.uniform(0.5, 8))
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final, Unpack
 
 from consumer.core.api.verdicts import Answer, Response
-from consumer.core.errors import Unavailable, Unwritable
+from consumer.core.errors import TooLarge, Unavailable, Unwritable
 from consumer.core.operations.logbook import Event, Fields
 from consumer.core.partitions.offsets import Assigned, Position, Positions
 from consumer.core.records import Header, Partition, Record
@@ -117,12 +117,16 @@ class FakeApi:
 
 
 class FakeBox:
-    """Keeps letters, but of ``odd`` records and where the topic of a source topic is ``missing``."""
+    """Keeps letters, but of ``odd`` records and where the topic of a source topic is ``missing``.
+
+    ``most`` is how many bytes of key, value and headers a letter may have.
+    """
 
     def __init__(self) -> None:
         self.letters: list[tuple[Record, Sequence[Header]]] = []
         self.missing: set[str] = set()
         self.odd: set[str] = set()
+        self.most: int | None = None
         self.asked: list[str] = []
         self.writing = 0
         self.most_writing = 0
@@ -143,9 +147,16 @@ class FakeBox:
         finally:
             self.writing -= 1
         if record.where in self.odd:
-            raise Unwritable("the dead-letter topic does not take it: MSG_SIZE_TOO_LARGE")
+            raise Unwritable("the dead-letter topic does not take it: INVALID_TIMESTAMP")
         if record.partition.topic in self.missing:
             raise Unavailable("the dead-letter topic does not exist")
+        size = (
+            len(record.key or b"")
+            + len(record.value or b"")
+            + sum(len(name) + len(value or b"") for name, value in headers)
+        )
+        if self.most is not None and size > self.most:
+            raise TooLarge("the dead-letter topic does not take it: MSG_SIZE_TOO_LARGE")
         self.letters.append((record, headers))
 
 

@@ -39,10 +39,15 @@ Expected: TypeAlias = ExpectedCall | ExpectedSkip | ExpectedLetter
 
 @dataclass(frozen=True, slots=True)
 class Produced:
-    """A record that the broker acknowledged, and what has to become of it."""
+    """A record that the broker acknowledged, and what has to become of it.
+
+    ``faults`` are reasons for which a fault of ours (a wrong mapping) may have set it aside all the same, or
+    have had it refused before it was delivered.
+    """
 
     record: Record
     expected: Expected
+    faults: frozenset[str] = frozenset()
 
     @property
     def lane(self) -> tuple[Partition, bytes | None]:

@@ -96,8 +96,14 @@ class Story:
 
     @property
     def answer(self) -> Request | None:
-        """The request that was answered for good before all others; not always the one that came first."""
-        return min((request for request in self.requests if is_final(request)), key=_answered, default=None)
+        """The request that was answered for good before all others; not always the one that came first.
+
+        Where a fault of ours may have had it refused, that is the first success, if there is one.
+        """
+        final = [request for request in self.requests if is_final(request)]
+        if self.produced.faults:
+            final = [request for request in final if is_success(request)] or final
+        return min(final, key=_answered, default=None)
 
     @property
     def refused(self) -> bool:
@@ -109,9 +115,11 @@ class Story:
         """When the record was settled, NEVER if it was not; a skip is settled from the beginning."""
         if isinstance(self.produced.expected, ExpectedSkip):
             return 0.0
+        set_aside = min((letter.written for letter in self.letters), default=NEVER)
         if isinstance(self.produced.expected, ExpectedLetter) or self.refused:
-            return min((letter.written for letter in self.letters), default=NEVER)
-        return NEVER if self.answer is None else _answered(self.answer)
+            return set_aside
+        delivered = NEVER if self.answer is None else _answered(self.answer)
+        return min(delivered, set_aside) if self.produced.faults else delivered
 
     @property
     def where(self) -> str:
@@ -266,28 +274,40 @@ def _forged(story: Story, letter: DeadLetter) -> Iterator[str]:
         yield "other headers"
     allowed = expected.reason if isinstance(expected, ExpectedLetter) else "refused" if story.refused else ""
     reason = header(letter, "linkrunner.reason")
-    if reason != allowed:
+    if reason != allowed and reason not in story.produced.faults:
         yield f"the reason {reason!r} where {allowed or 'none'!r} is right"
 
 
 def _counted_once(case: Case) -> Iterator[str]:
     """Where each pair stands once with its exact amount, every sum over pairs is exact too."""
-    first = _first_captures(case)
+    first, unsure = _first_captures(case), set(_unsure(case))
     counts = Counter((payment.type, payment.payment_id) for payment in case.history.recorded)
     for (kind, payment_id), count in counts.items():
         if count > 1:
             yield f"({kind}, {payment_id}) is recorded {count} times"
     for payment in case.history.recorded:
         body = first.get((payment.type, payment.payment_id))
+        if payment.payment_id in unsure:
+            continue
         if body is not None and (body["amount"], body["user_id"]) != (payment.amount, payment.user_id):
             yield f"({payment.type}, {payment.payment_id}) is recorded with another amount or user"
 
 
 def _final_state(case: Case) -> Iterator[str]:
-    expected = _replay(case)
-    found = {(payment.type, payment.payment_id) for payment in case.history.recorded}
+    unsure = set(_unsure(case))
+    expected = {pair for pair in _replay(case) if pair[1] not in unsure}
+    recorded = {(payment.type, payment.payment_id) for payment in case.history.recorded}
+    found = {pair for pair in recorded if pair[1] not in unsure}
     yield from (f"{pair} is missing" for pair in sorted(expected - found))
     yield from (f"{pair} should not be there" for pair in sorted(found - expected))
+
+
+def _unsure(case: Case) -> Iterator[str]:
+    """Yield payments of which a fault of ours has set a record aside: its call may have been made before."""
+    for story in case.stories:
+        expected = story.produced.expected
+        if story.letters and story.produced.faults and isinstance(expected, ExpectedCall):
+            yield str(expected.body["payment_id"])
 
 
 def _calls(case: Case) -> Iterator[ExpectedCall]:
@@ -391,7 +411,11 @@ def _repeats(case: Case) -> Iterator[str]:
 
 def _times_too_often(story: Story) -> int:
     answer = story.answer
-    again = 0 if answer is None else sum(r.arrived > _answered(answer) for r in story.requests)
+    if story.produced.faults:
+        # Refused by a fault and not set aside, it is tried again until it is settled.
+        again = sum(request.arrived > story.settled for request in story.requests)
+    else:
+        again = 0 if answer is None else sum(r.arrived > _answered(answer) for r in story.requests)
     return again + max(0, len(story.letters) - 1)
 
 

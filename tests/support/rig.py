@@ -4,12 +4,15 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from math import inf
 from typing import Final
 
 from prometheus_client import CollectorRegistry
 
 from consumer.core.api.calls import PlanRules
 from consumer.core.api.pacing import Pacer, Turns
+from consumer.core.api.refusals import Refusals
 from consumer.core.avro import schemas
 from consumer.core.avro.codec import Codec
 from consumer.core.avro.framing import WireFormat
@@ -22,6 +25,7 @@ from consumer.edges.metrics import Metrics
 from consumer.flow.decoding import Decoder, SchemaFiles
 from consumer.flow.delivery import Delivery, Rules
 from consumer.flow.erasing import ByTopic, ErasureDelivery
+from consumer.flow.giving_up import LETTERS_AT_ONCE, DeadLetterBox, GivingUp
 from consumer.flow.membership import Membership
 from consumer.flow.pipeline import Pipeline
 from consumer.flow.reading import CanonicalReader
@@ -39,6 +43,9 @@ RULES: Final = Rules(
 #: The topic whose records erase users, where a rig does that.
 ERASURES: Final = "erasures"
 
+#: Seconds that a proof of membership is good for.
+LEASE_SECONDS: Final = 60.0
+
 #: Seconds between probes on the bench: a cure is found quickly.
 PROBE_PACE: Final = 0.05
 
@@ -49,6 +56,19 @@ async def reached(condition: Callable[[], object], what: str, within: float = 10
     while not condition():
         assert time.monotonic() < deadline, f"not within {within:g} s: {what}"
         await asyncio.sleep(0.002)
+
+
+@dataclass(frozen=True, slots=True)
+class Resigning:
+    """``accepts``: no topic is ever stopped for its dead letters. The others are those of ``GivingUp``.
+
+    ``box`` None: letters go to the rig's own stand-in.
+    """
+
+    accepts: bool = False
+    after: float | None = None
+    at_once: int = LETTERS_AT_ONCE
+    box: DeadLetterBox | None = None
 
 
 class Rig:
@@ -63,15 +83,19 @@ class Rig:
         ordering: Ordering = Ordering.KEY,
         erasures_per_second: float | None = None,
         rules: Rules = RULES,
-        lease_seconds: float = 60.0,
+        giving_up: Resigning = Resigning(),
+        before: "Rig | None" = None,
     ) -> None:
-        """``erasures_per_second`` None: users are not erased, whatever is in the topic :data:`ERASURES`."""
+        """``erasures_per_second`` None: users are not erased, whatever is in the topic :data:`ERASURES`.
+
+        ``before`` is the process that ran before this one, on the same Kafka.
+        """
         self.registry = CollectorRegistry()
         self.log = FakeLog()
         self.decoder = FakeDecoder()
         self.api = FakeApi()
-        self.box = FakeBox()
-        self.source = FakeSource()
+        self.box: FakeBox = FakeBox() if before is None else before.box
+        self.source: FakeSource = FakeSource() if before is None else before.source
         self.looks_at_clock = self.looks_at_membership = 0
         #: Seconds in which the machine was asleep: only the membership's clock has counted them.
         self.slept = 0.0
@@ -83,15 +107,25 @@ class Rig:
             self.log,
             self._wake,
             self._clock,
-            membership=Membership(lease_seconds, self._membership_clock),
+            membership=Membership(LEASE_SECONDS, self._membership_clock),
             turns=turns,
         )
         self.traffic.gate.pace = PROBE_PACE
+        self.refusals = Refusals(accept_until=inf if giving_up.accepts else None, pace=PROBE_PACE)
+        self.giving_up = GivingUp(
+            giving_up.box or self.box,
+            self.refusals,
+            self.log,
+            self._wake,
+            self._clock,
+            after_seconds=giving_up.after,
+            letters_at_once=giving_up.at_once,
+        )
         delivery = Delivery(
             reader=CanonicalReader(self.decoder, LifecyclePolicy()),
             api=self.api,
-            box=self.box,
             traffic=self.traffic,
+            giving_up=self.giving_up,
             rules=rules,
             metrics=metrics,
             log=self.log,
@@ -100,8 +134,8 @@ class Rig:
         erasures = ErasureDelivery(
             decoder=erasure_decoder(),
             api=self.api,
-            box=self.box,
             traffic=self.traffic,
+            giving_up=self.giving_up,
             rules=RULES.calls,
             metrics=metrics,
             log=self.log,

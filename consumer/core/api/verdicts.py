@@ -27,6 +27,7 @@ class HoldCause(StrEnum):
 
     CREDENTIALS = "credentials"
     ADDRESS = "address"
+    REFUSALS = "refusals"
     DEAD_LETTERS = "dead_letters"
     REGISTRY = "registry"
     RATES = "rates"

@@ -85,6 +85,7 @@ class DeadLetterReason(StrEnum):
     NO_RATE = "no_rate"
     CURRENCY_NOT_ACCEPTED = "currency_not_accepted"
     TOO_OLD = "too_old"
+    GAVE_UP = "gave_up"
     PARTIAL_REFUND = "partial_refund"
 
 

@@ -118,6 +118,7 @@ _DEAD_LETTERS: Final = {
     DeadLetterReason.NO_RATE: (Action.CAPTURE,),
     DeadLetterReason.CURRENCY_NOT_ACCEPTED: (Action.CAPTURE,),
     DeadLetterReason.TOO_OLD: (Action.CAPTURE,),
+    DeadLetterReason.GAVE_UP: (Action.NONE, Action.CAPTURE, Action.REMOVE),
     DeadLetterReason.PARTIAL_REFUND: (Action.NONE,),
 }
 

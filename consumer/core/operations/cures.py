@@ -12,12 +12,23 @@ class Advice(NamedTuple):
     cure: str
 
 
+#: How a topic goes on whose bad records are meant to be set aside.
+WAY_OUT: Final = (
+    "to let them become dead letters, set linkrunner.accept_refusals_until to a time that is soon enough, "
+    "and restart"
+)
+
 ADVICE: Final[dict[HoldCause, Advice]] = {
     HoldCause.CREDENTIALS: Advice(
         "all calls", "put a valid server key into the key file; it is read again by itself"
     ),
     HoldCause.ADDRESS: Advice(
         "all calls", "check linkrunner.base_url and what answers there; calls go on once the API itself does"
+    ),
+    HoldCause.REFUSALS: Advice(
+        "all records of the topics concerned, but for one probe at a time",
+        "see why so many of their records would be dead letters, and mend the mapping, the registry or what "
+        f"writes them; {WAY_OUT}",
     ),
     HoldCause.DEAD_LETTERS: Advice(
         "records that need a dead letter", "create the dead-letter topic or let this service write to it"

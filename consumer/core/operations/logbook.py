@@ -68,6 +68,22 @@ class Event(StrEnum):
         Level.WARNING,
         "The record is in the dead-letter topic and will not be sent.",
     )
+    RECORD_KEPT = (
+        "record_kept",
+        Level.WARNING,
+        "The record would be a dead letter, and is kept: its topic is stopped, as too many would be.",
+    )
+    TOPIC_STOPPED = (
+        "topic_stopped",
+        Level.ERROR,
+        "Too many records of a topic would be dead letters: one at a time is tried until five are good.",
+    )
+    TOPIC_RESUMED = "topic_resumed", Level.INFO, "Five records in a row were good: the topic goes on."
+    DEAD_LETTER_SHORTENED = (
+        "dead_letter_shortened",
+        Level.WARNING,
+        "A record is too large for its dead-letter topic: a pointer to it, with size and hash, is there.",
+    )
     ERASURE_ENABLED = (
         "erasure_enabled",
         Level.INFO,

@@ -54,6 +54,23 @@ class HoldStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class StopStatus:
+    """A topic that is stopped (hold ``refusals``), since when, and what it saw.
+
+    ``reasons`` are those for which so many of the last ``judged`` records would be dead letters.
+    ``good_probes`` of ``probes_needed`` were good in a row. ``way_out`` is how to go on by hand.
+    """
+
+    topic: str
+    since: datetime
+    judged: int
+    reasons: Mapping[str, int]
+    good_probes: int
+    probes_needed: int
+    way_out: str
+
+
+@dataclass(frozen=True, slots=True)
 class SourceStatus:
     """Topics that are read in one way: ``entries`` as configured, ``topics`` those of them there are to read.
 
@@ -135,6 +152,7 @@ class Status:
     sources: tuple[SourceStatus, ...] = ()
     partitions: tuple[PartitionStatus, ...] = ()
     holds: tuple[HoldStatus, ...] = ()
+    stopped_topics: tuple[StopStatus, ...] = ()
     errors: tuple[LastError, ...] = ()
     registry: RegistryHealth | None = None
     rates: RatesHealth | None = None

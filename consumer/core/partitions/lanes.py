@@ -120,9 +120,12 @@ class Lanes(Generic[S]):
         if lane.state is _State.IDLE:
             self._make_ready(shard, lane)
 
-    def take(self, now: float, *, probe: bool = False, resting: Collection[str] = ()) -> Ticket[S] | None:
+    def take(
+        self, now: float, *, probe: bool = False, resting: Collection[str] = (), topic: str | None = None
+    ) -> Ticket[S] | None:
         """Return the next record that may start, or None; topics that are ``resting`` are passed over.
 
+        Where a ``topic`` is given, it is one of that topic.
         For a ``probe`` it comes from a lane that has been probed least, so that one record that fails for a
         reason of its own does not stand for all. Whoever takes it must end with one of :meth:`finish`,
         :meth:`park` or :meth:`put_back`.
@@ -130,7 +133,7 @@ class Lanes(Generic[S]):
         self._wake_sleepers(now)
         for _ in range(len(self._turns)):
             partition = self._turns.popleft()
-            if partition.topic in resting:
+            if partition.topic in resting or topic not in (None, partition.topic):
                 self._turns.append(partition)
                 continue
             shard = self._shards.get(partition)

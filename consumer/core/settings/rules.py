@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, NamedTuple
 
 from consumer.core.partitions.lease import calls_outlast, shortest_session
@@ -271,9 +272,12 @@ RULES: Final = (
 )
 
 
-def warnings(settings: Settings) -> tuple[str, ...]:
-    """Return what is allowed but worth a second look, each as a sentence that names its key."""
-    return tuple(_warnings(settings))
+def warnings(settings: Settings, now: datetime) -> tuple[str, ...]:
+    """Return what is allowed but worth a second look, each as a sentence that names its key.
+
+    ``now`` is aware.
+    """
+    return (*_warnings(settings), *_warnings_of_time(settings, now))
 
 
 def _is_clear(url: str) -> bool:
@@ -312,3 +316,14 @@ def _warnings(settings: Settings) -> Iterator[str]:
         yield "security.protocol in kafka.properties is sasl_plaintext: all travels in clear."
     if settings.erasure.topic is not None and not settings.erasure.enabled:
         yield "erasure.topic is set and erasure.enabled is not: the topic is not read, and nobody is erased."
+
+
+def _warnings_of_time(settings: Settings, now: datetime) -> Iterator[str]:
+    until = settings.linkrunner.accept_refusals_until
+    if until is not None and until <= now:
+        yield "linkrunner.accept_refusals_until has passed: it has no effect; remove it."
+    elif until is not None:
+        yield (
+            "linkrunner.accept_refusals_until is set: until then bad records become dead letters, however "
+            "many, and no topic is stopped for them."
+        )

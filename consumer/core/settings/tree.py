@@ -23,6 +23,7 @@ from consumer.core.settings.types import (
     FilePath,
     Flag,
     Integer,
+    Moment,
     Number,
     Port,
     PropertyMap,
@@ -135,6 +136,11 @@ class LinkrunnerSettings(Section):
     """Longest wait that a Retry-After header is believed."""
     max_in_flight: Integer = Field(default=32, ge=1, le=1_024)
     """Most calls under way at the same time."""
+    accept_refusals_until: Moment | None = None
+    """Until this time (RFC 3339, as in `2026-03-01T12:00:00Z`) bad records become dead letters, however many:
+    a topic is not stopped. It is the way out by hand where a topic was
+    [stopped for too many of them](holds.md#refusals) and they are meant to be set aside. Read at the start; a
+    time that has passed has no effect."""
 
 
 class DeadLetterSettings(Section):
@@ -156,6 +162,10 @@ class DeadLetterSettings(Section):
 class DeliverySettings(Section):
     """Which events are still worth a call."""
 
+    give_up_after_seconds: Number | None = Field(default=None, gt=0, le=31_536_000)
+    """How long a call may fail (answers that are tried again) before its record becomes a dead letter,
+    `gave_up`. Only time counts in which other calls succeed: an outage of the API, a hold or a silence that
+    it asked for gives up nothing. Counted anew by each process. `null`: for ever."""
     max_event_age_seconds: Number | None = Field(default=None, gt=0, le=3_155_760_000)
     """Oldest payment that is sent, by the event's own time (else the record's) at its delivery; an older one
     becomes a dead letter. Refunds have no such limit. `null`: none."""

@@ -6,6 +6,7 @@ A broken rule raises a ``PydanticCustomError`` whose context has ``what`` and ``
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
@@ -43,6 +44,10 @@ _MAX_NAME: Final = 253
 #: Longer addresses than this are refused by servers and proxies on the way; the clients take more.
 _MAX_URL: Final = 2_000
 _RATE: Final = re.compile(r"[0-9]+(?:\.[0-9]+)?", re.ASCII)
+#: RFC 3339, section 5.6: with a time zone, so that it is one moment everywhere.
+_MOMENT: Final = re.compile(
+    r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:[Zz]|[+-]\d{2}:\d{2})", re.ASCII
+)
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -217,6 +222,22 @@ def _static_rates(value: object) -> Mapping[str, Decimal]:
     return {str(code): Decimal(str(rate)) for code, rate in value.items()}
 
 
+def _moment(value: object) -> datetime:
+    if isinstance(value, datetime):
+        return value
+    cure = "write it with its time zone, like 2026-03-01T12:00:00Z or 2026-03-01T17:30:00+05:30"
+    if not isinstance(value, str) or not _MOMENT.fullmatch(value):
+        raise broken("is no time as RFC 3339 writes it", cure)
+    try:
+        return datetime.fromisoformat(value.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise broken("is a time that there is not", cure) from None
+
+
+def _moment_shown(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")
+
+
 def _properties(value: object) -> Properties:
     if isinstance(value, Properties):
         return value
@@ -252,6 +273,13 @@ Currencies: TypeAlias = Annotated[
     ),
 ]
 Currency: TypeAlias = Annotated[str, AfterValidator(_currency)]
+#: A moment, in UTC once validated.
+Moment: TypeAlias = Annotated[
+    datetime,
+    PlainValidator(_moment),
+    PlainSerializer(_moment_shown),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
 #: Units of each currency for 1 of a base. A YAML number would be a float, so a rate is a text.
 StaticRates: TypeAlias = Annotated[
     Mapping[str, Decimal],

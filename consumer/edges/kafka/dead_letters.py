@@ -15,7 +15,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from consumer.core.errors import Unavailable, Unwritable
+from consumer.core.errors import TooLarge, Unavailable, Unwritable
 from consumer.core.operations.cures import creating
 from consumer.core.records import Header, Record
 from consumer.edges.kafka.clients import Config, is_shared
@@ -35,6 +35,9 @@ _MISSING: Final = frozenset(
 )
 
 _LARGER: Final = "raise max.message.bytes of the topic and message.max.bytes in dead_letters.properties"
+_TOO_LARGE: Final = frozenset(
+    {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_MSG_SIZE, KafkaError.RECORD_LIST_TOO_LARGE}
+)
 _KEYLESS: Final = "a compacted topic takes no record without a key: set its cleanup.policy to delete"
 
 #: Errors that are about one record alone, and what to change.
@@ -78,7 +81,8 @@ class DeadLetters:
         """Copy a record and return once the broker has acknowledged it.
 
         Raises :class:`Unavailable` where it did not; the copy may exist all the same (at least once). It is
-        :class:`Unwritable` where the reason lies in this record, and others can be copied.
+        :class:`Unwritable` where the reason lies in this record, and others can be copied:
+        :class:`TooLarge` where that is its size.
         """
         topic = self.topic_for(record.partition.topic)
         done: asyncio.Future[None] = self._loop.create_future()
@@ -207,4 +211,6 @@ def _refusal(topic: str, error: KafkaError) -> Unavailable:
         return Unavailable(f"the dead-letter topic {topic} does not exist; create it: {creating(topic)}")
     told = f"the dead-letter topic {topic} did not take it: {error.name()}"
     cure = _CURES.get(code)
-    return Unwritable(f"{told}; {cure}") if cure else Unavailable(told)
+    if cure is None:
+        return Unavailable(told)
+    return TooLarge(f"{told}; {cure}") if code in _TOO_LARGE else Unwritable(f"{told}; {cure}")

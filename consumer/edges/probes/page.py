@@ -13,6 +13,7 @@ from consumer.core.operations.status import (
     RegistryHealth,
     SourceStatus,
     Status,
+    StopStatus,
 )
 
 _STYLE: Final = """
@@ -55,6 +56,13 @@ _PARTITIONS: Final = (
     ("Paused", False),
 )
 _HOLDS: Final = (("Cause", False), ("Since", False), ("Stops", False), ("What to do", False))
+_STOPS: Final = (
+    ("Topic", False),
+    ("Since", False),
+    ("Would be dead letters", False),
+    ("Good probes", False),
+    ("Way out by hand", False),
+)
 _REGISTRY: Final = (("Answers", False), ("Schemas kept", True), ("Last trouble", False))
 _RATES: Final = (("Newest", False), ("Currencies", True), ("Trouble with the file", False))
 _ERRORS: Final = (("Cause", False), ("Last", False), ("Times", True), ("Error", False))
@@ -71,6 +79,7 @@ def page(status: Status) -> str:
             _head(status),
             _tiles(status),
             _section("Holds", _HOLDS, (_hold(hold, status.at) for hold in status.holds), "Nothing is held."),
+            _stopped(status),
             _section("Sources", _SOURCES, map(_source, status.sources), "None."),
             _section(
                 "Partitions", _PARTITIONS, map(_partition, status.partitions), "No partition is assigned."
@@ -160,6 +169,25 @@ def _partition(partition: PartitionStatus) -> Sequence[str]:
 
 def _hold(hold: HoldStatus, now: datetime) -> Sequence[str]:
     return (hold.cause, _since(hold.since, now), hold.scope, hold.cure)
+
+
+def _stopped(status: Status) -> str:
+    """Return the section of stopped topics, where there are any."""
+    if not status.stopped_topics:
+        return ""
+    rows = (_stop(stop, status.at) for stop in status.stopped_topics)
+    return _section("Stopped topics", _STOPS, rows, "None.")
+
+
+def _stop(stop: StopStatus, now: datetime) -> Sequence[str]:
+    reasons = ", ".join(f"{reason} {count:,}" for reason, count in stop.reasons.items())
+    return (
+        stop.topic,
+        _since(stop.since, now),
+        f"{sum(stop.reasons.values()):,} of the last {stop.judged:,}: {reasons}",
+        f"{stop.good_probes} of {stop.probes_needed} in a row",
+        stop.way_out,
+    )
 
 
 def _registry(registry: RegistryHealth | None) -> Iterable[Sequence[str]]:

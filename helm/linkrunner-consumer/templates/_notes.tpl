@@ -36,6 +36,9 @@
 {{- if and (not .Values.existingConfigMap) (gt (float64 $timeout) (float64 $drain)) -}}
   {{- $warnings = append $warnings (printf "config.linkrunner.timeout_seconds, %v, is longer than config.shutdown.drain_seconds, %s: a stop can cut off a slow call, which is then repeated." $timeout $drain) -}}
 {{- end -}}
+{{- with dig "linkrunner" "accept_refusals_until" "" $config -}}
+  {{- $warnings = append $warnings (printf "config.linkrunner.accept_refusals_until is set: until %s bad records become dead letters, however many, and no topic is stopped for them. Take it out afterwards." .) -}}
+{{- end -}}
 {{- if and (dig "schema_registry" "properties" dict $config) (regexMatch "(?i)(^|,)\\s*http:" (dig "schema_registry" "url" "" $config | default "")) -}}
   {{- $warnings = append $warnings "config.schema_registry.url is plain http: credentials for the registry travel in clear." -}}
 {{- end -}}

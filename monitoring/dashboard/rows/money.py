@@ -23,6 +23,7 @@ _MEANT: Final = f"{_OF_A_TOPIC} ({counted(_NOT_SKIPPED, '$__range')})"
 HELD: Final = {
     HoldCause.CREDENTIALS: "All: key refused",
     HoldCause.ADDRESS: "All: wrong address",
+    HoldCause.REFUSALS: "Topic: mostly bad",
     HoldCause.DEAD_LETTERS: "Dead letters",
     HoldCause.REGISTRY: "Unknown schemas",
     HoldCause.RATES: "Rates too old",
@@ -95,7 +96,8 @@ ROW: Final = Row(
         Panel(
             title="Delivered of what could be",
             description="Delivered payments and removals, as a share of them and the dead letters that are "
-            "ours (refused calls, unknown schemas, no rates), in the time shown. The objective is 99.9 %.",
+            "ours (refused or hopeless calls, unknown schemas, no rates), in the time shown. The objective "
+            "is 99.9 %.",
             kind=Kind.STAT,
             unit="percentunit",
             queries=(
@@ -192,6 +194,7 @@ ROW: Final = Row(
             alerts=(
                 "AuthRejected",
                 "HoldingAddress",
+                "HoldingRefusals",
                 "DeadLetterPublishFailing",
                 "HoldingRegistry",
                 "HoldingRates",

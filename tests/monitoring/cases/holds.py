@@ -99,6 +99,7 @@ CASES: Final = (
     ),
     *_steady("HoldingOutOfRange", HoldCause.OUT_OF_RANGE, fires=1, gone=21),
     *_steady("HoldingSpan", HoldCause.SPAN, fires=5, gone=26),
+    *_flickering("HoldingRefusals", HoldCause.REFUSALS),
     *_flickering("DeadLetterPublishFailing", HoldCause.DEAD_LETTERS),
     *_flickering("HoldingRegistry", HoldCause.REGISTRY),
     *_flickering("HoldingRates", HoldCause.RATES),

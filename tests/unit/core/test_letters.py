@@ -1,13 +1,15 @@
 """Letters: the record's own headers untouched, and ours behind them."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from hashlib import sha256
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer.core.letters import DETAIL_LIMIT, Letter, Sender, Stage, headers
+from consumer.core.letters import DETAIL_LIMIT, Letter, Sender, Stage, copies, headers
 from consumer.core.meaning.intents import Action, DeadLetterReason
 from consumer.core.records import Header, Partition, Record
 
@@ -76,3 +78,47 @@ def test_any_detail_becomes_a_short_text(detail: str) -> None:
 def test_a_detail_without_utf_8_form_does_not_stop_the_letter() -> None:
     """JSON schemas can name a field with half a surrogate pair."""
     assert dict(written(replace(LETTER, detail="field \ud800")))["linkrunner.detail"] == b"field ?"
+
+
+LARGE = replace(RECORD, value=b"v" * 1_000_000, key=b"k" * 300_000, timestamp_ms=1_772_368_200_123)
+
+
+def digest(part: bytes) -> dict[str, object]:
+    """Return what stands for a part that is left out."""
+    return {"bytes": len(part), "sha256": sha256(part).hexdigest()}
+
+
+def test_a_letter_is_the_whole_record_wherever_that_fits() -> None:
+    """The first copy has all of it, and no mark of a pointer."""
+    told = written(record=LARGE)
+
+    first = next(copies(LARGE, told))
+
+    assert (first.record, first.headers, first.left_out) == (LARGE, told, "")
+
+
+def test_a_pointer_says_where_the_record_is_and_what_is_left_out() -> None:
+    """First the value alone is left out; then key and own headers too. Our headers are always there."""
+    told = written(record=LARGE)
+    place = {"topic": "payments", "partition": 3, "offset": 42, "timestamp_ms": 1_772_368_200_123}
+
+    _, without_value, bare = copies(LARGE, told)
+
+    value = digest(LARGE.value or b"")
+    assert without_value.record.key == LARGE.key
+    assert json.loads(without_value.record.value or b"") == place | {"left_out": {"value": value}}
+    assert without_value.headers == [*told, ("linkrunner.pointer", b"value")]
+    rest = {"value": value, "key": digest(LARGE.key or b""), "headers": digest(b"trace\xff\x00trace")}
+    assert json.loads(bare.record.value or b"") == place | {"left_out": rest}
+    assert bare.record.key is None
+    assert bare.headers == [*told[2:], ("linkrunner.pointer", b"value, key, headers")]
+    assert len(bare.record.value or b"") < 1_000
+
+
+def test_a_null_is_no_part_that_is_left_out() -> None:
+    """A tombstone with a huge key: there is no value to tell of."""
+    large = replace(LARGE, value=None)
+
+    *_, bare = copies(large, written(record=large))
+
+    assert json.loads(bare.record.value or b"")["left_out"]["value"] is None

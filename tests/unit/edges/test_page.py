@@ -16,6 +16,7 @@ from consumer.core.operations.status import (
     RegistryHealth,
     SourceStatus,
     Status,
+    StopStatus,
 )
 from consumer.edges.probes.page import duration, page
 
@@ -46,6 +47,9 @@ def status(**changes: object) -> Status:
             PartitionStatus("t", 1, None, None, None, 0, 0),
         ),
         "holds": (HoldStatus(HoldCause.CREDENTIALS, NOON - timedelta(minutes=3), EVIL, EVIL),),
+        "stopped_topics": (
+            StopStatus(EVIL, NOON - timedelta(minutes=4), 50, {EVIL: 9, "mapping": 2}, 3, 5, EVIL),
+        ),
         "registry": RegistryHealth(reachable=False, trouble=EVIL, known=7),
         "rates": RatesHealth(newest=NOON.date(), currencies=31, trouble=EVIL),
         "errors": (LastError(EVIL, NOON - timedelta(seconds=5), EVIL, 1234),),
@@ -86,7 +90,7 @@ def test_markup_in_values_is_shown_not_obeyed() -> None:
     """No value becomes a tag, wherever it stands."""
     checked = Checker(page(status()))
     assert "script" not in checked.tags
-    assert sum(text.count(EVIL) for text in checked.texts) == 16
+    assert sum(text.count(EVIL) for text in checked.texts) == 19
 
 
 def test_the_page_needs_nothing_else() -> None:
@@ -116,6 +120,17 @@ def test_the_page_says_what_is_wrong_and_what_to_do() -> None:
     assert "^none canonical no topic" in texts
     assert "t[1] unknown unknown unknown 0 0 unknown no" in texts
     assert "Answers Schemas kept Last trouble no 7" in texts
+
+
+def test_a_stopped_topic_says_what_it_saw_and_how_to_go_on() -> None:
+    """Since when, how many of how many and why, how far the probes are, and the way out by hand."""
+    stop = StopStatus(
+        "orders", NOON - timedelta(minutes=4), 200, {"mapping": 41, "refused": 2}, 3, 5, "set a time"
+    )
+    texts = " ".join(Checker(page(status(stopped_topics=(stop,)))).texts)
+    assert "Stopped topics" in texts
+    assert ("orders 4 min ago 43 of the last 200: mapping 41, refused 2 3 of 5 in a row set a time") in texts
+    assert "Stopped topics" not in page(status(stopped_topics=()))
 
 
 def test_a_quiet_service_has_a_page_too() -> None:

@@ -1,12 +1,15 @@
 """Delivery: one record's story, step by step."""
 
 import asyncio
+import json
 from dataclasses import dataclass, field
+from hashlib import sha256
 
 import pytest
 from prometheus_client import CollectorRegistry
 
 from consumer.core.api.gates import PROBE_PACE
+from consumer.core.api.refusals import Refusals
 from consumer.core.api.verdicts import (
     Again,
     Answer,
@@ -28,6 +31,7 @@ from consumer.core.outcomes import Outcome, Settled
 from consumer.core.records import Partition, Record
 from consumer.edges.metrics import Metrics
 from consumer.flow.delivery import Delivery, Step, Stopped, Story, Wait
+from consumer.flow.giving_up import GivingUp
 from consumer.flow.reading import CanonicalReader
 from tests.support.events import line, money, payment_event
 from tests.support.fakes import FakeApi, FakeBox, FakeDecoder, FakeLog
@@ -58,17 +62,21 @@ class FakeTraffic:
 class Desk:
     """A delivery with stand-ins around it, on a clock that the test sets."""
 
-    def __init__(self) -> None:
+    def __init__(self, give_up_after: float | None = None) -> None:
         self.now = 1000.0
         self.decoder, self.api, self.box = FakeDecoder(), FakeApi(), FakeBox()
         self.traffic, self.log, self.registry = FakeTraffic(), FakeLog(), CollectorRegistry()
+        self.refusals = Refusals()
+        self.giving_up = GivingUp(
+            self.box, self.refusals, self.log, lambda: None, lambda: self.now, after_seconds=give_up_after
+        )
         self.permits = True
         self.offset = 0
         self.delivery = Delivery(
             reader=CanonicalReader(self.decoder, LifecyclePolicy()),
             api=self.api,
-            box=self.box,
             traffic=self.traffic,
+            giving_up=self.giving_up,
             rules=RULES,
             metrics=Metrics(self.registry),
             log=self.log,
@@ -348,7 +356,7 @@ def test_only_one_letter_at_a_time_tries_whether_the_topic_is_back() -> None:
 
 
 def test_a_letter_that_is_refused_for_its_own_sake_holds_no_other() -> None:
-    """One that is too large waits by itself; those behind it are written meanwhile."""
+    """One with an impossible timestamp waits by itself; those behind it are written meanwhile."""
     desk = desk_without_box()
     odd, good = desk.story(), desk.story()
     desk.box.odd.add(odd.record.where)
@@ -479,3 +487,218 @@ def test_no_line_names_more_than_the_record() -> None:
     text = repr(desk.log.lines)
     assert desk.log.told(Event.RECORD_DEAD_LETTERED)[0]["offset"] == story.record.offset
     assert not any(secret in text for secret in ("pay-1", "499", "user-that", "key"))
+
+
+def spoiled(desk: Desk, count: int) -> list[Story]:
+    """Return the stories of so many records that can't be read."""
+    desk.decoder.trouble[PAID] = BROKEN
+    return [desk.story() for _ in range(count)]
+
+
+def test_the_record_that_stops_its_topic_is_kept_and_read_anew() -> None:
+    """Nineteen letters; the twentieth and those behind it are stopped, and forget what they would become."""
+    desk = Desk()
+    stories = spoiled(desk, 25)
+
+    told = steps(desk, *stories)
+
+    assert [isinstance(step, Settled) for step in told] == [True] * 19 + [False] * 6
+    assert set(told[19:]) == {Stopped()}
+    assert len(desk.box.letters) == 19
+    assert (stories[19].letter, stories[24].letter) == (None, None)
+    del desk.decoder.trouble[PAID]
+    assert steps(desk, stories[19]) == [DELIVERED]
+
+
+def test_another_topic_is_not_stopped_with_it() -> None:
+    """The same bad bytes of another topic become a letter."""
+    desk = Desk()
+    steps(desk, *spoiled(desk, 25))
+
+    (step,) = steps(desk, desk.story(topic="refunds"))
+
+    assert isinstance(step, Settled)
+
+
+def test_a_letter_is_judged_once_however_often_it_is_tried() -> None:
+    """A dead-letter topic that is missing makes a handful of bad records no burst."""
+    desk = Desk()
+    desk.box.missing.add("payments")
+    stories = spoiled(desk, 10)
+    for _ in range(10):
+        desk.now += PROBE_PACE
+        steps(desk, *stories)
+
+    assert desk.refusals.stopped == frozenset()
+
+
+def test_a_probe_tells_whether_its_topic_may_go_on() -> None:
+    """Five delivered probes in a row do; a record that is no probe counts for nothing."""
+    desk = Desk()
+    (*_, last) = spoiled(desk, 20)
+    steps(desk, *spoiled(desk, 20))
+    del desk.decoder.trouble[PAID]
+    good = [desk.story() for _ in range(10)]
+    steps(desk, *good[:5])
+    assert desk.refusals.stopped == {"payments"}
+    for story in good[5:]:
+        story.probe = True
+
+    steps(desk, *good[5:9])
+    assert desk.refusals.stopped == {"payments"}
+    steps(desk, good[9])
+    assert desk.refusals.stopped == frozenset()
+    assert desk.log.told(Event.TOPIC_RESUMED) == [{"topic": "payments", "seconds": 0.0}]
+    assert last.letter is None
+
+
+def failing_beside(desk: Desk, story: Story, seconds: int) -> Step:
+    """Let a story fail each second beside one that succeeds; return its last step."""
+    step: Step = Stopped()
+    for _ in range(seconds):
+        desk.now += 1.0
+        desk.decoder.events[b"other"] = payment_event(payment_id="other")
+        steps(desk, desk.story(b"other"))
+        (step,) = steps(desk, story)
+    return step
+
+
+def test_a_call_that_fails_for_long_enough_beside_others_is_given_up() -> None:
+    """Only then, with the calls it took and no status: no answer has refused it."""
+    desk = Desk(give_up_after=60.0)
+    desk.api.always["pay-1"] = Response(500)
+    story = desk.story()
+
+    assert isinstance(failing_beside(desk, story, 60), Wait)
+    step = failing_beside(desk, story, 1)
+
+    assert step == Settled(Action.CAPTURE, Outcome.DEAD_LETTERED, "gave_up")
+    headers = dict(desk.box.letters[0][1])
+    assert headers["linkrunner.reason"] == b"gave_up"
+    assert headers["linkrunner.attempts"] == b"61"
+    assert headers["linkrunner.detail"] == (
+        b"the capture failed for too long while others succeeded, at last: 500"
+    )
+    assert "linkrunner.status" not in headers
+
+
+def test_without_the_setting_a_call_is_tried_for_ever() -> None:
+    """Hours beside others that succeed change nothing."""
+    desk = Desk()
+    desk.api.always["pay-1"] = Response(500)
+    story = desk.story()
+    failing_beside(desk, story, 5)
+    for _ in range(5):
+        desk.now += 3600
+        assert isinstance(failing_beside(desk, story, 2), Wait)
+
+
+def test_an_outage_gives_nothing_up() -> None:
+    """Both fail for a day: the record waits, also right behind it."""
+    desk = Desk(give_up_after=60.0)
+    desk.api.always["pay-1"] = Response(500)
+    story, other = desk.story(), desk.story(b"other")
+    desk.decoder.events[b"other"] = payment_event(payment_id="other")
+    failing_beside(desk, story, 59)
+    desk.api.always["other"] = Response(503)
+    for _ in range(24 * 60):
+        desk.now += 60.0
+        assert all(isinstance(step, Wait) for step in steps(desk, story, other))
+    del desk.api.always["other"]
+
+    assert isinstance(failing_beside(desk, story, 1), Wait)
+
+
+@pytest.mark.parametrize("answer", [Response(429), Response(429, retry_after="1")])
+def test_a_call_that_is_one_too_many_is_not_given_up_for_that(answer: Answer) -> None:
+    """A rate limit is no fault of the record."""
+    desk = Desk(give_up_after=60.0)
+    desk.api.always["pay-1"] = answer
+
+    assert isinstance(failing_beside(desk, desk.story(), 200), Wait)
+
+
+def test_an_asked_silence_does_not_count() -> None:
+    """Each failure asks for silence: the stretch behind it counts for nothing, the ones between do."""
+    desk = Desk(give_up_after=60.0)
+    desk.api.always["pay-1"] = Response(503, retry_after="1")
+    story = desk.story()
+    desk.decoder.events[b"other"] = payment_event(payment_id="other")
+
+    assert isinstance(failing_beside(desk, story, 100), Wait)
+    for _ in range(61):
+        desk.now += 1.0
+        steps(desk, desk.story(b"other"))
+    (step,) = steps(desk, story)
+    assert isinstance(step, Settled)
+    assert step.reason == "gave_up"
+
+
+def test_a_hold_does_not_count() -> None:
+    """Calls that are stopped for a wrong key in between begin the stretch anew."""
+    desk = Desk(give_up_after=5.0)
+    desk.api.always["pay-1"] = Response(500)
+    story = desk.story()
+    failing_beside(desk, story, 5)
+    for _ in range(10):
+        desk.traffic.stops = True
+        desk.api.always["other"] = Response(401)
+        desk.now += 1.0
+        steps(desk, desk.story(b"other"))
+        desk.traffic.stops = False
+        del desk.api.always["other"]
+        assert isinstance(failing_beside(desk, story, 1), Wait)
+
+
+def test_a_record_that_is_given_up_counts_for_the_breaker() -> None:
+    """Its topic is stopped by it as by any other dead letter, and it is tried again."""
+    desk = Desk(give_up_after=5.0)
+    desk.api.always["pay-1"] = Response(500)
+    story = desk.story()
+    failing_beside(desk, story, 5)
+    del desk.decoder.events[b"other"]
+    desk.decoder.trouble[b"bad"] = BROKEN
+    steps(desk, *(desk.story(b"bad") for _ in range(60)))
+    assert desk.refusals.stopped == {"payments"}
+    desk.api.always["pay-1"] = Response(500)
+
+    assert failing_beside(desk, story, 1) == Stopped()
+    assert len(desk.box.letters) < 60
+
+
+def test_what_is_too_large_leaves_a_pointer() -> None:
+    """The letter has all headers but no value: where the record is, how long it is, and with which hash."""
+    desk = Desk()
+    value = bytes(5_000)
+    desk.decoder.trouble[value] = BROKEN
+    desk.box.most = 2_000
+
+    (step,) = steps(desk, desk.story(value))
+
+    assert isinstance(step, Settled)
+    assert step.outcome is Outcome.DEAD_LETTERED
+    ((copy, headers),) = desk.box.letters
+    assert len(desk.box.asked) == 2
+    assert (copy.key, copy.timestamp_ms) == (b"key", None)
+    assert json.loads(copy.value or b"") == {
+        "topic": "payments",
+        "partition": 0,
+        "offset": 1,
+        "timestamp_ms": None,
+        "left_out": {"value": {"bytes": 5_000, "sha256": sha256(value).hexdigest()}},
+    }
+    assert dict(headers)["linkrunner.pointer"] == b"value"
+    assert dict(headers)["linkrunner.reason"] == b"undecodable"
+    (told,) = desk.log.told(Event.DEAD_LETTER_SHORTENED)
+    assert told["detail"] == "left out: value"
+    assert len(desk.log.told(Event.RECORD_DEAD_LETTERED)) == 1
+
+
+def test_a_pointer_that_is_too_large_holds_the_record() -> None:
+    """A topic that takes not even that: nothing is settled, and it is tried again later."""
+    desk = desk_without_box()
+    desk.box.most = 10
+
+    assert steps(desk, desk.story()) == [Wait(30.0, HoldCause.DEAD_LETTERS)]
+    assert len(desk.box.asked) == 3
+    assert desk.box.letters == []

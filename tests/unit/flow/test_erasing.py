@@ -10,6 +10,7 @@ from typing import Final
 import pytest
 from prometheus_client import CollectorRegistry
 
+from consumer.core.api.refusals import Refusals
 from consumer.core.api.verdicts import Answer, HoldCause, Response
 from consumer.core.avro import schemas
 from consumer.core.avro.codec import Codec
@@ -30,6 +31,7 @@ from consumer.flow.building import erasure_decoder as erasures_beside
 from consumer.flow.decoding import Decoder, SchemaFiles
 from consumer.flow.delivery import Delivery, Step, Stopped, Story, Wait
 from consumer.flow.erasing import ByTopic, ErasureDelivery
+from consumer.flow.giving_up import GivingUp
 from consumer.flow.reading import Decoder as ReadsRecords
 from consumer.flow.service import Service
 from consumer.lab.samples import Encoder
@@ -74,8 +76,8 @@ class Desk:
         delivery = ErasureDelivery(
             decoder=self.decoder,
             api=self.api,
-            box=self.box,
             traffic=self.traffic,
+            giving_up=GivingUp(self.box, Refusals(), self.log, lambda: None),
             rules=RULES.calls,
             metrics=Metrics(self.registry),
             log=self.log,

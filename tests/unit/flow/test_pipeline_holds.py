@@ -8,7 +8,7 @@ from consumer.core.meaning.intents import DeadLetterReason
 from consumer.core.operations.logbook import Event
 from consumer.core.records import Partition
 from tests.support.events import payment_event
-from tests.support.rig import PROBE_PACE, Rig, all_committed, payments, produce, reached
+from tests.support.rig import PROBE_PACE, Resigning, Rig, all_committed, payments, produce, reached
 
 HERE, THERE = Partition("payments", 0), Partition("payments", 1)
 NO_KEY = Response(401)
@@ -210,7 +210,7 @@ def test_a_probe_finds_the_cure_though_letters_wait_too() -> None:
     """Refused records that wait for their letters called once; as probes they don't spend the pace."""
 
     async def scene() -> None:
-        rig = Rig(max_in_flight=8)
+        rig = Rig(max_in_flight=8, giving_up=Resigning(accepts=True))
         refused = payments(60, "refused")
         for name in refused:
             rig.api.always[name] = Response(422)

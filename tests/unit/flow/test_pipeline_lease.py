@@ -6,7 +6,7 @@ from consumer.core.api.verdicts import HoldCause, Response
 from consumer.core.operations.logbook import Event
 from consumer.core.partitions.lease import FIRST_PROOF_SECONDS
 from consumer.core.records import Partition
-from tests.support.rig import Rig, all_committed, payments, produce, reached
+from tests.support.rig import LEASE_SECONDS, Rig, all_committed, payments, produce, reached
 
 HERE, THERE = Partition("payments", 0), Partition("payments", 1)
 
@@ -23,9 +23,9 @@ async def a_while(rig: Rig) -> None:
 
 
 async def sleep_until_proof_is_due(rig: Rig) -> None:
-    """Let a good part of a lease of a minute pass, and wait for the next commit."""
+    """Let a good part of a lease pass, and wait for the next commit."""
     seen = len(rig.source.commits)
-    rig.slept += 25.0
+    rig.slept += 0.4 * LEASE_SECONDS
     await reached(lambda: len(rig.source.commits) > seen, "a proof is asked for")
 
 
@@ -149,7 +149,7 @@ def test_an_idle_member_proves_itself_with_what_is_committed_already() -> None:
     """Nothing is to be committed, and still its lease never ends: the same position goes out again."""
 
     async def scene() -> None:
-        rig = Rig(lease_seconds=60.0)
+        rig = Rig()
         produce(rig, HERE, payments(2))
         async with rig.running():
             rig.source.assign(HERE)
@@ -169,7 +169,7 @@ def test_a_member_that_is_held_up_keeps_its_lease() -> None:
     """A hold of another cause settles nothing for hours; with the cure all goes on at once."""
 
     async def scene() -> None:
-        rig = Rig(lease_seconds=60.0)
+        rig = Rig()
         rig.api.answer = Response(404)
         produce(rig, HERE, payments(2))
         async with rig.running():

@@ -10,6 +10,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from consumer.core.api.verdicts import HoldCause, Response
+from consumer.core.errors import Unreadable
+from consumer.core.meaning.intents import DeadLetterReason
 from consumer.core.operations.logbook import Event
 from consumer.core.operations.status import RatesHealth, RegistryHealth
 from consumer.core.records import Partition
@@ -19,6 +21,7 @@ from tests.support.fakes import FakeLog
 from tests.support.rig import Rig, payments, produce, reached
 
 HERE, THERE = Partition("payments", 0), Partition("payments", 1)
+MAPPING = DeadLetterReason.MAPPING
 
 
 @dataclass
@@ -409,6 +412,35 @@ def test_a_hold_of_a_part_is_ready() -> None:
             (hold,) = desk.report.status().holds
             assert hold.cause is HoldCause.OUT_OF_RANGE
             assert desk.report.status().partitions[0].paused == "out_of_range"
+
+    asyncio.run(scene())
+
+
+def test_a_stopped_topic_is_ready_and_told_with_its_reasons() -> None:
+    """The hold has its cure; beside it stands what the breaker saw, and how far its probes are."""
+
+    async def scene() -> None:
+        desk = make()
+        rig = desk.rig
+        names = payments(40)
+        rig.decoder.trouble.update((n.encode(), Unreadable(MAPPING, "amount")) for n in names)
+        produce(rig, HERE, names)
+        async with rig.running():
+            rig.source.assign(HERE)
+            await reached(lambda: rig.refusals.stopped, "the topic is stopped")
+            assert desk.report.health().ready
+            status = desk.report.status()
+            (hold,) = status.holds
+            assert hold.cause is HoldCause.REFUSALS
+            (stop,) = status.stopped_topics
+            assert (stop.topic, stop.judged, stop.reasons) == ("payments", 20, {"mapping": 20})
+            assert (stop.good_probes, stop.probes_needed) == (0, 5)
+            assert abs((status.at - stop.since).total_seconds()) < 5
+            assert "linkrunner.accept_refusals_until" in stop.way_out
+            assert desk.report.gauges().holding == {HoldCause.REFUSALS}
+            rig.decoder.trouble.clear()
+            await reached(lambda: not desk.report.status().holds, "the hold is over")
+            assert desk.report.status().stopped_topics == ()
 
     asyncio.run(scene())
 

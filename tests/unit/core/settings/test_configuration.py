@@ -1,6 +1,7 @@
 """Every rule of the configuration: a broken one is told with its key, its line and a cure."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from textwrap import dedent
 from typing import Final
@@ -20,6 +21,7 @@ from consumer.core.settings.mapped import Configured
 from consumer.core.settings.rules import warnings
 from consumer.core.settings.tree import Settings
 
+NOW: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)
 #: The least that is a configuration. Line 2 of a test's document is the line behind it.
 LEAST: Final = "kafka: {bootstrap_servers: 'a:9092', topics: [payments]}\ncurrency: {accept: [INR]}\n"
 CURRENCY: Final = "currency: {accept: [INR]}\n"
@@ -436,6 +438,36 @@ BROKEN: Final = {
         "no rate of currency.reporting",
         "add its rate",
     ),
+    "no time": Broken(
+        f"{LEAST}linkrunner: {{accept_refusals_until: tomorrow}}",
+        "linkrunner.accept_refusals_until (c.yaml:3)",
+        "is no time as RFC 3339 writes it",
+        "like 2026-03-01T12:00:00Z",
+    ),
+    "a time that is no text": Broken(
+        f"{LEAST}linkrunner: {{accept_refusals_until: 20260301}}",
+        "linkrunner.accept_refusals_until (c.yaml:3)",
+        "is no time as RFC 3339 writes it",
+        "like 2026-03-01T12:00:00Z",
+    ),
+    "a time without a zone": Broken(
+        f"{LEAST}linkrunner: {{accept_refusals_until: 2026-03-01T12:00:00}}",
+        "linkrunner.accept_refusals_until (c.yaml:3)",
+        "is no time as RFC 3339 writes it",
+        "with its time zone",
+    ),
+    "a day that there is not": Broken(
+        f"{LEAST}linkrunner: {{accept_refusals_until: 2026-02-30T12:00:00Z}}",
+        "linkrunner.accept_refusals_until (c.yaml:3)",
+        "is a time that there is not",
+        "like 2026-03-01T12:00:00Z",
+    ),
+    "no time to give up": Broken(
+        f"{LEAST}delivery: {{give_up_after_seconds: 0}}",
+        "delivery.give_up_after_seconds (c.yaml:3)",
+        "is too small",
+        "more than 0",
+    ),
     "no age of events": Broken(
         f"{LEAST}delivery: {{max_event_age_seconds: 0}}",
         "delivery.max_event_age_seconds (c.yaml:3)",
@@ -660,9 +692,11 @@ def test_defaults_are_the_documented_ones() -> None:
         "linkrunner.rate_scope": "pod",
         "linkrunner.retry_after_cap_seconds": "300.0",
         "linkrunner.max_in_flight": "32",
+        "linkrunner.accept_refusals_until": "null",
         "dead_letters.topic": "{topic}.dlq",
         "dead_letters.create": "false",
         "dead_letters.properties": "{}",
+        "delivery.give_up_after_seconds": "null",
         "delivery.max_event_age_seconds": "null",
         "currency.reporting": "null",
         "currency.accept": '["INR"]',
@@ -755,6 +789,8 @@ def test_properties_are_known_beside_other_mistakes() -> None:
         ("linkrunner: {base_url: 'HTTP://a'}", "the server key travels in clear"),
         ("linkrunner: {requests_per_second: 31}", "documented limit"),
         ("erasure: {topic: erasures}", "nobody is erased"),
+        ("linkrunner: {accept_refusals_until: '2026-03-01T12:00:00Z'}", "has passed: it has no effect"),
+        ("linkrunner: {accept_refusals_until: '2026-03-01T12:00:01Z'}", "bad records become dead letters"),
         (
             "schema_registry: {url: 'https://a,http://b', properties: {basic.auth.user.info: 'a:b'}}",
             "in clear",
@@ -763,20 +799,20 @@ def test_properties_are_known_beside_other_mistakes() -> None:
 )
 def test_what_is_doubtful_is_a_warning(more: str, words: str) -> None:
     """What may be right is allowed, and said."""
-    (warning,) = warnings(settings(LEAST + more))
+    (warning,) = warnings(settings(LEAST + more), NOW)
     assert words in warning
 
 
 def test_kafka_in_clear_is_a_warning() -> None:
     """Credentials without TLS are allowed, and said."""
-    (warning,) = warnings(settings(kafka("properties: {security.protocol: SASL_PLAINTEXT}")))
+    (warning,) = warnings(settings(kafka("properties: {security.protocol: SASL_PLAINTEXT}")), NOW)
     assert "in clear" in warning
 
 
 def test_a_call_that_outlasts_a_drain_is_a_warning() -> None:
     """A stop would cut it off."""
     patient = kafka("properties: {session.timeout.ms: 45000}") + "linkrunner: {timeout_seconds: 21}"
-    (warning,) = warnings(settings(patient))
+    (warning,) = warnings(settings(patient), NOW)
     assert "shutdown.drain_seconds" in warning
 
 
@@ -793,7 +829,7 @@ def test_a_call_that_outlasts_a_drain_is_a_warning() -> None:
 def test_a_call_that_outlasts_the_session_is_a_warning(properties: str, timeout: float, needed: str) -> None:
     """What is still on its way when the partitions are given away could end behind the successor's calls."""
     more = f"linkrunner: {{timeout_seconds: {timeout}}}\nshutdown: {{drain_seconds: 60}}"
-    (warning,) = warnings(settings(kafka(f"properties: {{{properties}}}") + more))
+    (warning,) = warnings(settings(kafka(f"properties: {{{properties}}}") + more), NOW)
     assert "linkrunner.timeout_seconds" in warning
     assert needed in warning
 
@@ -810,12 +846,26 @@ def test_a_call_that_outlasts_the_session_is_a_warning(properties: str, timeout:
 def test_a_call_that_ends_within_the_session_is_none(properties: str, timeout: float) -> None:
     """And what is no number is librdkafka's to refuse."""
     more = f"linkrunner: {{timeout_seconds: {timeout}}}\nshutdown: {{drain_seconds: 60}}"
-    assert warnings(settings(kafka(f"properties: {{{properties}}}") + more)) == ()
+    assert warnings(settings(kafka(f"properties: {{{properties}}}") + more), NOW) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("2026-03-01T12:00:00Z", "2026-03-01T12:00:00Z"),
+        ("'2026-03-01T17:30:00+05:30'", "2026-03-01T12:00:00Z"),
+        ("2026-03-01 12:00:00.250z", "2026-03-01T12:00:00.250000Z"),
+    ],
+)
+def test_a_time_is_one_moment_and_is_shown_in_utc(text: str, shown: str) -> None:
+    """Any zone, a blank for the T, fractions; with or without quotes in YAML."""
+    given_ = settings(f"{LEAST}linkrunner: {{accept_refusals_until: {text}}}")
+    assert effective(given_)["linkrunner.accept_refusals_until"] == shown
 
 
 def test_what_is_usual_is_no_warning() -> None:
     """A warning that is always there is read by nobody."""
-    assert warnings(settings(LEAST)) == ()
+    assert warnings(settings(LEAST), NOW) == ()
 
 
 def test_secrets_are_shown_nowhere() -> None:
