@@ -15,7 +15,9 @@ from typing import Final, Protocol, assert_never
 from consumer.core.api.gates import Pass
 from consumer.core.api.refusals import Refusals, Stop
 from consumer.core.api.verdicts import HoldCause
+from consumer.core.operations import waits
 from consumer.core.operations.logbook import Event, Log
+from consumer.core.operations.status import LeaseStatus
 from consumer.core.operations.traces import trace_of
 from consumer.core.outcomes import CommitResult, Outcome, RebalanceEvent, Settled
 from consumer.core.partitions.intake import Held, Intake
@@ -298,6 +300,10 @@ class Pipeline:
         """Return how many unsettled records of a partition are not being worked on."""
         return self.lanes.load(partition).records - self._flights.of(partition)
 
+    def membership(self) -> LeaseStatus | None:
+        """Return how this process proves that it is in its group; None while it has nothing to prove."""
+        return self._membership.describe() if self.offsets.next_offsets() else None
+
     @property
     def in_flight(self) -> int:
         """Records that are being worked on."""
@@ -400,13 +406,14 @@ class Pipeline:
             return await self._delivery.advance(ticket.story, permit)
         except Exception as error:  # noqa: BLE001  (the border: a defect holds its own record and no other)
             self._log(Event.BUG, error=type(error).__name__, trace=trace_of(error), **where(ticket.record))
-            return Wait(_BUG_WAIT)
+            return Wait(_BUG_WAIT, why=waits.DEFECT)
 
     def _landed(self, ticket: Ticket[Story], step: Step, *, probe: bool) -> None:
         match step:
             case Settled():
                 self._settle(ticket, step)
             case Wait(seconds, cause):
+                ticket.story.waits_for = step.reason
                 self.lanes.park(ticket, self._clock() + seconds, cause)
             case Stopped():
                 self.lanes.put_back(ticket)
