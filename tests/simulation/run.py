@@ -82,7 +82,7 @@ class _Simulation:
             per_second=dice.choice((8.0, 25.0, 200.0)),
             commit_seconds=dice.choice((0.1, 0.5, 1.0)),
             drain_seconds=dice.choice((0.5, 5.0, 20.0)),
-            session_seconds=dice.choice((3.0, 6.0)),
+            session_seconds=30.0 if faulty else dice.choice((3.0, 6.0)),
             accepts=not faulty,
             parts=parts,
         )
@@ -184,9 +184,9 @@ class _Simulation:
     def _strike(self) -> None:
         """Let something happen to a process, or to the group; one that is cut off has trouble enough."""
         running = [process for process in self._running() if not process.cut]
-        what = self._dice.choice(
-            ("crash", "crash", "stop", "expel", "expel", "cut", "cut", "cut", "shuffle", "start")
-        )
+        # In a world with faults of ours nothing else is to hide them for long.
+        cuts = () if self._faulty else ("cut", "cut", "cut")
+        what = self._dice.choice(("crash", "crash", "stop", "expel", "expel", "shuffle", "start", *cuts))
         if what == "shuffle":
             self._outside.group.shuffle()
         elif what == "start" or not running:
