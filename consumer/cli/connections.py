@@ -1,12 +1,14 @@
 """Everything outside that the service needs, asked side by side; see ``check --connect``."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
 from consumer import __version__
 from consumer.core.avro.inspection import WriterSchema
+from consumer.core.avro.mapped import MappedCodec
+from consumer.core.errors import Unreadable
 from consumer.core.operations import http_checks, kafka_checks, mapping_checks
 from consumer.core.operations.checks import Check, Failure, Result, Trouble, any_failed
 from consumer.core.operations.kafka_checks import TopicState
@@ -22,18 +24,20 @@ from consumer.edges.linkrunner.route import route_to
 _WITHOUT_REGISTRY: Final = frozenset({"single_object", "raw"})
 #: Topics whose schemas are asked for; those of one pattern are much alike.
 _MOST_SCHEMAS: Final = 20
-_NOT_ASKED: Final = Failure(Trouble.OTHER, "the registry does not answer")
+_TOO_LATE: Final = Failure(Trouble.TIMEOUT, "the schema registry has not answered in time")
 _NO_SUBJECT: Final = Failure(Trouble.MISSING, "the registry has no such subject")
-_REFERS: Final = Failure(Trouble.OTHER, "the schema refers to others, which are not followed here")
 #: Seconds for one answer of the API, whatever calls may take: a check is no payment.
 _ANSWER_SECONDS: Final = 10.0
+#: Seconds for the schemas of all topics together.
+_SCHEMA_SECONDS: Final = 10.0
 
 
 async def examine(configured: Configured, key: Callable[[], str]) -> list[Check]:
     """Ask brokers, registry and API, and return what each said, in the order of the configuration.
 
-    Nothing is joined, committed, produced or posted. Each question is bounded; all together they take some
-    20 seconds at most.
+    Nothing is joined, committed, produced or posted. They are asked at the same time, and who does not answer
+    is not asked further: a silent one is told after 15 seconds at most. The schemas of the topics come behind
+    that, within 10 seconds in all. Each later question to brokers or API that falls silent adds 10 at most.
     """
     settings = configured.settings
     (kafka, topics), registry, api = await asyncio.gather(
@@ -120,8 +124,6 @@ async def ask_schemas(configured: Configured, topics: Sequence[str]) -> list[Che
     registry, decoding = configured.settings.schema_registry, configured.settings.decoding
     if registry.url is None or configured.mapping is None:
         return []
-    from consumer.edges.registry.latest import latest_schemas  # noqa: PLC0415  # as above
-
     sources = Choice(
         (source.topics, (number, source)) for number, source in enumerate(configured.mapping.sources)
     )
@@ -136,14 +138,47 @@ async def ask_schemas(configured: Configured, topics: Sequence[str]) -> list[Che
     found = await latest_schemas(registry.url, registry.properties, wanted.values())
     checks: list[Check] = []
     for topic, subject in wanted.items():
-        state = found.get(subject, _NOT_ASKED)
-        if isinstance(state, WriterSchema) and not state.references:
-            fits = held_against(*asked[topic], state.text, configured.nested_schemas)
+        state = _usable(found[subject])
+        if isinstance(state, WriterSchema):
+            fits = held_against(*asked[topic], [state], configured.nested_schemas)
             checks += mapping_checks.of_schema(topic, None, *fits)
         else:
-            failure = _NO_SUBJECT if state is None else _REFERS if isinstance(state, WriterSchema) else state
-            checks += mapping_checks.of_schema(topic, failure, (), ())
+            checks += mapping_checks.of_schema(topic, state or _NO_SUBJECT, (), ())
     return checks
+
+
+async def latest_schemas(
+    url: str, properties: Mapping[str, str], subjects: Iterable[str], *, seconds: float = _SCHEMA_SECONDS
+) -> dict[str, WriterSchema | Failure | None]:
+    """Return the latest schema of each subject, None where there is no such subject.
+
+    They are asked about at the same time, and all together take ``seconds`` at most.
+    """
+    from consumer.edges.registry.latest import LatestSchemas  # noqa: PLC0415  # as above
+
+    wanted = tuple(subjects)
+    if not wanted:
+        return {}
+    registry = LatestSchemas(url, properties)
+    asked = {subject: asyncio.create_task(registry.of(subject)) for subject in wanted}
+    try:
+        _, late = await asyncio.wait(asked.values(), timeout=seconds)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+    finally:
+        await registry.close()
+    return {subject: _TOO_LATE if task in late else task.result() for subject, task in asked.items()}
+
+
+def _usable(state: WriterSchema | Failure | None) -> WriterSchema | Failure | None:
+    """Return ``state``, or why nothing of that schema could be decoded."""
+    if isinstance(state, WriterSchema):
+        try:
+            MappedCodec().examine(state)
+        except Unreadable as unreadable:
+            return Failure(Trouble.OTHER, unreadable.detail)
+    return state
 
 
 async def ask_api(settings: Settings, key: Callable[[], str]) -> list[Check]:

@@ -1,11 +1,14 @@
 """``explain``: the call that an event would become, or why it becomes none; nothing is sent."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Final, TypeAlias
+from typing import Annotated, Final, TypeAlias, TypeVar
 
 import typer
 
 from consumer.cli.output import ConfigOption, Output, OutputOption
+
+T = TypeVar("T")
 
 #: Most bytes of a file with a record: more than any topic takes.
 _MAX_BYTES: Final = 16 * 1024 * 1024
@@ -36,11 +39,24 @@ OffsetOption: TypeAlias = Annotated[
     int | None, typer.Option("--offset", min=0, help="Read the record from Kafka: its offset.")
 ]
 KeyOption: TypeAlias = Annotated[
-    str | None, typer.Option("--key", metavar="TEXT", help="The key of a record that comes from a file.")
+    str | None,
+    typer.Option(
+        "--key",
+        metavar="TEXT",
+        help=r"The key of a record that comes from a file; \\xFF stands for a byte, \\\\ for a backslash.",
+    ),
 ]
 HeaderOption: TypeAlias = Annotated[
     list[str] | None,
     typer.Option("--header", metavar="NAME=TEXT", help="A header of such a record; may be repeated."),
+]
+TimestampOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--timestamp",
+        metavar="TIME",
+        help="The time that Kafka would have of such a record: 2026-11-28T12:30:00Z, or milliseconds.",
+    ),
 ]
 RevealOption: TypeAlias = Annotated[
     bool, typer.Option("--reveal", help="Show the values of the record, which are masked otherwise.")
@@ -57,6 +73,7 @@ def explain(  # noqa: PLR0913, PLR0917  # each is an option of the command line
     offset: OffsetOption = None,
     key: KeyOption = None,
     header: HeaderOption = None,
+    timestamp: TimestampOption = None,
     reveal: RevealOption = False,
     output: OutputOption = Output.TEXT,
 ) -> None:
@@ -73,27 +90,32 @@ def explain(  # noqa: PLR0913, PLR0917  # each is an option of the command line
         offset is None
     ):
         raise typer.BadParameter("give one of --json, --avro, or --partition with --offset")
-    if partition is not None and (schema is not None or key is not None or header):
-        raise typer.BadParameter("--schema, --key and --header go with --json or --avro")
-    from consumer.cli import explaining  # noqa: PLC0415  # so that --help does not wait for the libraries
+    if partition is not None and any(option is not None for option in (schema, key, header, timestamp)):
+        raise typer.BadParameter("--schema, --key, --header and --timestamp go with --json or --avro")
+    from consumer.cli import beside, explaining  # noqa: PLC0415  # so that --help does not wait for the libraries
 
     given: explaining.Given
     if json is not None or avro is not None:
-        headers = tuple(_header(text) for text in header or ())
-        beside = explaining.Beside(_read(schema) if schema is not None else None, key, headers)
+        own = explaining.Beside(
+            schema=None if schema is None else _read(schema),
+            key=None if key is None else _taken(beside.any_bytes, key, "--key"),
+            headers=tuple(_taken(beside.header, text, "--header") for text in header or ()),
+            timestamp_ms=None if timestamp is None else _taken(beside.millis, timestamp, "--timestamp"),
+        )
         source = json if json is not None else avro
         content = _read(source) if source is not None else b""
-        given = explaining.FromFile(content, is_json=json is not None, beside=beside)
+        given = explaining.FromFile(content, is_json=json is not None, beside=own)
     else:
         given = explaining.FromKafka(partition or 0, offset or 0)
     raise typer.Exit(explaining.run(config, topic, given, reveal=reveal, output=output))
 
 
-def _header(text: str) -> tuple[str, bytes]:
-    name, equals, value = text.partition("=")
-    if not name or not equals:
-        raise typer.BadParameter("write NAME=TEXT", param_hint="--header")
-    return name, value.encode()
+def _taken(take: Callable[[str], T], text: str, option: str) -> T:
+    """Return what ``take`` makes of ``text``; wrong usage is told with the name of its option."""
+    try:
+        return take(text)
+    except typer.BadParameter as wrong:
+        raise typer.BadParameter(wrong.message, param_hint=option) from None
 
 
 def _read(path: Path) -> bytes:

@@ -4,10 +4,11 @@ import asyncio
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias, assert_never
+from typing import Protocol, TypeAlias, assert_never
 
 import typer
 
+from consumer.cli import erasures
 from consumer.cli.explanation import json_of, text_of, tree_of
 from consumer.cli.loading import configure
 from consumer.cli.output import ExitCode, Output, write_json
@@ -21,19 +22,22 @@ from consumer.core.meaning.intents import Reject, Skip
 from consumer.core.meaning.masks import Mask, writable
 from consumer.core.records import Header, Partition, Record
 from consumer.core.settings.mapped import Configured
+from consumer.core.settings.tree import Settings
 from consumer.edges.kafka.clients import consumer_config
 from consumer.edges.kafka.single import NotRead, read_one
+from consumer.edges.schema_files import shelf_of
 from consumer.flow.decoding import canonical_decoder
 from consumer.flow.explaining import Explainer, Explanation, Held, Outcome
 
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """What is given beside the content of a file: the schema of it, a key, headers."""
+    """What is given beside the content of a file: the schema of it, a key, headers, the record's time."""
 
     schema: bytes | None
-    key: str | None
+    key: bytes | None
     headers: tuple[Header, ...]
+    timestamp_ms: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,8 @@ class FromKafka:
 
 
 Given: TypeAlias = FromFile | FromKafka
+#: What is explained: a payment event, or a request to erase a user.
+Told: TypeAlias = Explanation | erasures.Told
 
 
 class NoRecord(Exception):
@@ -72,9 +78,12 @@ def run(config: Path, topic: str, given: Given, *, reveal: bool, output: Output)
         _write_reason(str(reason), output)
         return ExitCode.REJECTED
     mask = Mask(explanation.words, reveal=reveal)
-    tree = tree_of(explanation, mask)
+    if isinstance(explanation, Explanation):
+        tree, code = tree_of(explanation, mask), _code(explanation.outcome)
+    else:
+        tree, code = erasures.tree_of(explanation, mask), erasures.code_of(explanation)
     typer.echo(json_of(tree) if output is Output.JSON else text_of(tree, masked=not reveal))
-    return _code(explanation.outcome)
+    return code
 
 
 def _code(outcome: Outcome) -> ExitCode:
@@ -97,25 +106,40 @@ def _write_reason(reason: str, output: Output) -> None:
         typer.echo(f"{typer.style('error:', fg=typer.colors.RED, bold=True)} {reason}", err=True)
 
 
-async def _explain(configured: Configured, topic: str, given: Given) -> Explanation:
-    decoder = canonical_decoder(configured.settings, None if configured.mapping is None else MappedCodec())
+class Explains(Protocol):
+    """Explains the records of a topic; the decoder behind it is closed by whoever made it."""
+
+    def schema_of(self, topic: str, /) -> WriterSchema | None:
+        """Return the schema of records of ``topic`` without any framing, None where nothing says it."""
+
+    async def explain(self, record: Record) -> Told:
+        """Explain a record as Kafka has it, in its framing."""
+
+    def explain_body(self, record: Record, schema: WriterSchema) -> Told:
+        """Explain a record whose value is Avro bytes of ``schema``, without framing."""
+
+
+async def _explain(configured: Configured, topic: str, given: Given) -> Told:
+    settings = configured.settings
+    decoder = canonical_decoder(settings, None if configured.mapping is None else MappedCodec())
     try:
-        explainer = Explainer(configured, decoder)
-        if topic == configured.settings.erasure_topic:
-            raise NoRecord(
-                f"{topic} has requests to erase users, which explain does not show; "
-                "docs/erasure.md says how to try them"
-            )
-        if not explainer.reads(topic):
-            known = ", ".join(configured.subscription)
-            raise NoRecord(f"nothing reads the topic {topic}; the configuration reads {known}")
+        explainer: Explains
+        if topic == settings.erasure_topic:
+            explainer = erasures.explainer(settings, decoder)
+        else:
+            explainer = Explainer(configured, decoder)
+            if not explainer.reads(topic):
+                known = ", ".join(configured.subscription)
+                raise NoRecord(f"nothing reads the topic {topic}; the configuration reads {known}")
         match given:
             case FromKafka():
                 return await explainer.explain(_from_kafka(configured, topic, given))
-            case FromFile(is_json=True):
-                return _from_json(explainer, topic, given)
             case FromFile():
-                return await _from_avro(explainer, topic, given)
+                own = _schema(given.beside.schema, settings)
+                if given.is_json:
+                    return _from_json(explainer, topic, given, own)
+                record = _record(topic, given, given.content)
+                return await explainer.explain(record) if own is None else explainer.explain_body(record, own)
             case _:
                 assert_never(given)
     finally:
@@ -131,20 +155,13 @@ def _from_kafka(configured: Configured, topic: str, given: FromKafka) -> Record:
     return found
 
 
-async def _from_avro(explainer: Explainer, topic: str, given: FromFile) -> Explanation:
-    record = _record(topic, given, given.content)
-    if given.beside.schema is None:
-        return await explainer.explain(record)
-    return explainer.explain_body(record, _schema(given.beside.schema))
-
-
-def _from_json(explainer: Explainer, topic: str, given: FromFile) -> Explanation:
+def _from_json(explainer: Explains, topic: str, given: FromFile, own: WriterSchema | None) -> Told:
     try:
         value = from_json.parse(given.content.decode("utf-8-sig"))
-        text = explainer.schema_of(topic) if given.beside.schema is None else None
-        if given.beside.schema is None and text is None:
+        schema = explainer.schema_of(topic) if own is None else own
+        if schema is None:
+            assert isinstance(explainer, Explainer)  # noqa: S101  (requests to erase have a schema)
             return explainer.explain_value(_record(topic, given, b""), value)
-        schema = WriterSchema(text) if text is not None else _schema(given.beside.schema or b"")
         body = None if value is None else from_json.encode(schema, value)
     except UnicodeDecodeError:
         raise NoRecord("the record is no text in UTF-8") from None
@@ -155,14 +172,18 @@ def _from_json(explainer: Explainer, topic: str, given: FromFile) -> Explanation
     return explainer.explain_body(_record(topic, given, body), schema)
 
 
-def _schema(content: bytes) -> WriterSchema:
+def _schema(content: bytes | None, settings: Settings) -> WriterSchema | None:
+    """Return the schema that was given, with what it needs of the files that the configuration names."""
+    if content is None:
+        return None
     try:
-        return WriterSchema(content.decode("utf-8-sig"))
+        return shelf_of(settings.decoding.schemas).link(content.decode("utf-8-sig"))
     except UnicodeDecodeError:
         raise NoRecord("the schema is no text in UTF-8") from None
+    except Unreadable as error:
+        raise NoRecord(error.detail) from None
 
 
 def _record(topic: str, given: FromFile, value: bytes | None) -> Record:
     beside = given.beside
-    key = None if beside.key is None else beside.key.encode()
-    return Record(Partition(topic, 0), 0, 0, key, value, beside.headers)
+    return Record(Partition(topic, 0), 0, 0, beside.key, value, beside.headers, beside.timestamp_ms)

@@ -20,7 +20,9 @@ from consumer.core.meaning.mapping.language import Operator
 from consumer.core.meaning.masks import Mask, writable
 from consumer.core.meaning.money import Money
 from consumer.core.meaning.telling import ISO_DIGITS
+from consumer.core.records import Record
 from consumer.core.settings.documents import Source as Place
+from consumer.flow.decoding import Opened
 from consumer.flow.explaining import Explanation, Held
 
 Tree: TypeAlias = dict[str, object]
@@ -44,22 +46,66 @@ _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 
 def tree_of(explanation: Explanation, mask: Mask) -> Tree:
     """Return the explanation as plain values, each shown as ``mask`` shows it."""
-    trace, opened = explanation.trace, explanation.opened
-    tree: Tree = {
-        "record": {
-            "topic": explanation.record.partition.topic,
-            "partition": explanation.record.partition.number,
-            "offset": explanation.record.offset,
-        },
-        "framing": None if opened is None else _framing(opened.framed),
-        "schema": None if explanation.name is None else writable(explanation.name),
-        "value": mask.shown(explanation.value),
-        "read_by": "lifecycle" if explanation.canonical else "mapping",
+    trace, told = explanation.trace, explanation
+    read_by = "lifecycle" if told.canonical else "mapping"
+    tree = base_of(told.record, told.opened, told.name, mask.shown(told.value), read_by)
+    tree |= {
         "unwrap": _steps(() if trace is None else trace.unwrap, mask),
         "routes": [_route(route, mask) for route in (() if trace is None else trace.routes)],
         "fields": [_field(field, mask) for field in (() if trace is None else trace.fields)],
+        "currency": _currency(explanation),
     }
-    return tree | {"currency": _currency(explanation)} | _outcome(explanation, mask)
+    return tree | _outcome(explanation, mask)
+
+
+def base_of(record: Record, opened: Opened | None, name: str | None, value: object, read_by: str) -> Tree:
+    """Return the tree of any record, without steps and outcome; ``value`` is already as it may be shown."""
+    return {
+        "record": {
+            "topic": record.partition.topic,
+            "partition": record.partition.number,
+            "offset": record.offset,
+        },
+        "framing": None if opened is None else _framing(opened.framed),
+        "schema": None if name is None else writable(name),
+        "value": value,
+        "read_by": read_by,
+        "unwrap": [],
+        "routes": [],
+        "fields": [],
+        "currency": None,
+        "outcome": "",
+        "reason": None,
+        "detail": None,
+        "rules": [],
+        "dropped_attributes": 0,
+        "call": None,
+    }
+
+
+def request(path: str, body: object) -> Tree:
+    """Return the outcome of a record that becomes a call; ``body`` is already as it may be shown."""
+    return {"outcome": "call", "call": {"method": "POST", "path": path, "body": body}}
+
+
+def skip(outcome: Skip) -> Tree:
+    """Return the outcome of a record that is skipped."""
+    return {"outcome": "skip", "reason": str(outcome.reason)}
+
+
+def reject(outcome: Reject) -> Tree:
+    """Return the outcome of a record that becomes a dead letter."""
+    return {
+        "outcome": "dead_letter",
+        "reason": outcome.reason.value,
+        "detail": outcome.detail,
+        "rules": list(outcome.rules),
+    }
+
+
+def held(why: str) -> Tree:
+    """Return the outcome of a record that would wait."""
+    return {"outcome": "held", "detail": why}
 
 
 def text_of(tree: Tree, *, masked: bool) -> str:
@@ -144,26 +190,17 @@ def _currency(explanation: Explanation) -> Tree | None:
 
 def _outcome(explanation: Explanation, mask: Mask) -> Tree:
     outcome = explanation.outcome
-    told: Tree = {
-        "outcome": "",
-        "reason": None,
-        "detail": None,
-        "rules": [],
-        "dropped_attributes": 0,
-        "call": None,
-    }
     match outcome:
         case Planned():
-            return told | _call(outcome, mask)
+            return _call(outcome, mask)
         case Skip():
-            return told | {"outcome": "skip", "reason": str(outcome.reason)}
+            return skip(outcome)
         case Reject():
-            reason = {"reason": outcome.reason.value, "detail": outcome.detail}
-            return told | {"outcome": "dead_letter", **reason, "rules": list(outcome.rules)}
+            return reject(outcome)
         case Held():
-            return told | {"outcome": "held", "detail": outcome.why}
+            return held(outcome.why)
         case NeedsRates():
-            return told | {"outcome": "held", "detail": outcome.detail}
+            return held(outcome.detail)
         case _:
             assert_never(outcome)
 
@@ -176,16 +213,11 @@ def _call(planned: Planned, mask: Mask) -> Tree:
         {"rule": rule.value, "severity": rule.severity.value, "meaning": rule.meaning}
         for rule in planned.broken
     ]
+    shown = mask.shown(body, {currency} if isinstance(currency, str) else ())
     return {
-        "outcome": "call",
         "rules": rules,
         "dropped_attributes": planned.dropped_attributes,
-        "call": {
-            "method": "POST",
-            "path": calls.path(planned.call),
-            "body": mask.shown(body, {currency} if isinstance(currency, str) else ()),
-        },
-    }
+    } | request(calls.path(planned.call), shown)
 
 
 # ------------------------------------------------------------------------------------ the text
@@ -278,6 +310,8 @@ def _end(tree: Tree, *, masked: bool) -> Iterator[str]:
         yield from (f"  {line}" for line in body.splitlines())
         if call["path"] == "/capture-payment":
             yield f"  amount: {UNIT}"
+        if tree["read_by"] == "erasure":
+            yield "  it removes all payments of this user, for good"
         if masked:
             yield "  values are masked; --reveal shows them"
         return

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TypeAlias
 
 from pydantic import ValidationError
 
@@ -20,7 +21,7 @@ from consumer.core.settings.properties import Properties
 from consumer.core.settings.tree import RatesSettings, Settings
 from consumer.edges import configuration
 from consumer.edges.rates import RatesFile
-from consumer.edges.schema_files import Examiner, SchemaFault, read_schema
+from consumer.edges.schema_files import Examiner, SchemaFault, read_schema, read_schemas, shelf_of
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Settings:
@@ -53,45 +54,62 @@ def _schemas(reading: Reading) -> Iterator[Finding]:
     """
     named = documents.child(reading.root, ("mapping",))
     canonical = named is None or named.value is None
-    examiner: Examiner | None = None
-    for path, node in _schema_nodes(reading.root):
-        if isinstance(node.value, str):
-            examiner = examiner or (Codec(payment_event()) if canonical else MappedCodec())
-            found = read_schema(Path(node.value), examiner)
-            if isinstance(found, SchemaFault):
-                yield Finding(path, node.source, found.what, found.cure)
+    one, several = _schema_nodes(reading.root)
+    if not one and not several:
+        return
+    examiner: Examiner = Codec(payment_event()) if canonical else MappedCodec()
+    files = [Path(str(node.value)) for _, node in several]
+    shelf = shelf_of(files)
+    users = [Path(str(node.value)) for _, node in one]
+    found = [*(read_schema(path, examiner, shelf) for path in users), *read_schemas(files, examiner, users)]
+    for (path, node), schema in zip((*one, *several), found, strict=True):
+        if isinstance(schema, SchemaFault):
+            yield Finding(path, node.source, schema.what, schema.cure)
+
+
+#: A key, and the value that it has.
+_Named: TypeAlias = tuple[tuple[str, ...], Node]
+
+
+def _schema_nodes(root: Node) -> tuple[list[_Named], list[_Named]]:
+    """Return the keys that name schema files, and their values: that of raw records, and all others."""
+    raw, several = (documents.child(root, ("decoding", key)) for key in ("schema", "schemas"))
+    listed = several.value if several is not None and isinstance(several.value, tuple) else ()
+    one: list[_Named] = [] if raw is None else [(("decoding", "schema"), raw)]
+    more: list[_Named] = [(("decoding", "schemas", str(at)), entry) for at, entry in enumerate(listed)]
+    return _texts(one), _texts(more)
+
+
+def _texts(named: list[_Named]) -> list[_Named]:
+    return [(path, node) for path, node in named if isinstance(node.value, str)]
 
 
 def _source_schemas(reading: Reading) -> tuple[list[Finding], list[Finding]]:
-    """Return what is wrong, and what is doubtful, with the schemas of raw records that sources use.
+    """Return what is wrong, and what is doubtful, with the schemas that the files say records have.
 
-    Raw records have this one schema and no other, so every path of the source can be held against it.
+    Raw records have one schema and no other. Single-object records have one of those in ``decoding.schemas``,
+    so what fits none of them is wrong. (With a registry, ``auto`` may mean others.)
     """
     all_wrong: list[Finding] = []
     all_doubtful: list[Finding] = []
     mapping = None if reading.mapping is None else reading.mapping.mapping
+    settings = reading.rest
+    known = read_schemas(settings.decoding.schemas, MappedCodec()) if mapping is not None else ()
+    by_fingerprint = {"single_object", *(["auto"] if settings.schema_registry.url is None else [])}
     for number, source in enumerate(() if mapping is None else mapping.sources):
-        file = decoding_of(source, reading.rest.decoding).schema_file
-        if file is None:
-            continue
-        found = read_schema(file, Codec(payment_event()) if source.canonical else MappedCodec())
-        if isinstance(found, SchemaFault):
-            path = ("sources", str(number), "decoding", "schema")
-            all_wrong.append(Finding(path, source.definition.place, found.what, found.cure))
-            continue
-        wrong, doubtful = held_against(number, source, found.text, reading.nested_schemas)
+        decoding = decoding_of(source, settings.decoding)
+        found = known if decoding.wire_format in by_fingerprint else ()
+        if decoding.schema_file is not None:
+            codec = Codec(payment_event()) if source.canonical else MappedCodec()
+            found = (read_schema(decoding.schema_file, codec, shelf_of(settings.decoding.schemas)),)
+            if isinstance(found[0], SchemaFault):
+                path = ("sources", str(number), "decoding", "schema")
+                all_wrong.append(Finding(path, source.definition.place, found[0].what, found[0].cure))
+        schemas = [schema for schema in found if not isinstance(schema, SchemaFault)]
+        wrong, doubtful = held_against(number, source, schemas, reading.nested_schemas)
         all_wrong += wrong
         all_doubtful += doubtful
     return all_wrong, all_doubtful
-
-
-def _schema_nodes(root: Node) -> Iterator[tuple[tuple[str, ...], Node]]:
-    """Yield the keys that name schema files, and their values."""
-    if (one := documents.child(root, ("decoding", "schema"))) is not None:
-        yield ("decoding", "schema"), one
-    several = documents.child(root, ("decoding", "schemas"))
-    if several is not None and isinstance(several.value, tuple):
-        yield from ((("decoding", "schemas", str(at)), entry) for at, entry in enumerate(several.value))
 
 
 def _rates(root: Node) -> tuple[list[Finding], list[Finding]]:

@@ -1,14 +1,17 @@
 """The configuration file, the environment and the files that they name → settings."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from consumer.core.avro.inspection import WriterSchema
+from consumer.core.avro.linking import Shelf
 from consumer.core.avro.mapped import MappedCodec
 from consumer.core.avro.nested import NestedAvro
-from consumer.core.errors import ConfigurationError
-from consumer.core.meaning.mapping import compile_mapping, mapping_files
+from consumer.core.errors import ConfigurationError, Unreadable
+from consumer.core.meaning.mapping import compile_mapping, mapping_files, read_mapping
+from consumer.core.meaning.mapping.reading import Reading as MappingReading
 from consumer.core.settings import configuration, documents, environment
 from consumer.core.settings.configuration import Reading
 from consumer.core.settings.documents import Finding, Node, Source
@@ -57,26 +60,37 @@ def _with_mapping(reading: Reading, named: Node, path: Path) -> Reading:
     reading = reading.with_findings(document.findings)
     if document.root is None:
         return reading
-    schemas, findings = _schemas_of(document.root)
+    read_once = read_mapping(document.root)
+    schemas, findings = _schemas_of(read_once, reading.rest.decoding.schemas)
     nested = NestedAvro(MappedCodec())
     converting = reading.rest.currency.reporting is not None
-    compiled = compile_mapping(document.root, schemas, nested.open, converting=converting)
+    compiled = compile_mapping(read_once, schemas, nested.open, converting=converting)
     told = {finding.source for finding in findings}  # what is missing there, the compiler misses too
     rest = tuple(finding for finding in compiled.findings if finding.source not in told)
     return reading.with_findings(findings).with_mapping(replace(compiled, findings=rest), nested, schemas)
 
 
-def _schemas_of(mapping: Node) -> tuple[dict[str, str], list[Finding]]:
-    """Return the text of each schema file that the mapping names, and what is wrong with the others."""
-    texts, findings = {}, []
-    for name, node in mapping_files(mapping):
-        held = _read_file(Path(name))
-        if held.fault:
-            what = f"names a file that {held.fault}"
-            findings.append(Finding(("sources",), node.source, what, _CURE))
-        else:
-            texts[name] = held.text
-    return texts, findings
+def _schemas_of(
+    mapping: MappingReading, more: Iterable[Path]
+) -> tuple[dict[str, WriterSchema], list[Finding]]:
+    """Return the schema in each file that the mapping names, and what is wrong with the others.
+
+    Types that they name and do not define are looked up in one another, and in ``more`` files.
+    """
+    named = mapping_files(mapping)
+    held = {name: _read_file(Path(name)) for name, _ in named}
+    shelf = Shelf(each.text for each in (*held.values(), *map(_read_file, more)) if not each.fault)
+    schemas, findings = {}, []
+    for name, node in named:
+        what = held[name].fault
+        try:
+            schemas[name] = shelf.link(held[name].text)
+        except Unreadable as unreadable:
+            what = f"is of no use: {unreadable.detail}"
+        if what:
+            schemas.pop(name, None)
+            findings.append(Finding(("sources",), node.source, f"names a file that {what}", _CURE))
+    return schemas, findings
 
 
 class _Held(NamedTuple):

@@ -10,6 +10,7 @@ from consumer import __version__
 from consumer.core.api.calls import PlanRules
 from consumer.core.api.pacing import Turns
 from consumer.core.api.refusals import Refusals
+from consumer.core.api.shares import Allotment, Shares
 from consumer.core.avro import schemas
 from consumer.core.avro.codec import Codec
 from consumer.core.avro.framing import WireFormat
@@ -29,7 +30,7 @@ from consumer.edges.kafka.clients import consumer_config, producer_config
 from consumer.edges.kafka.dead_letters import DeadLetters
 from consumer.edges.kafka.questions import Questions
 from consumer.edges.kafka.source import Source
-from consumer.flow.decoding import AvroCodec, Decoder, read_schema_files
+from consumer.flow.decoding import AvroCodec, Decoder, read_raw_schema
 from consumer.flow.delivery import Reader, Rules
 from consumer.flow.giving_up import LETTERS_AT_ONCE
 from consumer.flow.membership import Membership
@@ -110,8 +111,7 @@ def decoder_of(
     Raises :class:`ConfigurationError` where its schema file can't be used.
     """
     decoding = decoding_of(source, settings.decoding)
-    raw = read_schema_files(decoding.model_copy(update={"schemas": ()}), codec).raw
-    return canonical.beside(WireFormat(decoding.wire_format), codec, raw)
+    return canonical.beside(WireFormat(decoding.wire_format), codec, read_raw_schema(decoding, codec))
 
 
 def sources_read(configured: Configured) -> tuple[ReadFrom, ...]:
@@ -164,6 +164,13 @@ def _plan_rules(settings: Settings) -> PlanRules:
         reporting=currency.reporting,
         max_event_age=None if seconds is None else timedelta(seconds=seconds),
     )
+
+
+def allotment(settings: Settings) -> Allotment:
+    """Return what of the rate is this process's own."""
+    linkrunner = settings.linkrunner
+    shares = Shares() if linkrunner.rate_scope == "group" else None
+    return Allotment(linkrunner.requests_per_second, shares)
 
 
 def letters_at_once(settings: Settings) -> int:

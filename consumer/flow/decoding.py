@@ -1,7 +1,7 @@
 """A record's bytes → the event in them: framing, schema, codec."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Generic, Protocol, TypeVar, assert_never
@@ -26,7 +26,7 @@ from consumer.core.operations.status import RegistryHealth
 from consumer.core.records import Record
 from consumer.core.settings.tree import DecodingSettings, Settings
 from consumer.edges.registry import Registry
-from consumer.edges.schema_files import Examiner, SchemaFault, read_schema
+from consumer.edges.schema_files import Examiner, SchemaFault, read_schema, read_schemas, shelf_of
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -167,23 +167,29 @@ def read_schema_files(decoding: DecodingSettings, codec: Examiner) -> SchemaFile
     Raises :class:`ConfigurationError` with every file that can't be read, is no schema, or is not one that
     ``codec`` decodes by.
     """
-    mistakes: list[Mistake] = []
-    raw = _read_all([decoding.schema_file] if decoding.schema_file else [], "schema", codec, mistakes)
-    more = _read_all(decoding.schemas, "schemas", codec, mistakes)
+    raw = _raw(decoding, codec)
+    more = read_schemas(decoding.schemas, codec, filter(None, [decoding.schema_file]))
+    named = [*(() if raw is None else [("schema", decoding.schema_file, raw)])]
+    named += [("schemas", path, schema) for path, schema in zip(decoding.schemas, more, strict=True)]
+    mistakes = [_mistake(key, path, schema) for key, path, schema in named if isinstance(schema, SchemaFault)]
     if mistakes:
         raise ConfigurationError(mistakes)
-    return SchemaFiles(next(iter(raw), None), tuple(more))
+    found = tuple(schema for schema in more if not isinstance(schema, SchemaFault))
+    return SchemaFiles(raw if isinstance(raw, WriterSchema) else None, found)
 
 
-def _read_all(
-    paths: Sequence[Path], key: str, codec: Examiner, mistakes: list[Mistake]
-) -> list[WriterSchema]:
-    """Return the schemas in ``paths``, and add to ``mistakes`` what is wrong with the others."""
-    found = []
-    for path in paths:
-        schema = read_schema(path, codec)
-        if isinstance(schema, SchemaFault):
-            mistakes.append(Mistake(f"decoding.{key} ({path})", schema.what, schema.cure))
-        else:
-            found.append(schema)
-    return found
+def read_raw_schema(decoding: DecodingSettings, codec: Examiner) -> WriterSchema | None:
+    """Return the schema of raw records, None where ``decoding`` names none; raises as above."""
+    raw = _raw(decoding, codec)
+    if isinstance(raw, SchemaFault):
+        raise ConfigurationError([_mistake("schema", decoding.schema_file, raw)])
+    return raw
+
+
+def _raw(decoding: DecodingSettings, codec: Examiner) -> WriterSchema | SchemaFault | None:
+    file = decoding.schema_file
+    return None if file is None else read_schema(file, codec, shelf_of(decoding.schemas))
+
+
+def _mistake(key: str, path: Path | None, fault: SchemaFault) -> Mistake:
+    return Mistake(f"decoding.{key} ({path})", fault.what, fault.cure)

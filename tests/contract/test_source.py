@@ -285,6 +285,24 @@ def test_a_member_that_comes_second_starts_at_the_first_ones_end(kafka: Kafka, t
     asyncio.run(scene())
 
 
+@pytest.mark.parametrize("start_from", [StartFrom.LATEST, StartFrom.REFUSE])
+def test_a_topic_is_new_to_a_group_with_commits_on_another(
+    kafka: Kafka, topics: Topics, start_from: StartFrom
+) -> None:
+    """Although nothing of the other is read any more: the group's first start is behind it."""
+    before, topic = topics.create(topics.name("before")), topics.create(topics.name("new"))
+    group = topics.name("group")
+    topics.produce(topic, numbered(2))
+    commit_by_hand(kafka, group, Partition(before, 0), 0)
+
+    async def scene() -> None:
+        async with Member(kafka, group, topic, start_from=start_from).running() as member:
+            await member.has(2)
+            assert [(each.offset, each.fresh) for each in member.given] == [(0, True)]
+
+    asyncio.run(scene())
+
+
 @pytest.mark.kafka
 def test_a_partition_that_is_added_starts_at_its_beginning(kafka: Kafka, topics: Topics) -> None:
     """Even in a group that started from the end: its first payments came before anybody could see it."""

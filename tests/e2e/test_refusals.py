@@ -37,7 +37,7 @@ def test_a_flood_of_poison_costs_few_letters_and_waits_for_a_decision(new_stage:
         assert (stop["topic"], stop["reasons"]) == (stage.topic, {"undecodable": LIMITS.in_a_row})
         assert "topic_stopped" in service.log
         assert service.stop() == 0
-        assert len(stage.letters()) == start * MOST
+        assert start <= len(stage.letters()) <= start * MOST
     until = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
     service = stage.service({"linkrunner": {"accept_refusals_until": until}}).start()
     stage.wait_settled()
@@ -60,5 +60,5 @@ def test_an_api_that_refuses_everything_costs_few_payments(new_stage: NewStage) 
     stage.wait_settled(within=15)
     eventually(lambda: not stopped(service), 5, "the hold ends")
     assert service.stop() == 0
-    assert len(stage.letters()) == MOST
+    assert 0 < len(stage.letters()) <= MOST
     stage.judge()

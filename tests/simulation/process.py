@@ -10,8 +10,8 @@ from typing import Final, Unpack
 from prometheus_client import CollectorRegistry
 
 from consumer.core.api.calls import PlanRules
-from consumer.core.api.pacing import Pacer
 from consumer.core.api.refusals import Limits, Refusals
+from consumer.core.api.shares import Allotment
 from consumer.core.letters import Sender
 from consumer.core.meaning.lifecycle import LifecyclePolicy
 from consumer.core.operations.logbook import Event, Fields
@@ -109,7 +109,12 @@ class Process:
         clock = asyncio.get_running_loop().time
         membership = Membership(lease_seconds(setup.session_seconds, TIMEOUT), clock)
         traffic = Traffic(
-            Pacer(setup.per_second), _metrics(), self._write, self._wake, clock, membership=membership
+            Allotment(setup.per_second, None),
+            _metrics(),
+            self._write,
+            self._wake,
+            clock,
+            membership=membership,
         )
         refusals = Refusals(accept_until=inf if setup.accepts else None, limits=LIMITS)
         giving_up = GivingUp(Box(outside.letters, self), refusals, self._write, self._wake, clock)

@@ -6,7 +6,13 @@ from typing import Final
 
 from consumer.core.meaning.intents import Capture, Intent, Reject, Remove, Skip
 from consumer.core.meaning.lifecycle import LifecyclePolicy
-from consumer.core.meaning.mapping import CompiledMapping, MappedEvent, Source, compile_mapping
+from consumer.core.meaning.mapping import (
+    CompiledMapping,
+    MappedEvent,
+    Source,
+    compile_mapping,
+    read_mapping,
+)
 from consumer.core.meaning.mapping import Mapping as CompiledSources
 from consumer.core.meaning.money import Money
 from consumer.core.records import Header
@@ -21,7 +27,7 @@ def compiled(text: str, *, converting: bool = False) -> CompiledMapping:
     document = read(text, Place("mapping.yaml", 1))
     assert document.root is not None, document.findings
     assert document.findings == ()
-    return compile_mapping(document.root, converting=converting)
+    return compile_mapping(read_mapping(document.root), converting=converting)
 
 
 def mistakes(text: str, *, converting: bool = False) -> list[str]:
@@ -115,7 +121,7 @@ def _capture(capture: Capture) -> Mapping[str, object]:
             }
             for item in capture.items
         ],
-        "content_type": capture.content_type.name,
+        "content_type": None if capture.content_type is None else capture.content_type.name,
         "attributes": dict(capture.attributes),
     }
     return {name: value for name, value in fields.items() if _DEFAULTS.get(name, ()) != value}

@@ -110,7 +110,11 @@ class Stage:
     def service(self, over: Config | None = None, base: Config | None = None) -> Service:
         """Return a service, not started; ``over`` goes on top of the configuration, or of ``base``."""
         name = f"service-{len(self.services) + 1}"
-        service = Service(self.directory, name, merged(base or self.config(), over or {}))
+        return self.service_of(name, merged(base or self.config(), over or {}))
+
+    def service_of(self, name: str, config: Config) -> Service:
+        """Return a service with a whole configuration of its own, in the file ``<name>.yaml``."""
+        service = Service(self.directory, name, config)
         self.services.append(service)
         return service
 

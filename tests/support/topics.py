@@ -10,8 +10,6 @@ from typing import Final
 from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, but not in an __all__
     AdminClient,
-    AlterConfigOpType,
-    ConfigEntry,
     ConfigResource,
     ResourceType,
 )
@@ -69,12 +67,6 @@ class Topics:
         """Give ``topic`` more partitions, ``partitions`` in all, and wait until their leaders are known."""
         self._admin.create_partitions([NewPartitions(topic, partitions)])[topic].result(ANSWER_SECONDS)
         eventually(lambda: len(self.partitions(topic)) == partitions, ANSWER_SECONDS, f"{topic} has leaders")
-
-    def change(self, topic: str, name: str, value: str) -> None:
-        """Change an entry of the configuration of ``topic``."""
-        entry = ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
-        resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
-        self._admin.incremental_alter_configs([resource])[resource].result(ANSWER_SECONDS)
 
     def delete(self, topic: str) -> None:
         """Delete ``topic``."""

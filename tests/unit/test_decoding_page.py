@@ -28,7 +28,7 @@ LIMITS: Final = {
     "fixed type": f"{inspection.MAX_FIXED_BYTES // KIB} KiB",
     "number behind a decimal": f"{logical.MAX_DECIMAL_BYTES} bytes",
     "digits behind a decimal's point": f"{logical.MAX_SCALE}",
-    "schemas that one refers to": f"{client.MAX_REFERENCES}",
+    "schemas that one refers to": f"{inspection.MAX_REFERENCES}",
     "answer of a registry": f"{client.MAX_ANSWER_BYTES // KIB // KIB} MiB",
     "message": f"{weights.MAX_MESSAGE_BYTES // KIB} KiB",
     "schemas kept of a registry": f"{registry.MAX_KNOWN}",

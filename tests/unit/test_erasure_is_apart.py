@@ -8,7 +8,6 @@ and by the source, in which nobody but the erasure topic's own path knows of tha
 import ast
 import json
 from collections.abc import Iterator
-from dataclasses import fields
 from itertools import product
 from pathlib import Path
 from typing import Final, get_args
@@ -25,9 +24,14 @@ from consumer.core.meaning.lifecycle import LifecyclePolicy, Status, interpret
 from tests.support.events import ANY_EVENT, USER, Event, payment_event
 from tests.unit.test_project import MODULES, PYPROJECT, imported, name_of, tree
 
-#: The only modules that may know what an erasure is, and who makes the one that tells of them.
-OWN: Final = {"core/api/erasure.py", "flow/erasing.py"}
-KNOWS: Final = {*OWN, "flow/service.py"}
+#: The only modules that may know what an erasure is, each with those that may import it: the teller of their
+#: stories is made by the service, and what explains them, and has no client to send one with, by a command.
+KNOWN_TO: Final = {
+    "core/api/erasure.py": {"flow/erasing.py", "flow/explaining_erasures.py"},
+    "flow/erasing.py": {"flow/service.py"},
+    "flow/explaining_erasures.py": {"cli/erasures.py"},
+}
+OWN: Final = set(KNOWN_TO)
 
 #: Where bodies are made. Meaning ends in intents, whose types are looked at above; the lab is what the
 #: service is tested against, not a part of it.
@@ -65,7 +69,7 @@ def test_what_payments_end_in_has_no_erasure() -> None:
 @pytest.mark.parametrize("removal", [Remove, RemovePayment])
 def test_a_removal_of_a_payment_has_no_place_for_a_user(removal: type[Remove | RemovePayment]) -> None:
     """One field, and slots: nobody can hang another on it."""
-    assert [field.name for field in fields(removal)] == ["payment_id"]
+    assert removal.__struct_fields__ == ("payment_id",)
     assert not hasattr(removal("pay-1"), "__dict__")
 
 
@@ -127,16 +131,21 @@ def test_no_record_at_all_erases_a_user(record: Event) -> None:
 
 def test_nobody_else_knows_the_call() -> None:
     """The rule of the import linter, kept where the linter is not run; its lists are the ones used here."""
-    (contract,) = (
-        each for each in PYPROJECT["tool"]["importlinter"]["contracts"] if each["type"] == "protected"
-    )
-    modules = {_module(name) for name in OWN}
-    assert set(contract["protected_modules"]) == modules
-    assert set(contract["allowed_importers"]) == {_module(name) for name in KNOWS} - {
-        "consumer.core.api.erasure"
+    contracts = PYPROJECT["tool"]["importlinter"]["contracts"]
+    protected = [each for each in contracts if each["type"] == "protected"]
+    assert {tuple(each["protected_modules"]): set(each["allowed_importers"]) for each in protected} == {
+        (_module(name),): set(map(_module, users)) for name, users in KNOWN_TO.items()
     }
-    importers = {name_of(path) for path in MODULES if modules & set(_imports(path))}
-    assert importers == KNOWS - {"core/api/erasure.py"}
+    for name, users in KNOWN_TO.items():
+        assert {name_of(path) for path in MODULES if _module(name) in _imports(path)} == users
+
+
+def test_what_explains_an_erasure_can_send_none() -> None:
+    """It knows no client, nor anything that has one."""
+    for name in ("flow/explaining_erasures.py", "cli/erasures.py"):
+        known = set(_imports(_path(name)))
+        assert [each for each in known if each.startswith(("consumer.edges", "aiohttp"))] == []
+        assert not known & {"consumer.flow.service", "consumer.flow.erasing", "consumer.flow.delivery"}
 
 
 def test_nobody_else_names_the_call() -> None:

@@ -1,10 +1,11 @@
 """``docs/explain.md``: what it says about JSON is what the module says, whose tests try every row."""
 
+import inspect
 import re
 from pathlib import Path
 from typing import Final
 
-from consumer.cli import COMMANDS
+from consumer.cli import COMMANDS, explain
 from consumer.cli.output import ExitCode
 from consumer.core.avro import from_json
 
@@ -29,6 +30,8 @@ def test_the_exit_codes_are_those_of_the_command() -> None:
 def test_the_examples_are_options_that_there_are() -> None:
     """The page and ``--help`` name the same ways to give a record."""
     command = next(command for command in COMMANDS if command.name == "explain")
+    options = set(re.findall(r'typer\.Option\(\s*"(--[a-z]+)"', inspect.getsource(explain)))
+    assert [option for option in sorted(options) if option not in PAGE] == []
     for option in ("--partition", "--offset", "--avro", "--json", "--schema"):
-        assert option in PAGE
+        assert option in options
         assert any(option in example for example in command.examples)

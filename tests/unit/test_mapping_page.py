@@ -20,6 +20,8 @@ from consumer.core.meaning.mapping.language import FIELDS, ITEM_FIELDS, Operator
 from consumer.core.meaning.mapping.reading import ROUTE_KEYS, SOURCE_KEYS
 from consumer.core.meaning.mapping.reading_values import AMOUNT_KEYS, MODIFIERS, ORIGINS
 from consumer.core.meaning.mapping.settable import PAYMENT_STATUSES
+from consumer.core.nesting import MAX_LEVELS
+from consumer.core.patterns import MAX_EVENT_STEPS, MAX_STEPS, MAX_TEXT, USUAL_TEXT
 from tests.support.mappings import POLICY, event, source, told
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -147,6 +149,13 @@ def test_the_page_names_the_whole_language() -> None:
         *fields, *ITEM_FIELDS, *(root for root in Root if root),
     ]  # fmt: skip
     assert [word for word in language if word not in words] == []
+
+
+def test_the_page_tells_the_bounds() -> None:
+    """Who writes a mapping learns from it what is too much."""
+    assert f"More than {MAX_LEVELS} levels of arrays and objects" in PAGE
+    for bound in (MAX_TEXT, USUAL_TEXT, MAX_STEPS, MAX_EVENT_STEPS):
+        assert f" {bound}" in PAGE
 
 
 def test_the_examples_use_the_whole_language() -> None:

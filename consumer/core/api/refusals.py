@@ -93,6 +93,7 @@ class _Topic:
     row: int | None = 0
     trust: int | None = None
     since: float | None = None
+    stops: int = 0
     good_probes: int = 0
     probing: bool = False
     next_probe: float = 0.0
@@ -155,6 +156,7 @@ class Refusals:
         if not state.too_many() or self._accepts(now):
             return Ruling.GIVE_UP
         state.since = now
+        state.stops += 1
         state.good_probes = 0
         state.next_probe = now + self.pace
         self._note_stopped()
@@ -203,6 +205,11 @@ class Refusals:
         state = self._state(topic)
         state.probing = False
         state.next_probe = now if settled else now + self.pace
+
+    def times_stopped(self, topic: str) -> int:
+        """Return how often a topic was stopped; what was judged before the last time is out of date."""
+        state = self._topics.get(topic)
+        return 0 if state is None else state.stops
 
     def stop(self, topic: str) -> Stop | None:
         """Return why a topic is stopped, None where it is not."""

@@ -11,6 +11,7 @@ from fastavro import schemaless_reader
 
 from consumer.core.avro.border import READY_SCHEMAS, Refusal, meaning, prepare, too_large, undecodable
 from consumer.core.avro.inspection import Document, WriterSchema, inspect
+from consumer.core.avro.linking import written_out
 from consumer.core.avro.resolution import Resolution
 from consumer.core.errors import Unreadable
 from consumer.core.meaning.intents import DeadLetterReason
@@ -109,7 +110,7 @@ def fingerprint(schema: WriterSchema) -> bytes:
 
     Raises :class:`Unreadable` (``undecodable``) where the schema is hostile or broken.
     """
-    return prepare(inspect(schema).documents).fingerprint
+    return prepare([written_out(inspect(schema).documents)]).fingerprint
 
 
 _read: Final = io.BytesIO.read  # looked up once: it is called for every few bytes

@@ -135,13 +135,17 @@ class _Encoder:
 
     def encode(self, kind: Json, namespace: str, value: Plain, path: str) -> bytes:
         if isinstance(kind, list):
-            return self._union(kind, namespace, value, path)
+            return self.union(kind, namespace, value, path)
         document, namespace = self._resolve(kind, namespace)
         name = str(document["type"])
         nested = _NESTED.get(name)
         if nested is not None:
             return nested(self, document, namespace, value, path)
-        return _leaf(name, document, value, path)
+        return _leaf(name, document, self.written(name, value, path), path)
+
+    def written(self, _: str, value: Plain, __: str) -> Plain:
+        """Return the value of a type without parts as people write it."""
+        return value
 
     def _resolve(self, kind: Json, namespace: str) -> tuple[dict[str, Json], str]:
         if isinstance(kind, dict):
@@ -173,7 +177,7 @@ class _Encoder:
         if name in given:
             return self.encode(kind, namespace, given[name], below)
         if "default" in field:
-            return self.encode(kind, namespace, _default(kind, field["default"]), below)
+            return _DefaultEncoder(self._types).encode(kind, namespace, field["default"], below)
         if isinstance(kind, list) and "null" in kind:
             return self.encode(kind, namespace, None, below)
         raise NotFitting(below, "is missing, and the schema has no default for it")
@@ -194,7 +198,7 @@ class _Encoder:
         ]
         return _block(entries)
 
-    def _union(self, branches: Sequence[Json], namespace: str, value: Plain, path: str) -> bytes:
+    def union(self, branches: Sequence[Json], namespace: str, value: Plain, path: str) -> bytes:
         names = [self._branch_name(branch, namespace) for branch in branches]
         if sum(name is not None for name in names) > 1 and isinstance(value, dict):
             return self._named_branch(branches, names, namespace, value, path)
@@ -236,13 +240,25 @@ class _Encoder:
         return _full_name(str(document["name"]), document.get("namespace", inner))
 
 
-def _default(kind: Json, default: Json) -> Plain:
-    """Return a default of a schema as it would be written here: bytes stand there as characters."""
-    first = kind[0] if isinstance(kind, list) and kind else kind
-    name = first.get("type") if isinstance(first, dict) else first
-    if name in {"bytes", "fixed"} and isinstance(default, str):
-        return base64.b64encode(default.encode("latin-1")).decode()
-    return Decimal(repr(default)) if isinstance(default, float) else default
+class _DefaultEncoder(_Encoder):
+    """Writes defaults as schemas have them: bytes are characters up to U+00FF, a union has no wrapper."""
+
+    def written(self, name: str, value: Plain, path: str) -> Plain:
+        if name in {"bytes", "fixed"} and isinstance(value, str):
+            try:
+                return value.encode("latin-1")
+            except UnicodeEncodeError:
+                raise NotFitting(path, "has a default that stands for no bytes") from None
+        return Decimal(repr(value)) if isinstance(value, float) else value
+
+    def union(self, branches: Sequence[Json], namespace: str, value: Plain, path: str) -> bytes:
+        """Write the first branch that fits; until Avro 1.12 it had to be the first of all."""
+        for number, branch in enumerate(branches):
+            try:
+                return _long(number) + self.encode(branch, namespace, value, path)
+            except NotFitting:
+                continue
+        raise NotFitting(path, "has a default that fits none of its types")
 
 
 def _enum(_: _Encoder, document: Mapping[str, Json], __: str, value: Plain, path: str) -> bytes:
@@ -379,7 +395,9 @@ def _ticks(moment: datetime, unit: str) -> int:
 
 
 def _logical_bytes(logical: str, document: Mapping[str, Json], value: Plain, path: str) -> Plain:
-    """Return the bytes behind a decimal or a uuid."""
+    """Return the bytes behind a decimal or a uuid; bytes are what they are."""
+    if isinstance(value, bytes):
+        return value
     if logical == "uuid" and isinstance(value, str):
         try:
             return bytes.fromhex(value.replace("-", ""))

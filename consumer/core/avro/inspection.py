@@ -37,6 +37,9 @@ MAX_FIELDS: Final = 500
 MAX_FIELDS_UNFOLDED: Final = 5_000
 MAX_BRANCHES: Final = 2_000
 MAX_FIXED_BYTES: Final = 64 * 1024
+#: Bounds on what one schema may refer to: other schemas, and how deep they refer to others in turn.
+MAX_REFERENCES: Final = 32
+MAX_REFERENCE_LEVELS: Final = 8
 
 _LOGICAL_FIXED: Final = frozenset({"decimal", "uuid"})
 _UUID_BYTES: Final = 16
@@ -72,7 +75,7 @@ def inspect(schema: WriterSchema) -> Inspected:
     """Return ``schema`` rebuilt; raise :class:`Unreadable` (``undecodable``) if it is broken or hostile."""
     texts = (*schema.references, schema.text)
     if sum(len(text.encode(errors="surrogatepass")) for text in texts) > MAX_SCHEMA_BYTES:
-        raise _refused(f"is larger than {MAX_SCHEMA_BYTES // 1024} kB")
+        raise unusable(f"is larger than {MAX_SCHEMA_BYTES // 1024} kB")
     inspector = _Inspector()
     documents, weight = [], PRIMITIVES["null"]
     for text in texts:
@@ -104,24 +107,24 @@ class _Inspector:
     def read(self, schema: Json, *, namespace: str, level: int) -> tuple[Document, Weight]:
         """Return the rebuilt ``schema`` and what its values weigh; ``level`` is how deep it stands."""
         if level > MAX_LEVELS:
-            raise _refused(f"is nested deeper than {MAX_LEVELS} levels")
+            raise unusable(f"is nested deeper than {MAX_LEVELS} levels")
         if isinstance(schema, str):
             return self._reference(schema, namespace, level)
         if isinstance(schema, list):
             return self._union(schema, namespace, level)
         if not isinstance(schema, dict):
-            raise _refused("has a type that is neither a name, a union nor an object")
+            raise unusable("has a type that is neither a name, a union nor an object")
         return self._object(schema, namespace, level)
 
     def _object(self, schema: dict[str, Json], namespace: str, level: int) -> tuple[Document, Weight]:
         kind = schema.get("type")
         if not isinstance(kind, str):
-            raise _refused("has an object whose type is no name")
+            raise unusable("has an object whose type is no name")
         if kind in PRIMITIVES:
             return _primitive(kind, schema)
         reader = self._readers.get(kind)
         if reader is None:
-            raise _refused("has an object of a type that Avro does not have")
+            raise unusable("has an object of a type that Avro does not have")
         return reader(schema, namespace, level)
 
     def _reference(self, name: str, namespace: str, level: int) -> tuple[Document, Weight]:
@@ -129,20 +132,20 @@ class _Inspector:
             return name, PRIMITIVES[name]
         full_name = name if "." in name or not namespace else f"{namespace}.{name}"
         if full_name not in self._named:
-            raise _refused("names a type that it does not define")
+            raise unusable("names a type that it does not define")
         weight = self._named[full_name]
         if weight is None:
-            raise _refused("contains itself")
+            raise unusable("contains itself")
         if level + weight.levels - 1 > MAX_LEVELS:
-            raise _refused(f"is nested deeper than {MAX_LEVELS} levels")
+            raise unusable(f"is nested deeper than {MAX_LEVELS} levels")
         return full_name, weight
 
     def _union(self, branches: list[Json], namespace: str, level: int) -> tuple[Document, Weight]:
         if not branches or any(isinstance(branch, list) for branch in branches):
-            raise _refused("has a union that is empty or holds a union")
+            raise unusable("has a union that is empty or holds a union")
         self._branches += len(branches)
         if self._branches > MAX_BRANCHES:
-            raise _refused(f"has more than {MAX_BRANCHES} branches in its unions")
+            raise unusable(f"has more than {MAX_BRANCHES} branches in its unions")
         read = [self.read(branch, namespace=namespace, level=level + 1) for branch in branches]
         records = sum(map(_may_be_record, branches))
         weight = weigh_union([weight for _, weight in read], told=records > 1)
@@ -152,14 +155,14 @@ class _Inspector:
         name = self._define(schema, namespace)
         fields = schema.get("fields")
         if not isinstance(fields, list):
-            raise _refused("has a record without a list of fields")
+            raise unusable("has a record without a list of fields")
         self._fields += len(fields)
         if self._fields > MAX_FIELDS:
-            raise _refused(f"has more than {MAX_FIELDS} fields")
+            raise unusable(f"has more than {MAX_FIELDS} fields")
         inner = name.rpartition(".")[0]
         read = [(_field_name(field), *self._field(field, inner, level)) for field in fields]
         if len({field_name for field_name, _, _ in read}) < len(read):
-            raise _refused("has a record with two fields of one name")
+            raise unusable("has a record with two fields of one name")
         weight = _bounded(weigh_record([weight for _, _, weight in read]))
         self._named[name] = weight
         rebuilt: list[Json] = [{"name": field_name, "type": document} for field_name, document, _ in read]
@@ -167,26 +170,26 @@ class _Inspector:
 
     def _field(self, field: Json, namespace: str, level: int) -> tuple[Document, Weight]:
         if not isinstance(field, dict) or "type" not in field:
-            raise _refused("has a field without a type")
+            raise unusable("has a field without a type")
         return self.read(field["type"], namespace=namespace, level=level + 1)
 
     def _array(self, schema: dict[str, Json], namespace: str, level: int) -> tuple[Document, Weight]:
         document, item = self.read(schema.get("items"), namespace=namespace, level=level + 1)
         if item.least == 0:
-            raise _refused("has an array whose items take no bytes")
+            raise unusable("has an array whose items take no bytes")
         return {"type": "array", "items": document}, weigh_array(item)
 
     def _map(self, schema: dict[str, Json], namespace: str, level: int) -> tuple[Document, Weight]:
         document, value = self.read(schema.get("values"), namespace=namespace, level=level + 1)
         if value.least == 0:
-            raise _refused("has a map whose values take no bytes")
+            raise unusable("has a map whose values take no bytes")
         return {"type": "map", "values": document}, weigh_map(value)
 
     def _enum(self, schema: dict[str, Json], namespace: str, _: int) -> tuple[Document, Weight]:
         name = self._define(schema, namespace)
         symbols = schema.get("symbols")
         if not isinstance(symbols, list) or not all(isinstance(symbol, str) for symbol in symbols):
-            raise _refused("has an enum without a list of symbols")
+            raise unusable("has an enum without a list of symbols")
         self._named[name] = ENUM
         return {"type": "enum", "name": name, "symbols": symbols}, ENUM
 
@@ -194,7 +197,7 @@ class _Inspector:
         name = self._define(schema, namespace)
         size = schema.get("size")
         if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= MAX_FIXED_BYTES:
-            raise _refused(f"has a fixed type that is not 1 to {MAX_FIXED_BYTES // 1024} kB large")
+            raise unusable(f"has a fixed type that is not 1 to {MAX_FIXED_BYTES // 1024} kB large")
         logical = _logical("fixed", schema)
         if logical.get("logicalType") == "uuid" and size != _UUID_BYTES:
             logical = {}
@@ -206,10 +209,10 @@ class _Inspector:
         """Return the full name of the type that ``schema`` defines, and mark it as being read."""
         name, own = schema.get("name"), schema.get("namespace", namespace)
         if not isinstance(name, str) or not name or not isinstance(own, str):
-            raise _refused("has a named type without a name")
+            raise unusable("has a named type without a name")
         full_name = name if "." in name or not own else f"{own}.{name}"
         if full_name in self._named:
-            raise _refused("defines a type twice")
+            raise unusable("defines a type twice")
         self._named[full_name] = None
         return full_name
 
@@ -218,7 +221,7 @@ def _parse(text: str) -> Json:
     try:
         document: Json = json.loads(text)
     except (ValueError, RecursionError):
-        raise _refused("is no JSON") from None
+        raise unusable("is no JSON") from None
     return document
 
 
@@ -267,16 +270,17 @@ def _is_record(branch: Json) -> bool:
 
 def _bounded(weight: Weight) -> Weight:
     if weight.fields > MAX_FIELDS_UNFOLDED:
-        raise _refused(f"unfolds to more than {MAX_FIELDS_UNFOLDED} fields")
+        raise unusable(f"unfolds to more than {MAX_FIELDS_UNFOLDED} fields")
     return weight
 
 
 def _field_name(field: Json) -> str:
     name = field.get("name") if isinstance(field, dict) else None
     if not isinstance(name, str):
-        raise _refused("has a field without a name")
+        raise unusable("has a field without a name")
     return name
 
 
-def _refused(what: str) -> Unreadable:
+def unusable(what: str) -> Unreadable:
+    """Return the error for a schema that can never be used; ``what`` follows on "the schema"."""
     return Unreadable(DeadLetterReason.UNDECODABLE, f"the schema {what}")

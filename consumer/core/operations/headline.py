@@ -46,7 +46,7 @@ def headline(status: Status) -> Headline:
 
 def _of_the_flow(status: Status) -> Headline:
     """Return how deliveries go, where nothing stops them on purpose."""
-    if status.silence_seconds > 0:
+    if status.pace.now.silence > 0:
         return Headline(Tone.WAITS, "The API has asked for silence; calls go on by themselves.")
     if not status.partitions:
         return Headline(Tone.GOOD, "This instance holds no partition, so it has nothing to do.")

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
+from consumer.core.api.pacing import Pace
 from consumer.core.api.verdicts import HoldCause
 
 
@@ -149,6 +150,21 @@ class LeaseStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class PaceStatus:
+    """How fast calls may leave, and why not faster.
+
+    ``share`` is this process's part of the group's rate, from 0 to 1, None where instances share nothing;
+    ``partitions`` and ``of_partitions`` are what it is made of: those that count for this process, and all.
+    ``now`` has what is left of that after refusals and on the way back from a pause.
+    """
+
+    now: Pace
+    share: float | None = None
+    partitions: int | None = None
+    of_partitions: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LastError:
     """The latest error of one cause, and how many of them there were since the start."""
 
@@ -163,8 +179,7 @@ class Status:
     """Everything that ``/statusz`` shows, as of ``at``. Times are aware.
 
     ``in_flight`` are calls and dead letters on the wire; ``awaiting_turn`` records have a worker and wait for
-    the rate or a schema. ``waits`` says why records are parked, ``silence_seconds`` how long the API still
-    wants no calls, 0 where it does not ask for that. ``lease`` is None while no partition is held.
+    the rate or a schema. ``waits`` says why records are parked. ``lease`` is None while no partition is held.
     ``registry`` is None where none is configured, ``rates`` where nothing is converted. ``config`` is the
     effective configuration by dotted key, secrets already masked.
     """
@@ -180,13 +195,13 @@ class Status:
     parked: int
     rate_limit_per_second: float
     freshness_seconds: float
+    pace: PaceStatus
     sources: tuple[SourceStatus, ...] = ()
     partitions: tuple[PartitionStatus, ...] = ()
     holds: tuple[HoldStatus, ...] = ()
     stopped_topics: tuple[StopStatus, ...] = ()
     awaiting_turn: int = 0
     waits: tuple[WaitStatus, ...] = ()
-    silence_seconds: float = 0.0
     lease: LeaseStatus | None = None
     errors: tuple[LastError, ...] = ()
     registry: RegistryHealth | None = None

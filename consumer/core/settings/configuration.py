@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 
 from pydantic import ValidationError
 
+from consumer.core.avro.inspection import WriterSchema
 from consumer.core.avro.nested import NestedAvro
 from consumer.core.errors import ConfigurationError
 from consumer.core.meaning.mapping import CompiledMapping
@@ -49,7 +50,7 @@ class Reading:
     rest: Settings
     mapping: CompiledMapping | None = None
     nested: NestedAvro | None = None
-    nested_schemas: Mapping[str, str] = field(default_factory=dict)
+    nested_schemas: Mapping[str, WriterSchema] = field(default_factory=dict)
     doubtful: tuple[Finding, ...] = ()
 
     def with_findings(self, more: Iterable[Finding]) -> "Reading":
@@ -62,7 +63,7 @@ class Reading:
         return replace(self, doubtful=(*self.doubtful, *more))
 
     def with_mapping(
-        self, mapping: CompiledMapping, nested: NestedAvro, schemas: Mapping[str, str]
+        self, mapping: CompiledMapping, nested: NestedAvro, schemas: Mapping[str, WriterSchema]
     ) -> "Reading":
         """Return the reading with what its mapping came to, and the ``schemas`` of nested bytes by file."""
         reading = replace(self, mapping=mapping, nested=nested, nested_schemas=schemas)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from consumer.core.avro.inspection import WriterSchema
 from consumer.core.avro.mapped import MappedCodec
 from consumer.core.avro.nested import NestedAvro
 from consumer.core.meaning.mapping import Mapping, Severity, Source, check_against
@@ -26,7 +27,7 @@ class Configured:
     settings: Settings
     mapping: Mapping | None = None
     nested: NestedAvro = field(default_factory=lambda: NestedAvro(MappedCodec()))
-    nested_schemas: abc.Mapping[str, str] = field(default_factory=dict)
+    nested_schemas: abc.Mapping[str, WriterSchema] = field(default_factory=dict)
     doubts: tuple[str, ...] = ()
 
     @property
@@ -71,16 +72,19 @@ def disagreements(
 
 
 def held_against(
-    number: int, source: Source, schema: str, nested: abc.Mapping[str, str]
+    number: int,
+    source: Source,
+    schemas: abc.Sequence[WriterSchema],
+    nested: abc.Mapping[str, WriterSchema],
 ) -> tuple[list[Finding], list[Finding]]:
-    """Return what ``source``, the one with this number, can't do with records of ``schema``, and may not.
+    """Return what ``source``, the one with this number, can't do with records of ``schemas``, and may not.
 
-    The first fails with all of them, the second with some. ``nested`` are the schemas of bytes in them, by
-    file.
+    The first fails with all of them, the second with some of each schema. ``nested`` are the schemas of bytes
+    in them, by file.
     """
     wrong: list[Finding] = []
     doubtful: list[Finding] = []
-    for found in check_against(source, schema, nested):
+    for found in check_against(source, schemas, nested):
         finding = replace(found.finding, path=("sources", str(number), *found.finding.path))
         (wrong if found.severity is Severity.ERROR else doubtful).append(finding)
     return wrong, doubtful

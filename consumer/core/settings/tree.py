@@ -68,8 +68,8 @@ class KafkaSettings(Section):
     in `^payments\\.`. New topics are found within seconds; dead-letter topics are never matched. Required
     without a `mapping`; beside one, whose sources say what is read, it must not be set."""
     start_from: StartFrom = "earliest"
-    """Where a group without committed offsets starts: `earliest`, `latest`, or `refuse` to start at all.
-    A partition or topic that appears later is read from its beginning."""
+    """Where a group without committed offsets on any topic starts: `earliest`, `latest`, or `refuse` to start
+    at all. A partition or topic that appears later is read from its beginning."""
     on_out_of_range: OnOutOfRange = "hold"
     """What happens when the committed offset is no longer in the log: `hold` the partition until someone
     decides, or go on at the `earliest` record that is left."""
@@ -100,7 +100,8 @@ class DecodingSettings(Section):
     schema_file: FilePath | None = Field(default=None, alias="schema")
     """File with the Avro schema of `raw` records."""
     schemas: tuple[FilePath, ...] = ()
-    """Files with more Avro schemas, known by their fingerprint to `single_object` records."""
+    """Files with more Avro schemas, known by their fingerprint to `single_object` records. Types that a
+    schema file names and does not define are looked up in these, too."""
 
 
 class LifecycleSettings(Section):
@@ -130,8 +131,9 @@ class LinkrunnerSettings(Section):
     """Longest time one call may take, from connecting to the last byte of the answer."""
     requests_per_second: Number = Field(default=25.0, gt=0, le=10_000)
     """Most calls started in a second. The documented limit of the API is 30 for each source address."""
-    rate_scope: Literal["pod"] = "pod"
-    """What shares `requests_per_second`: each `pod` has all of it for itself."""
+    rate_scope: Literal["group", "pod"] = "group"
+    """What shares `requests_per_second`: the whole consumer `group`, where an instance has the same part of
+    it as of the partitions; or each `pod` has all of it for itself."""
     retry_after_cap_seconds: Number = Field(default=300.0, ge=1, le=86_400)
     """Longest wait that a Retry-After header is believed."""
     max_in_flight: Integer = Field(default=32, ge=1, le=1_024)

@@ -35,7 +35,7 @@ from consumer.edges.kafka.clients import Config
 from consumer.edges.kafka.commits import Commits
 from consumer.edges.kafka.epochs import Epochs
 from consumer.edges.kafka.ranges import Ranges
-from consumer.edges.kafka.starting import Starting
+from consumer.edges.kafka.starting import Brokers, Starting
 
 T = TypeVar("T")
 
@@ -78,7 +78,7 @@ class Source:
         self._drain_seconds: Final = drain_seconds
         self._logger: Final = logger
         self._thread: Final = ThreadPoolExecutor(max_workers=1, thread_name_prefix="kafka-consumer")
-        self._starting: Final = Starting(config, start_from, self._read_failed)
+        self._starting: Final = Starting(Brokers(config), start_from, self._read_failed)
         self._epochs: Final = Epochs()
         self._answer: asyncio.Future[Positions] | None = None
         self._asked_at = 0.0

@@ -4,11 +4,18 @@ Everything here runs on the consumer's thread, inside its assignment callback. R
 tried again until they succeed: a guess about where to start would lose or repeat payments.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import TimeoutError as NotYet
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
-from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import (
+    OFFSET_INVALID,
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient
 
 from consumer.core.errors import ConfigurationError, Mistake
@@ -31,15 +38,78 @@ class Start:
     fresh: bool
 
 
+class Committed(Protocol):
+    """The consumer, as far as it is asked here; what fails raises KafkaException."""
+
+    def committed(self, partitions: list[TopicPartition], timeout: float) -> list[TopicPartition]:
+        """Return the group's commit for each partition."""
+
+    def get_watermark_offsets(self, partition: TopicPartition, timeout: float) -> tuple[int, int]:
+        """Return the offset of the first record and the one behind the last."""
+
+
+class Cluster(Protocol):
+    """What else the brokers know; what fails raises KafkaException."""
+
+    def partition_counts(self) -> Mapping[str, int | None]:
+        """Return how many partitions each topic has; None where its brokers can't tell at the moment."""
+
+    def commits(self) -> list[TopicPartition]:
+        """Return all commits of the group, whatever the topics."""
+
+
+class Brokers:
+    """Asks the cluster about topics and one group, by a client of its own for each question.
+
+    Where the consumer is asked for metadata inside its own callback, the next callback of the same poll (a
+    statistics report, a log line) aborts the process (confluent-kafka 2.16).
+    """
+
+    def __init__(self, config: Config) -> None:
+        """Take the consumer's configuration."""
+        self._config: Final = config
+
+    def partition_counts(self) -> Mapping[str, int | None]:
+        """Return the counts of all topics that there are: to ask for one by name might create it."""
+        found = self._client().list_topics(timeout=READ_SECONDS).topics
+        return {
+            topic: len(metadata.partitions) if metadata.error is None else None
+            for topic, metadata in found.items()
+            if not _is_unknown(metadata.error)
+        }
+
+    def commits(self) -> list[TopicPartition]:
+        """Return the group's commits; none where the brokers have no such question."""
+        group = str(self._config["group.id"])
+        client = self._client()  # kept until it has answered: without it nobody would
+        asked = client.list_consumer_group_offsets(
+            [ConsumerGroupTopicPartitions(group)], request_timeout=READ_SECONDS
+        )
+        try:
+            found = asked[group].result(READ_SECONDS + 1).topic_partitions
+        except NotYet:
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT)) from None  # noqa: SLF001  (a public name)
+        except KafkaException as error:
+            if error.args[0].code() == KafkaError._UNSUPPORTED_FEATURE:  # noqa: SLF001  (as above)
+                return []
+            raise
+        return [entry for entry in found or () if entry.error is None and entry.offset >= 0]
+
+    def _client(self) -> AdminClient:
+        admin = AdminClient({**connection_config(self._config), "log_level": 0})
+        admin.poll(0)  # fetches a token, where one is needed
+        return admin
+
+
 class Starting:
     """Answers where partitions start, for one group."""
 
-    def __init__(self, config: Config, policy: StartFrom, give_up: Callable[[str], bool]) -> None:
-        """Take the consumer's configuration and what a first start is to be.
+    def __init__(self, cluster: Cluster, policy: StartFrom, give_up: Callable[[str], bool]) -> None:
+        """Take whom to ask beside the consumer, and what a first start is to be.
 
         ``give_up`` hears of each failed read and says whether to stop trying.
         """
-        self._config: Final = config
+        self._cluster: Final = cluster
         self._topics: Sequence[str] = ()
         self._policy: Final = policy
         self._give_up: Final = give_up
@@ -58,7 +128,7 @@ class Starting:
         """
         self._late.add(topic)
 
-    def resolve(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> list[Start] | None:
+    def resolve(self, consumer: Committed, partitions: Sequence[TopicPartition]) -> list[Start] | None:
         """Return the start of each partition, or None where giving up came first.
 
         Raises :class:`ConfigurationError` where the group has no commit at all and ``start_from: refuse``.
@@ -77,7 +147,7 @@ class Starting:
             attempt += 1
             yield attempt
 
-    def _resolve(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> list[Start]:
+    def _resolve(self, consumer: Committed, partitions: Sequence[TopicPartition]) -> list[Start]:
         if not partitions:
             return []
         known = _committed(consumer, partitions)
@@ -88,10 +158,16 @@ class Starting:
             for partition, found in known.items()
         ]
 
-    def _first_starts(self, consumer: Consumer, missing: Collection[Partition]) -> dict[Partition, Start]:
+    def _first_starts(self, consumer: Committed, missing: Collection[Partition]) -> dict[Partition, Start]:
+        """Return the starts of partitions without a commit.
+
+        What the group knows of its first start stands in any of its commits, also in those of topics that
+        are not read any more, or whose brokers are away.
+        """
         counts = self._partition_counts()
         everything = [TopicPartition(t, number) for t, count in counts.items() for number in range(count)]
         commits = [found for found in _committed(consumer, everything).values() if found.offset >= 0]
+        commits = commits or self._cluster.commits()
         first_start = not commits
         if first_start and self._policy is StartFrom.REFUSE:
             raise ConfigurationError([_REFUSED])
@@ -110,22 +186,13 @@ class Starting:
         return result
 
     def _partition_counts(self) -> dict[str, int]:
-        """Return how many partitions each topic has; one that is not there is noted as late.
-
-        By a client of its own: where the consumer is asked for metadata inside its own callback, the next
-        callback of the same poll (a statistics report, a log line) aborts the process (confluent-kafka 2.16).
-        """
-        admin = AdminClient({**connection_config(self._config), "log_level": 0})
-        admin.poll(0)  # fetches a token, where one is needed
-        there = admin.list_topics(timeout=READ_SECONDS).topics  # to ask for one by name might create it
-        counts = {}
+        """Return how many partitions each topic has that is read; one that is not there is noted as late."""
+        there = self._cluster.partition_counts()
         for topic in self._topics:
-            metadata = there.get(topic)
-            if metadata is None or _is_unknown(metadata.error):
+            if topic not in there:
                 self.missed(topic)
-            elif metadata.error is None:
-                counts[topic] = len(metadata.partitions)
-        return counts
+        known = {topic: there.get(topic) for topic in self._topics}
+        return {topic: count for topic, count in known.items() if count is not None}
 
 
 _REFUSED: Final = Mistake(
@@ -135,7 +202,7 @@ _REFUSED: Final = Mistake(
 )
 
 
-def _committed(consumer: Consumer, partitions: Sequence[TopicPartition]) -> dict[Partition, TopicPartition]:
+def _committed(consumer: Committed, partitions: Sequence[TopicPartition]) -> dict[Partition, TopicPartition]:
     asked = [TopicPartition(p.topic, p.partition, OFFSET_INVALID) for p in partitions]
     found = consumer.committed(asked, timeout=READ_SECONDS)
     for entry in found:
@@ -148,6 +215,6 @@ def _is_unknown(error: KafkaError | None) -> bool:
     return error is not None and error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART
 
 
-def _end_of(consumer: Consumer, partition: Partition, where: StartFrom) -> int:
+def _end_of(consumer: Committed, partition: Partition, where: StartFrom) -> int:
     low, high = consumer.get_watermark_offsets(TopicPartition(*partition), timeout=READ_SECONDS)
     return high if where is StartFrom.LATEST else low

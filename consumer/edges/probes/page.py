@@ -17,6 +17,7 @@ from consumer.core.operations.status import (
     LastError,
     LeaseStatus,
     OldestStatus,
+    PaceStatus,
     PartitionStatus,
     RatesHealth,
     RegistryHealth,
@@ -97,6 +98,13 @@ _PARTITIONS: Final = (
     ("Paused", False),
     ("Oldest open record", False),
 )
+_PACE: Final = (
+    ("Calls / s now", True),
+    ("Share of the rate", False),
+    ("Left after refusals", True),
+    ("Back after a pause", True),
+    ("Silence", False),
+)
 _STOPS: Final = (
     ("Topic", False),
     ("Since", False),
@@ -138,6 +146,7 @@ def page(status: Status) -> str:
                 "Why records wait", _WAITS, map(_wait, status.waits), "No record waits to be tried again."
             ),
             _stopped(status),
+            _section("Pace", _PACE, [_pace(status.pace)], "None."),
             _section(
                 "Partitions", _PARTITIONS, map(_partition, status.partitions), "No partition is assigned."
             ),
@@ -217,7 +226,6 @@ def _tiles(status: Status) -> str:
         ("Queued", f"{status.queued:,}"),
         ("Parked", f"{status.parked:,}"),
         ("Rate limit", f"{status.rate_limit_per_second:g} / s"),
-        ("Silence", _silence(status.silence_seconds)),
     )
     return (
         '<dl class="tiles">'
@@ -226,10 +234,6 @@ def _tiles(status: Status) -> str:
         )
         + "</dl>"
     )
-
-
-def _silence(seconds: float) -> str | _Cell:
-    return _Cell(duration(seconds), Tone.WAITS) if seconds > 0 else "none"
 
 
 def _lateness(seconds: float) -> Tone:
@@ -281,6 +285,16 @@ def _lease(lease: LeaseStatus | None) -> Iterable[_Row]:
             duration(lease.seconds),
             _Cell(duration(left), Tone.GOOD) if left > 0 else _Cell("over: nothing is sent", Tone.BAD),
         )
+
+
+def _pace(pace: PaceStatus) -> _Row:
+    if pace.share is None:
+        share = "all of it: instances share nothing"
+    else:
+        share = f"{pace.share:.1%}: {pace.partitions} of {pace.of_partitions} partitions"
+    left = pace.now.silence
+    silence = _Cell(f"{duration(left)} more", Tone.WAITS) if left else "none asked for"
+    return (f"{pace.now.per_second:.3g}", share, f"{pace.now.cut:.0%}", f"{pace.now.ramp:.0%}", silence)
 
 
 def _stopped(status: Status) -> str:

@@ -15,12 +15,10 @@ from confluent_kafka.schema_registry.common._httpx_compat import httpx
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 
 from consumer.core.avro.framing import ApicurioId, ApicurioIdKind
-from consumer.core.avro.inspection import WriterSchema
+from consumer.core.avro.inspection import MAX_REFERENCE_LEVELS, MAX_REFERENCES, WriterSchema, unusable
 from consumer.core.errors import Unavailable
 from consumer.edges.registry import NOT_A_REGISTRYS, NoSuchSchema
 from consumer.edges.registry.client import (
-    MAX_REFERENCE_LEVELS,
-    MAX_REFERENCES,
     SCHEMA_SECONDS,
     SILENT,
     Forbidden,
@@ -29,7 +27,6 @@ from consumer.edges.registry.client import (
     forget_token,
     refuses,
     restrained,
-    unusable,
 )
 
 #: Where ids of each kind are looked up.

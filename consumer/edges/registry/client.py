@@ -20,9 +20,8 @@ from confluent_kafka.schema_registry.common._httpx_compat import httpx
 from confluent_kafka.schema_registry.common._oauthbearer import _AsyncBearerFieldProvider
 from confluent_kafka.schema_registry.error import OAuthTokenError, SchemaRegistryError
 
-from consumer.core.avro.inspection import WriterSchema
-from consumer.core.errors import Unavailable, Unreadable
-from consumer.core.meaning.intents import DeadLetterReason
+from consumer.core.avro.inspection import MAX_REFERENCE_LEVELS, MAX_REFERENCES, WriterSchema, unusable
+from consumer.core.errors import Unavailable
 from consumer.core.settings.kafka_properties import for_registry
 from consumer.core.settings.registries import confluent_api
 from consumer.edges.registry import NOT_A_REGISTRYS, STRANGE, NoSuchSchema
@@ -37,8 +36,6 @@ SCHEMA_SECONDS: Final = 15.0
 TOKEN_SECONDS: Final = 60.0
 #: The largest answer. A registry keeps its schemas as Kafka records, which are a megabyte at most.
 MAX_ANSWER_BYTES: Final = 4 * 1024 * 1024
-MAX_REFERENCES: Final = 32
-MAX_REFERENCE_LEVELS: Final = 8
 SILENT: Final = f"the schema registry has not answered for {SCHEMA_SECONDS:.0f} s"
 
 _NO_SUCH_SCHEMA: Final = (404, 40403)
@@ -63,11 +60,15 @@ class Forbidden(Unavailable):
     """The registry, or the issuer of its tokens, refuses our credentials."""
 
 
-class ConfluentClient:
-    """Asks the registry at ``url`` (several, separated by commas, are tried in turn), one answer at a time.
+class Incomplete(Unavailable):
+    """The registry answers, and lacks a part of one schema."""
 
-    Raises :class:`ValueError`, :class:`TypeError` or :class:`OSError` for ``properties`` that the client does
-    not take.
+
+class ConfluentClient:
+    """Asks the registry at ``url`` (several, separated by commas, are tried in turn).
+
+    Questions may overlap. Raises :class:`ValueError`, :class:`TypeError` or :class:`OSError` for
+    ``properties`` that the client does not take.
     """
 
     def __init__(self, url: str, properties: Mapping[str, str]) -> None:
@@ -125,7 +126,7 @@ class ConfluentClient:
             try:
                 version = await _answer(self._client.get_version(*name, deleted=True))
             except NoSuchSchema:
-                raise Unavailable("the schema registry lacks a schema that another refers to") from None
+                raise Incomplete("the schema registry lacks a schema that another refers to") from None
             await self._collect(version.schema, known, level=level + 1)
             known[name] = _avro(version.schema)
 
@@ -201,11 +202,6 @@ def _reference(reference: SchemaReference) -> tuple[str, int]:
     if not isinstance(subject, str) or not isinstance(version, int):
         raise Unavailable(f"the schema registry {NOT_A_REGISTRYS}")
     return subject, version
-
-
-def unusable(what: str) -> Unreadable:
-    """Return the error for a schema that can never be used; ``what`` follows on "the schema"."""
-    return Unreadable(DeadLetterReason.UNDECODABLE, f"the schema {what}")
 
 
 class _TooLarge(Exception):

@@ -1,33 +1,46 @@
 """The schemas that producers write with now, as far as the registry knows: for ``check --connect``."""
 
-from collections.abc import Iterable, Mapping
+import asyncio
+from collections.abc import Mapping
+from typing import Final
 
 from consumer.core.avro.inspection import WriterSchema
 from consumer.core.errors import Unavailable, Unreadable
 from consumer.core.operations.checks import Failure, Trouble
 from consumer.edges.registry import NoSuchSchema
-from consumer.edges.registry.client import ConfluentClient
+from consumer.edges.registry.client import ConfluentClient, Incomplete
+
+#: Subjects that are asked about at the same time.
+AT_ONCE: Final = 5
+
+#: The registry was found not to answer, so it was not asked.
+NOT_ASKED: Final = Failure(Trouble.OTHER, "the registry does not answer")
 
 
-async def latest_schemas(
-    url: str, properties: Mapping[str, str], subjects: Iterable[str]
-) -> dict[str, WriterSchema | Failure | None]:
-    """Return the latest schema of each subject; None: there is no such subject, or one without a schema.
+class LatestSchemas:
+    """Asks the registry at ``url`` for the latest schema of subjects, for several at the same time."""
 
-    A registry that can't be asked is not asked for the other subjects.
-    """
-    client = ConfluentClient(url, properties)
-    found: dict[str, WriterSchema | Failure | None] = {}
-    try:
-        for subject in subjects:
+    def __init__(self, url: str, properties: Mapping[str, str]) -> None:
+        self._client: Final = ConfluentClient(url, properties)
+        self._turns: Final = asyncio.Semaphore(AT_ONCE)
+        self._away = False
+
+    async def of(self, subject: str) -> WriterSchema | Failure | None:
+        """Return the schema, with all that it refers to; None: there is no such subject.
+
+        Once the registry could not be asked it is not asked for what is still waiting.
+        """
+        async with self._turns:
+            if self._away:
+                return NOT_ASKED
             try:
-                found[subject] = await client.latest(subject)
+                return await self._client.latest(subject)
             except NoSuchSchema:
-                found[subject] = None
+                return None
             except (Unavailable, Unreadable) as error:
-                found[subject] = Failure(Trouble.OTHER, str(error))
-                if isinstance(error, Unavailable):
-                    break
-    finally:
-        await client.close()
-    return found
+                self._away |= isinstance(error, Unavailable) and not isinstance(error, Incomplete)
+                return Failure(Trouble.OTHER, str(error))
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.close()

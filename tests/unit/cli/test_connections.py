@@ -8,13 +8,15 @@ from textwrap import dedent
 from typing import Final
 
 import pytest
+from aiohttp import web
 from typer.testing import CliRunner
 
 from consumer.cli import application
-from consumer.cli.connections import ask_schemas
+from consumer.cli.connections import ask_schemas, latest_schemas
 from consumer.cli.loading import configure
-from consumer.core.operations.checks import Check, Result
-from tests.support.http_registry import HttpRegistry, answer
+from consumer.core.operations.checks import Check, Failure, Result, Trouble
+from consumer.edges.registry.latest import AT_ONCE
+from tests.support.http_registry import HttpRegistry, answer, silent
 
 MAPPING: Final = """\
     sources:
@@ -33,7 +35,7 @@ def order(field: str, kind: object = "string") -> str:
 
 
 def asked(
-    folder: Path, schemas: Mapping[str, str | None], topics: Sequence[str], **more: object
+    folder: Path, schemas: Mapping[str, str | None], topics: Sequence[str], money: str | None = None
 ) -> tuple[list[Check], list[str]]:
     """Return what is told of ``topics``, and the paths that the registry was asked for."""
 
@@ -52,8 +54,14 @@ def asked(
     registry = HttpRegistry()
     for topic, schema in schemas.items():
         path = f"/subjects/{topic}-value/versions/latest"
-        body = {"subject": topic, "version": 1, "id": 1, "schema": schema, **more}
+        body = {"subject": topic, "version": 1, "id": 1, "schema": schema}
+        if "Money" in str(schema):
+            body["references"] = [{"name": "Money", "subject": "money", "version": 1}]
         registry.answers[path] = NO_SUBJECT if schema is None else answer(200, body)
+    if money is not None:
+        registry.version("money", 1, money)
+    else:
+        registry.answers["/subjects/money/versions/1"] = answer(404, {"error_code": 40403, "message": ""})
     return asyncio.run(run()), registry.asked
 
 
@@ -86,18 +94,75 @@ def test_only_topics_with_routes_and_ids_are_asked_about(tmp_path: Path) -> None
 
 def test_a_registry_without_the_subject_stops_nothing(tmp_path: Path) -> None:
     """Producers may name their subjects otherwise; one that fails is not asked again for each topic."""
-    checks, paths = asked(tmp_path, {"orders": None}, ["orders", "more", "more.still"])
-    assert [check.result for check in checks] == [Result.WARNING] * 3
+    topics = ["orders", *(f"more.{n}" for n in range(15))]
+    checks, paths = asked(tmp_path, {"orders": None}, topics)
+    assert [check.result for check in checks] == [Result.WARNING] * 16
     assert "no such subject" in checks[0].answer
-    assert len(paths) == 2
+    assert len(paths) <= AT_ONCE + 1
+    assert "the registry does not answer" in checks[-1].answer
 
 
-def test_a_schema_that_refers_to_others_is_not_judged(tmp_path: Path) -> None:
-    """Half of a schema would call every path of the other half wrong."""
-    refers = [{"name": "Money", "subject": "money", "version": 1}]
-    registry = {"orders": order("ids")}
-    (check,), _ = asked(tmp_path, registry, ["orders"], references=refers)
-    assert check.result is Result.WARNING
+@pytest.mark.parametrize(
+    ("money", "result", "told"),
+    [
+        (order("cents").replace("Order", "Money"), Result.OK, "fits"),
+        (None, Result.WARNING, "lacks a schema that another refers to"),
+        (order("cents").replace("Order", "Coin"), Result.WARNING, "names a type that it does not define"),
+    ],
+)
+def test_a_schema_that_refers_to_others_is_held_against_with_them(
+    tmp_path: Path, money: str | None, result: Result, told: str
+) -> None:
+    """Where one is missing, or nothing could be decoded by it, that is told, and the others are judged."""
+    orders = json.dumps(
+        {"type": "record", "name": "Order", "fields": [
+            {"name": "ids", "type": "string"}, {"name": "total", "type": "Money"},
+        ]}
+    )  # fmt: skip
+    checks, _ = asked(tmp_path, {"orders": orders, "more": order("ids")}, ["orders", "more"], money)
+    assert [check.result for check in checks] == [result, Result.OK]
+    assert told in checks[0].answer
+
+
+def test_subjects_are_asked_about_at_the_same_time() -> None:
+    """None is answered before all are asked, as far as the registry is asked at once."""
+    registry = HttpRegistry()
+    subjects = [f"s{n}" for n in range(AT_ONCE)]
+
+    async def scene() -> None:
+        all_asked = asyncio.Event()
+
+        async def give(request: web.Request) -> web.StreamResponse:
+            if len(registry.asked) == AT_ONCE:
+                all_asked.set()
+            await all_asked.wait()
+            return await NO_SUBJECT(request)
+
+        registry.answers = {f"/subjects/{each}/versions/latest": give for each in subjects}
+        async with registry.serving() as url:
+            assert await latest_schemas(url, {}, subjects) == dict.fromkeys(subjects)
+
+    asyncio.run(scene())
+
+
+def test_a_registry_that_falls_silent_is_told_in_time() -> None:
+    """What was answered counts; the time is one for all, however many there are."""
+    registry = HttpRegistry()
+    subjects = [f"s{n}" for n in range(20)]
+    registry.answers = {f"/subjects/{each}/versions/latest": silent for each in subjects}
+    registry.answers["/subjects/s0/versions/latest"] = NO_SUBJECT
+
+    async def scene() -> None:
+        async with registry.serving() as url:
+            found = await latest_schemas(url, {}, subjects, seconds=0.3)
+        assert found.pop("s0") is None
+        assert found.keys() == set(subjects) - {"s0"}
+        assert {str(state) for state in found.values() if isinstance(state, Failure)} == {
+            str(Failure(Trouble.TIMEOUT, "the schema registry has not answered in time"))
+        }
+        assert len(registry.asked) == AT_ONCE + 1
+
+    asyncio.run(scene())
 
 
 def test_without_a_mapping_or_a_registry_nobody_is_asked(tmp_path: Path) -> None:

@@ -8,9 +8,12 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from consumer.cli import application
+from consumer.cli.beside import any_bytes, header
 from consumer.core.avro.codec import fingerprint
+from consumer.core.avro.inspection import WriterSchema
+from consumer.core.avro.schemas import user_erasure
 from tests.support.avro import canonical, encode
-from tests.support.events import money, payment_event
+from tests.support.events import Event, money, payment_event
 
 #: Values of a record that must never be shown unless asked for.
 CANARIES: Final = (
@@ -199,6 +202,66 @@ class TestWays:
         assert (call["body"]["user_id"], call["body"]["payment_id"]) == ("the-user", "the-key")
 
     @pytest.mark.parametrize(
+        ("written", "content"),
+        [
+            (r"\x00\xFF-k", b"\x00\xff-k"),
+            (r"c:\\new\\x41", rb"c:\new\x41"),
+            ("käse", "käse".encode()),
+            (b"\xfe\xff".decode(errors="surrogateescape"), b"\xfe\xff"),
+        ],
+    )
+    def test_keys_and_headers_are_any_bytes(self, written: str, content: bytes) -> None:
+        """By escapes, or as the shell gives them, UTF-8 or not."""
+        assert any_bytes(written) == content
+        assert header(f"n={written}") == ("n", content)
+
+    @pytest.mark.parametrize("written", [r"\x0", r"\n", "end\\", r"\u0041", "\ud800"])
+    def test_what_is_no_escape_is_wrong_usage(self, written: str) -> None:
+        """A backslash is never taken for something that it might not be."""
+        for beside in (("--key", written), ("--header", f"n={written}")):
+            result = mapped(ORDER, *beside)
+            assert result.exit_code == 2, result.output
+            assert beside[0] in result.stderr
+
+    @pytest.mark.parametrize(
+        "written", ["2026-03-01T12:30:00.5Z", "2026-03-01T18:00:00.500+05:30", "1772368200500"]
+    )
+    def test_a_record_from_a_file_has_the_time_that_is_given(self, written: str) -> None:
+        """For what reads ``$timestamp``."""
+        text = MAPPING.replace("{campaign: ", "{at: {path: $timestamp, as: string}, campaign: ")
+        Path("m.yaml").write_text(text, encoding="utf-8")
+        answer = read(mapped(ORDER, "--timestamp", written, "--reveal", "--output", "json"))
+        call = answer["call"]
+        assert isinstance(call, dict)
+        assert call["body"]["event_data"]["at"] == "2026-03-01T12:30:00.500000+00:00"
+
+    def test_the_age_of_a_record_is_that_of_its_time(self) -> None:
+        """An event that does not say when it was is as old as its record."""
+        Path("mapped.yaml").write_text(MAPPED + "delivery: {max_event_age_seconds: 3600}\n", encoding="utf-8")
+        old = mapped(ORDER, "--timestamp", "2026-03-01T12:30:00Z", "--output", "json")
+        assert (old.exit_code, read(old)["reason"]) == (4, "too_old")
+        assert mapped(ORDER, "--timestamp", "9999-01-01T00:00:00Z").exit_code == 0
+        assert mapped(ORDER).exit_code == 0
+
+    def test_the_rate_is_that_of_the_day(self) -> None:
+        """Where a mapping takes the record's time for the payment's."""
+        rates = "{source: file, base: EUR, path: r.csv, max_age_days: 30}"
+        lines = ("date,currency,rate", "2026-02-27,INR,100", "2026-03-01,INR,200", "")
+        Path("r.csv").write_text("\n".join(lines), encoding="utf-8")
+        Path("mapped.yaml").write_text(
+            MAPPED.replace("{accept: [INR]}", f"{{reporting: EUR, rates: {rates}}}"), encoding="utf-8"
+        )
+        Path("m.yaml").write_text(
+            MAPPING.replace("attributes:", "occurred_at: {path: $timestamp}\n          attributes:"),
+            encoding="utf-8",
+        )
+        days = [
+            read(mapped(ORDER, "--timestamp", at, "--output", "json"))["currency"]
+            for at in ("2026-03-01T12:00:00Z", "2026-03-02T12:00:00Z")
+        ]
+        assert [day["dated"] for day in days if isinstance(day, dict)] == ["2026-02-27", "2026-03-01"]
+
+    @pytest.mark.parametrize(
         "arguments",
         [
             (),
@@ -209,6 +272,11 @@ class TestWays:
             ("--partition", "0", "--offset", "1", "--key", "k"),
             ("--json", "no-such-file.json"),
             ("--json", "-", "--header", "no-value"),
+            ("--partition", "0", "--offset", "1", "--timestamp", "0"),
+            ("--json", "-", "--timestamp", "yesterday"),
+            ("--json", "-", "--timestamp", "2026-03-01T12:30:00"),
+            ("--json", "-", "--timestamp", "-1"),
+            ("--json", "-", "--timestamp", "9223372036854775808"),
         ],
     )
     def test_wrong_usage(self, arguments: tuple[str, ...]) -> None:
@@ -221,17 +289,91 @@ class TestWays:
         assert result.exit_code == 4
         assert "nothing reads the topic others; the configuration reads payments" in result.stderr
 
-    def test_the_topic_of_erasures(self) -> None:
-        """It is read, so nobody may say that it is not; what to do instead is said."""
-        Path("e.yaml").write_text(CONFIG + "erasure: {enabled: true, topic: users.gone}\n", encoding="utf-8")
-        result = told(SALE, config="e.yaml", topic="users.gone")
+
+REQUEST: Final = {
+    "event_id": "canary-event",
+    "user_id": "canary-user",
+    "requested_at": "2026-03-01T12:30:00Z",
+}
+
+
+class TestErasures:
+    """Requests to erase a user: what they would become is told like a payment's, and nothing is sent."""
+
+    @pytest.fixture(autouse=True)
+    def enabled(self, folder: Path) -> None:
+        """Read a topic of erasures beside the payments."""
+        text = CONFIG + "erasure: {enabled: true, topic: users.gone}\n"
+        (folder / "e.yaml").write_text(text, encoding="utf-8")
+
+    def request(self, event: object, *arguments: str) -> Result:
+        """Explain a request that is written as JSON."""
+        return told(event, *arguments, config="e.yaml", topic="users.gone")
+
+    def test_the_call(self) -> None:
+        """All of it, masked unless it is asked for, and what it means."""
+        result = self.request(REQUEST)
+        assert result.exit_code == 0, result.output
+        assert "POST /remove-payment" in result.stdout
+        assert "removes all payments of this user, for good" in result.stdout
+        assert "<text, 11 characters>" in result.stdout
+        assert [canary for canary in CANARIES if canary in result.output] == []
+        answer = read(self.request(REQUEST, "--reveal", "--output", "json"))
+        assert answer["call"] == {
+            "method": "POST",
+            "path": "/remove-payment",
+            "body": {"user_id": "canary-user"},
+        }
+        assert (answer["outcome"], answer["read_by"], answer["schema"]) == (
+            "call",
+            "erasure",
+            "revenue.v1.UserErasure",
+        )
+        assert isinstance(answer["fields"], list)
+        (field,) = answer["fields"]
+        assert (field["field"], field["value"]) == ("user_id", "canary-user")
+        assert answer.keys() == read(told(SALE, "--output", "json")).keys()
+
+    @pytest.mark.parametrize(
+        ("event", "code", "words"),
+        [
+            (None, 3, ["skipped tombstone"]),
+            (REQUEST | {"user_id": " "}, 4, ["dead letter invalid_event", "user_id is blank"]),
+            (SALE, 4, ["the JSON is no record of the topic"]),
+        ],
+    )
+    def test_what_becomes_no_call(self, event: object, code: int, words: list[str]) -> None:
+        """The codes are those of payments."""
+        result = self.request(event)
+        assert result.exit_code == code
+        assert [word for word in words if word not in result.output] == []
+
+    @pytest.mark.parametrize(
+        ("schema", "event", "code", "words"),
+        [
+            (WriterSchema(user_erasure()), REQUEST | {"requested_at": 0}, 0, "POST /remove-payment"),
+            (canonical(), payment_event(), 4, "dead letter undecodable"),
+        ],
+    )
+    def test_a_record_in_its_framing(self, schema: WriterSchema, event: Event, code: int, words: str) -> None:
+        """By the decoder that the service has for the topic: another record is not taken."""
+        Path("r.bin").write_bytes(b"\xc3\x01" + fingerprint(schema) + encode(schema, event))
+        result = explain("--avro", "r.bin", config="e.yaml", topic="users.gone")
+        assert (result.exit_code, words in result.stdout) == (code, True)
+
+    def test_a_schema_that_can_not_be_had(self) -> None:
+        """The service would wait, as for payments."""
+        Path("r.bin").write_bytes(b"\x00\x00\x00\x00\x07")
+        result = explain("--avro", "r.bin", config="e.yaml", topic="users.gone")
+        assert (result.exit_code, "held" in result.stdout) == (4, True)
+
+    def test_while_it_is_off_nothing_reads_the_topic(self) -> None:
+        """Then there is nothing to explain."""
+        off = CONFIG + "erasure: {enabled: false, topic: users.gone}\n"
+        Path("e.yaml").write_text(off, encoding="utf-8")
+        result = self.request(REQUEST)
         assert result.exit_code == 4
-        assert (
-            "users.gone has requests to erase users, which explain does not show; "
-            "docs/erasure.md says how to try them"
-        ) in result.stderr
-        others = told(SALE, config="e.yaml", topic="others")
-        assert "the configuration reads payments, users.gone" in others.stderr
+        assert "nothing reads the topic users.gone" in result.stderr
 
 
 class TestOddContent:

@@ -1,5 +1,6 @@
 """What `run` and `check` find in the configuration beyond its own rules."""
 
+import json
 from pathlib import Path
 from typing import Final
 
@@ -76,6 +77,102 @@ class TestSchemas:
         without_topics = LEAST.replace(", topics: [payments]", "")
         found = mistakes(f"{without_topics}mapping: m.yaml\ndecoding: {{wire_format: raw, schema: a.avsc}}")
         assert [what in each.what for each in found] == [True], found
+
+
+MONEY: Final = json.dumps(
+    {"type": "record", "name": "Money", "namespace": "shop", "fields": [{"name": "cents", "type": "long"}]}
+)
+ORDER: Final = json.dumps(
+    {
+        "type": "record",
+        "name": "Order",
+        "namespace": "shop",
+        "fields": [{"name": "id", "type": "string"}, {"name": "total", "type": "Money"}],
+    }
+)
+BACK: Final = ORDER.replace("Order", "Back").replace('"id"', '"of"')
+MAPPED: Final = """\
+kafka: {{bootstrap_servers: 'a:9092'}}
+currency: {{accept: any}}
+mapping: m.yaml
+{}
+"""
+ROUTES: Final = """\
+sources:
+  - topics: [orders]
+    decoding: {}
+    routes:
+      - {{name: gone, when: {{path: total.{}, gt: 0}}, action: remove, set: {{payment_id: {{path: id}}}}}}
+      - {{name: back, action: remove, set: {{payment_id: {{path: of}}}}}}
+"""
+
+
+class TestSchemasOverFiles:
+    """What a file names and another one defines, and records that are known by their fingerprint."""
+
+    @pytest.fixture(autouse=True)
+    def files(self, here: Path) -> None:
+        """Write the schema of two records, and a type that both use."""
+        for name, text in (("money", MONEY), ("order", ORDER), ("back", BACK)):
+            (here / f"{name}.avsc").write_text(text, encoding="utf-8")
+
+    def found(
+        self, decoding: str, of_source: str = "{wire_format: single_object}", field: str = "cents"
+    ) -> str:
+        """Return what is wrong, in one text."""
+        Path("m.yaml").write_text(ROUTES.format(of_source, field), encoding="utf-8")
+        Path("c.yaml").write_text(MAPPED.format(decoding), encoding="utf-8")
+        reading = read(Path("c.yaml"), {})
+        return "; ".join(str(finding.mistake()) for finding in reading.findings)
+
+    ALL: Final = "decoding: {schemas: [order.avsc, money.avsc, back.avsc]}"
+
+    def test_single_object_records_are_of_one_of_the_files(self) -> None:
+        """Each route fits one of them; what fits none is told with its line, and nothing starts."""
+        assert self.found(self.ALL) == ""
+        wrong = self.found(self.ALL, field="cent")
+        assert "m.yaml:5" in wrong
+        assert "reads total.cent, and the schema has no cent there; did you mean cents?" in wrong
+        assert self.found(self.ALL, "{wire_format: confluent}", "cent").startswith("sources[0].decoding")
+
+    def test_without_a_registry_auto_is_single_object(self) -> None:
+        """With one, the records may be of any schema in it."""
+        assert "has no cent there" in self.found(self.ALL, "{wire_format: auto}", "cent")
+        with_registry = f"{self.ALL}\nschema_registry: {{url: 'http://a'}}"
+        assert self.found(with_registry, "{wire_format: auto}", "cent") == ""
+
+    def test_raw_records_may_need_other_files(self) -> None:
+        """Their schema is one; what it names is looked up in the others."""
+        raw = "{wire_format: raw, schema: order.avsc}"
+        assert "names a type that it does not define" in self.found("", raw)
+        only = self.found("decoding: {schemas: [money.avsc]}", raw)
+        assert "reads of, and the schema has no of there" in only
+        assert "define" not in only
+
+    def test_files_of_nested_bytes_may_need_others(self) -> None:
+        """Those that the mapping names, and those of the configuration."""
+        text = (
+            "sources: [{topics: [t], routes: [{name: a, action: remove,"
+            " set: {payment_id: {path: p, as: [{avro: order.avsc}, {path: total.cents}, string]}}}]}]"
+        )
+        Path("m.yaml").write_text(text, encoding="utf-8")
+        for decoding, count in (("", 1), ("decoding: {schemas: [money.avsc]}", 0)):
+            more = f"{decoding}\nschema_registry: {{url: 'http://a'}}"
+            Path("c.yaml").write_text(MAPPED.format(more), encoding="utf-8")
+            assert len(read(Path("c.yaml"), {}).findings) == count
+
+    def test_a_file_that_canonical_schemas_need_is_no_mistake(self) -> None:
+        """It has no records of its own; one that nobody needs has to be a canonical schema."""
+        whole = json.loads(payment_event())
+        (amount,) = (field for field in whole["fields"] if field["name"] == "amount")
+        money, amount["type"] = amount["type"], amount["type"]["name"]
+        money["namespace"] = whole["namespace"]
+        Path("event.avsc").write_text(json.dumps(whole), encoding="utf-8")
+        Path("money.avsc").write_text(json.dumps(money), encoding="utf-8")
+        given = settings(f"{LEAST}decoding: {{schemas: [event.avsc, money.avsc]}}")
+        assert len(given.decoding.schemas) == 2
+        (mistake,) = mistakes(f"{LEAST}decoding: {{schemas: [money.avsc]}}")
+        assert "not of the record" in mistake.what
 
 
 CONVERTING: Final = """\

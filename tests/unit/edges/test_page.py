@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from consumer.core.api.pacing import Pace
 from consumer.core.api.verdicts import HoldCause
 from consumer.core.operations.cures import STOPS_ALL
 from consumer.core.operations.status import (
@@ -14,6 +15,7 @@ from consumer.core.operations.status import (
     LastError,
     LeaseStatus,
     OldestStatus,
+    PaceStatus,
     PartitionStatus,
     RatesHealth,
     RegistryHealth,
@@ -42,6 +44,7 @@ def status(**changes: object) -> Status:
         "parked": 1,
         "rate_limit_per_second": 12.5,
         "freshness_seconds": 73.0,
+        "pace": PaceStatus(Pace(25.0, 0.5, 0.2, 0.0), 0.25, 3, 12),
         "sources": (
             SourceStatus((EVIL, "^b"), EVIL, (EVIL,)),
             SourceStatus(("^none",), "canonical", ()),
@@ -61,7 +64,6 @@ def status(**changes: object) -> Status:
         "rates": RatesHealth(newest=NOON.date(), currencies=31, trouble=EVIL),
         "awaiting_turn": 2,
         "waits": (WaitStatus("503", 7, 2.5, "the API answered 503"), WaitStatus(EVIL, 1, 0.0, EVIL)),
-        "silence_seconds": 12.0,
         "lease": LeaseStatus(9.0, 3.0, 6.0),
         "errors": (LastError(EVIL, NOON - timedelta(seconds=5), EVIL, 1234),),
         "config": {"kafka.group_id" + EVIL: EVIL},
@@ -135,14 +137,21 @@ def test_the_page_says_what_is_wrong_and_what_to_do() -> None:
         "5.0 s ago",
         "503: the API answered 503 7 in 2.5 s",
         "Wait for their turn 2",
-        "Silence 12.0 s",
         "offset 18,200, 16 min 40 s old, 4 tries, waits for 503 (the API answered 503), next try in 2.5 s",
         "3.0 s ago 9.0 s 6.0 s",
     ):
         assert shown in texts
     assert "^none canonical no topic" in texts
     assert "t[1] unknown unknown unknown 0 0 unknown no none" in texts
+    assert "Silence 2.5 25.0%: 3 of 12 partitions 50% 20% none asked for" in texts
     assert "Answers Schemas kept Last trouble no 7" in texts
+
+
+def test_the_page_says_how_long_the_api_asked_for_silence() -> None:
+    """No call leaves meanwhile; and whether instances share the rate is said too."""
+    silent = PaceStatus(Pace(25.0, 0.5, 0.2, 12.0))
+    texts = " ".join(Checker(page(status(pace=silent))).texts)
+    assert "Silence 0 all of it: instances share nothing 50% 20% 12.0 s more" in texts
 
 
 def test_a_stopped_topic_says_what_it_saw_and_how_to_go_on() -> None:
@@ -159,7 +168,7 @@ def test_a_stopped_topic_says_what_it_saw_and_how_to_go_on() -> None:
 def test_a_quiet_service_has_a_page_too() -> None:
     """Empty tables are said to be empty."""
     empty: dict[str, object] = {"partitions": (), "holds": (), "errors": (), "config": {}, "waits": ()}
-    nothing = {**empty, "registry": None, "rates": None, "lease": None, "silence_seconds": 0.0}
+    nothing = {**empty, "registry": None, "rates": None, "lease": None}
     quiet = status(health=Health(True, True, True), **nothing)
     texts = " ".join(Checker(page(quiet)).texts)
     for shown in (

@@ -17,7 +17,7 @@ from consumer.core.operations.status import RegistryHealth
 from consumer.core.records import Header, Partition, Record
 from consumer.core.settings.tree import DecodingSettings, Settings
 from consumer.flow.decoding import Decoder, SchemaFiles, canonical_decoder, read_schema_files
-from tests.support.avro import add, canonical, encode
+from tests.support.avro import add, canonical, encode, field
 from tests.support.events import payment_event
 
 GUID = "89791762-2336-4186-9674-299b90a802e2"
@@ -172,6 +172,20 @@ def test_a_decoder_is_made_from_settings(tmp_path: Path) -> None:
         await decoder.close()
 
     asyncio.run(story())
+
+
+def test_a_schema_over_several_files_is_known_by_the_fingerprint_of_the_whole(tmp_path: Path) -> None:
+    """The producer has it in one piece; here Money stands in a file of its own."""
+    draft = json.loads(NEWER.text)
+    amount = field(draft, "amount")
+    money, amount["type"] = amount["type"], amount["type"]["name"]
+    for name, schema in (("event", draft), ("money", money | {"namespace": draft["namespace"]})):
+        (tmp_path / f"{name}.avsc").write_text(json.dumps(schema), encoding="utf-8")
+    files = [str(tmp_path / "event.avsc"), str(tmp_path / "money.avsc")]
+    decoder = canonical_decoder(settings(wire_format="single_object", schemas=files))
+    assert asyncio.run(decoder.decode(record(single_object(NEWER, NEWER_BODY)))) == SALE
+    raw = canonical_decoder(settings(wire_format="raw", schema=files[0], schemas=files[1:]))
+    assert asyncio.run(raw.decode(record(NEWER_BODY))) == SALE
 
 
 def test_every_wrong_file_is_told(tmp_path: Path) -> None:

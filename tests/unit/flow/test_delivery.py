@@ -552,6 +552,43 @@ def test_a_probe_tells_whether_its_topic_may_go_on() -> None:
     assert last.letter is None
 
 
+@pytest.mark.parametrize("refused", [True, False])
+def test_a_probe_whose_letter_waits_is_tried_anew_at_once(refused: bool) -> None:
+    """It was given up, and its letter could not be written: as a probe it costs one step, not two."""
+    desk = Desk()
+    desk.box.missing.add("payments")
+    if refused:
+        desk.api.always["pay-1"] = Response(422)
+        stories = [desk.story() for _ in range(20)]
+    else:
+        stories = spoiled(desk, 20)
+    steps(desk, *stories)
+    assert desk.refusals.stopped == {"payments"}
+    assert stories[0].letter is not None
+    desk.decoder.trouble.clear()
+    desk.api.always.clear()
+    stories[0].probe = True
+
+    assert steps(desk, stories[0]) == [DELIVERED]
+
+
+def test_a_letter_from_before_a_stop_is_not_written_behind_it() -> None:
+    """Its topic was stopped and goes on, so its cause may be gone: the record is understood anew."""
+    desk = Desk()
+    desk.box.missing.add("payments")
+    stories = spoiled(desk, 20)
+    steps(desk, *stories)
+    desk.decoder.trouble.clear()
+    desk.box.missing.clear()
+    for story in stories[-5:]:
+        story.probe = True
+    assert steps(desk, *stories[-5:]) == [DELIVERED] * 5
+    assert desk.refusals.stopped == frozenset()
+
+    assert steps(desk, stories[0], stories[0]) == [Stopped(), DELIVERED]
+    assert desk.box.letters == []
+
+
 def failing_beside(desk: Desk, story: Story, seconds: int) -> Step:
     """Let a story fail each second beside one that succeeds; return its last step."""
     step: Step = Stopped()

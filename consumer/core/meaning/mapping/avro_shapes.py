@@ -7,6 +7,7 @@ from functools import reduce
 from operator import or_
 from typing import Final, TypeAlias
 
+from consumer.core.avro.inspection import WriterSchema
 from consumer.core.meaning.mapping.converters import Form
 from consumer.core.meaning.mapping.language import First, Index, Name, PathStep, RecordName
 
@@ -101,13 +102,14 @@ NAME_SHAPE: Final = Shape(({"type": "string"},), nullable=False)
 
 
 class AvroShapes:
-    """One schema, read for its shapes. Raises :class:`NoSchema`."""
+    """One schema, read for its shapes with all that it refers to. Raises :class:`NoSchema`."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, schema: WriterSchema) -> None:
         self._named: Final[dict[str, dict[str, Json]]] = {}
         try:
-            document: Json = json.loads(text)
-            self.root: Final = self._shape(document, "")
+            for text in schema.references:
+                self._shape(json.loads(text), "")
+            self.root: Final = self._shape(json.loads(schema.text), "")
         except (ValueError, KeyError, RecursionError, TypeError) as error:
             raise NoSchema("is no Avro schema") from error
 

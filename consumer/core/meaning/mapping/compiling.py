@@ -1,21 +1,22 @@
-"""The YAML tree of a mapping → sources that are ready to run, or all that is wrong with it at once."""
+"""A mapping that was read → sources that are ready to run, or all that is wrong with it at once."""
 
 from collections import abc
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from consumer.core.avro.inspection import WriterSchema
 from consumer.core.errors import Unreadable
 from consumer.core.meaning.mapping.converters import DecodeNested
 from consumer.core.meaning.mapping.language import Does, Nested, SourceDefinition
 from consumer.core.meaning.mapping.lint import lint, warnings
-from consumer.core.meaning.mapping.reading import read_mapping
+from consumer.core.meaning.mapping.reading import Reading
 from consumer.core.meaning.mapping.sources import Source
 from consumer.core.meaning.mapping.walking import nested_files
 from consumer.core.settings.documents import Finding, Node
 
-#: Makes a decoder of a schema's text. Raises Unreadable for a schema that can't be used.
-OpenSchema: TypeAlias = Callable[[str], DecodeNested]
+#: Makes a decoder of a schema. Raises Unreadable for one that can't be used.
+OpenSchema: TypeAlias = Callable[[WriterSchema], DecodeNested]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,30 +36,29 @@ class CompiledMapping:
     warnings: tuple[Finding, ...] = ()
 
 
-def mapping_files(root: Node) -> tuple[tuple[str, Node], ...]:
+def mapping_files(reading: Reading) -> tuple[tuple[str, Node], ...]:
     """Return every schema file of bytes inside of records, as written, with the place that names it.
 
     Each file is named once. The files of ``decoding`` are not among them: they belong to the decoder.
     """
     named: dict[str, Node] = {}
-    for nested in _nested(read_mapping(root).sources):
+    for nested in _nested(reading.sources):
         named.setdefault(nested.file, Node(nested.place, nested.file))
     return tuple(named.items())
 
 
 def compile_mapping(
-    root: Node,
-    schemas: abc.Mapping[str, str] | None = None,
+    reading: Reading,
+    schemas: abc.Mapping[str, WriterSchema] | None = None,
     open_schema: OpenSchema | None = None,
     *,
     converting: bool = False,
 ) -> CompiledMapping:
-    """Return the mapping that ``root`` describes, or every mistake in it at once. Pure; never raises.
+    """Return the mapping that was read, or every mistake in it at once. Pure; never raises.
 
-    ``schemas`` has the text of each file that :func:`mapping_files` names and ``open_schema`` reads nested
+    ``schemas`` has the schema in each file that :func:`mapping_files` names and ``open_schema`` reads nested
     Avro bytes. ``converting``: amounts are converted by the event's date, so every capture needs one.
     """
-    reading = read_mapping(root)
     findings = list(reading.findings)
     judged = lint(reading.sources, converting=converting)
     findings += [each for each in judged if not _is_told(each, reading.findings)]
@@ -93,7 +93,7 @@ def _skipping(sources: tuple[SourceDefinition, ...]) -> tuple[str, ...]:
 
 
 def _opened(
-    nested: Nested, schemas: abc.Mapping[str, str], open_schema: OpenSchema | None
+    nested: Nested, schemas: abc.Mapping[str, WriterSchema], open_schema: OpenSchema | None
 ) -> DecodeNested | Finding:
     cure = "name a file with one Avro schema in JSON"
     if open_schema is None or nested.file not in schemas:

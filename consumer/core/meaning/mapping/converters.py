@@ -27,7 +27,7 @@ from consumer.core.meaning.mapping.values import (
     wanted,
 )
 from consumer.core.nesting import MAX_LEVELS, is_too_deep
-from consumer.core.patterns import MAX_TEXT, compile_pattern
+from consumer.core.patterns import Allowance, Exhausted, compile_pattern, steps
 
 Convert: TypeAlias = Callable[[object], object]
 #: Decodes bytes of one schema: the record's full name and the value. Raises Unreadable.
@@ -219,9 +219,9 @@ def quantiser(scale: int, rounding: Rounding | None) -> Convert:
     return quantise
 
 
-def extractor(pattern: str) -> Convert:
+def extractor(pattern: str, allowance: Allowance) -> Convert:
     """Return what takes the pattern's first group, or all of it, out of a text."""
-    find = matcher(pattern)
+    find = matcher(pattern, allowance)
 
     def extract(value: object) -> object:
         found = find(value)
@@ -230,14 +230,22 @@ def extractor(pattern: str) -> Convert:
     return extract
 
 
-def matcher(pattern: str) -> Callable[[object], re.Match[str] | None]:
-    """Return what holds a whole text against a pattern that ``patterns`` has let through."""
-    compiled = compile_pattern(pattern)
+def matcher(pattern: str, allowance: Allowance) -> Callable[[object], re.Match[str] | None]:
+    """Return what holds a whole text against a pattern that ``patterns`` has let through.
+
+    Each match is paid for from ``allowance``.
+    """
+    compiled, costs = compile_pattern(pattern), steps(pattern)
+    longest = len(costs) - 1
 
     def match(value: object) -> re.Match[str] | None:
         written = text(value)
-        if len(written) > MAX_TEXT:
-            raise WrongValue(f"is a text of more than {MAX_TEXT} characters, too long for a pattern")
+        if len(written) > longest:
+            raise WrongValue(f"is a text of more than {longest} characters, too long for its pattern")
+        try:
+            allowance.spend(costs[len(written)])
+        except Exhausted:
+            raise WrongValue("is one text too many for the patterns of one event") from None
         return compiled.fullmatch(written)
 
     return match

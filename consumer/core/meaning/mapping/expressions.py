@@ -4,7 +4,7 @@ With an observer every closure is wrapped so that it notes what it came to: what
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Context, Decimal, Inexact
 from typing import Final, TypeVar, assert_never
 
@@ -36,6 +36,7 @@ from consumer.core.meaning.mapping.paths import Evaluate, compile_path, walk
 from consumer.core.meaning.mapping.scope import Scope
 from consumer.core.meaning.mapping.trace import Step as Note
 from consumer.core.meaning.mapping.values import WrongValue, as_text, integer, number, text, wanted
+from consumer.core.patterns import Allowance
 from consumer.core.settings.documents import Plain
 
 _T = TypeVar("_T")
@@ -45,10 +46,14 @@ _WIDE: Final = Context(prec=200, traps=[Inexact])
 
 @dataclass(frozen=True, slots=True)
 class Toolbox:
-    """What closures are made with: decoders of nested Avro by file, and whether somebody looks on."""
+    """What closures are made with: decoders of nested Avro by file, and whether somebody looks on.
+
+    ``allowance`` is what the patterns of one event may cost.
+    """
 
     nested: Mapping[str, DecodeNested]
     observed: bool = False
+    allowance: Allowance = field(default_factory=Allowance)
 
     def noting(self, what: str, evaluate: Evaluate) -> Evaluate:
         """Return ``evaluate``, or what also notes its value under ``what``."""
@@ -207,7 +212,9 @@ def _defaulting(read: Evaluate, default: Plain) -> Evaluate:
 
 def _table(table: Mapping[str, Plain], default: Const | None) -> Convert:
     def look_up(value: object) -> object:
-        if isinstance(value, bool):
+        if type(value) is str:
+            key = value
+        elif isinstance(value, bool):
             key = str(value).lower()
         elif isinstance(value, int):
             key = str(integer(value))
@@ -245,7 +252,7 @@ def _conversion(conversion: Conversion, tools: Toolbox) -> Convert:
         case Quantise(scale, rounding):
             return quantiser(scale, rounding)
         case Extract(pattern):
-            return extractor(pattern)
+            return extractor(pattern, tools.allowance)
         case Nested(file):
             return nested(tools.nested[file])
         case Step(path):

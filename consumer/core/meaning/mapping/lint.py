@@ -17,16 +17,20 @@ from consumer.core.meaning.mapping.language import (
     Const,
     Does,
     Expression,
+    Extract,
     Field,
     Items,
+    Name,
     Nested,
     Path,
     Predicate,
+    Read,
     RecordName,
     Root,
     Route,
     Simple,
     SourceDefinition,
+    Step,
     Template,
 )
 from consumer.core.meaning.mapping.nodes import near
@@ -37,6 +41,7 @@ from consumer.core.meaning.mapping.values import WrongValue
 from consumer.core.meaning.mapping.walking import expressions, own_paths, paths, predicate_paths
 from consumer.core.meaning.money import is_currency
 from consumer.core.outcomes import NO_REASON
+from consumer.core.patterns import takes_constants
 from consumer.core.settings.documents import Finding, Plain
 from consumer.core.settings.documents import Source as Place
 
@@ -66,7 +71,7 @@ def lint(sources: Sequence[SourceDefinition], *, converting: bool) -> list[Findi
     for where in routes:
         for rule in _ROUTE_RULES:
             found += rule(where)
-    found += _shared_ids(routes)
+    found += _shared_ids(routes, sources)
     if converting:
         found += [finding for where in routes for finding in _lacks_time(where)]
     return found
@@ -171,21 +176,40 @@ def _constant_id(where: _Where) -> Iterator[Finding]:
 def _is_constant(expression: Expression) -> bool:
     """Tell whether an expression, or a part of one, is a constant or has one to fall back on."""
     return (
-        isinstance(expression.origin, Const) or expression.table is not None or expression.default is not None
+        isinstance(expression.origin, Const)
+        or expression.table is not None
+        or expression.default is not None
+        or _takes_constants(expression)
     )
+
+
+def _takes_constants(expression: Expression) -> bool:
+    """Tell whether a pattern leaves nothing of the event but letters that stand in the pattern."""
+    return any(isinstance(each, Extract) and takes_constants(each.pattern) for each in expression.conversions)
+
+
+def _gives_a_name(expression: Expression) -> bool:
+    """Tell whether a step into a text or bytes leads to the name of a record's type."""
+    last = next((each for each in reversed(expression.conversions) if not isinstance(each, Simple)), None)
+    return isinstance(last, Step) and _names_a_type(last.path)
 
 
 def _identifies(expression: Expression, *, everywhere: bool) -> bool:
     """Tell whether something of the event itself is in the value; ``everywhere``: whichever option it is."""
     if everywhere and isinstance(expression.origin, Coalesce):
         return all(_identifies(option, everywhere=True) for option in expression.origin.options)
+    if _takes_constants(expression) or _gives_a_name(expression):
+        return False
     return any(_is_of_event(path) for path in paths(expression))
 
 
 def _is_of_event(path: Path) -> bool:
     """Tell whether a path leads to what events differ in; what changes by itself has a rule of its own."""
-    names_a_type = bool(path.steps) and isinstance(path.steps[-1], RecordName)
-    return path.root not in {Root.TOPIC, Root.NAME} and not names_a_type
+    return path.root not in {Root.TOPIC, Root.NAME} and not _names_a_type(path)
+
+
+def _names_a_type(path: Path) -> bool:
+    return bool(path.steps) and isinstance(path.steps[-1], RecordName)
 
 
 def _unknown_values(where: _Where) -> Iterator[Finding]:
@@ -280,21 +304,43 @@ _ROUTE_RULES: Final[tuple[Callable[[_Where], Iterable[Finding]], ...]] = (
 # ---------------------------------------------------------------------------- ids and statuses
 
 
-def _shared_ids(routes: Sequence[_Where]) -> Iterator[Finding]:
+#: What becomes of a completed payment in a canonical event: it is captured by its payment_id, as it is.
+_CANONICAL: Final = Route(
+    "canonical",
+    None,
+    Does.CAPTURE,
+    (
+        Field(
+            "payment_id",
+            Expression(
+                Read(Path(Root.RECORD, (Name("payment_id"),), "payment_id")), (), None, None, Place("")
+            ),
+            Place(""),
+        ),
+    ),
+    Place(""),
+)
+
+
+def _shared_ids(routes: Sequence[_Where], sources: Sequence[SourceDefinition]) -> Iterator[Finding]:
     """Find what could take the revenue's id: the API keeps only the first record of one.
 
     Two spellings of one id can't be told from two ids, so what is not completed has to differ provably.
     """
     captures = [where for where in routes if where.route.does is Does.CAPTURE]
     completed = [where for where in captures if PaymentStatus.COMPLETED in _statuses(where.route)]
+    completed += [_Where(source, _CANONICAL, ()) for source in sources if source.canonical]
     for where in captures:
         if not _statuses(where.route) - {PaymentStatus.COMPLETED}:
             continue
         shared = next((each for each in completed if not _is_apart(where.route, each.route)), None)
         if shared is not None:
+            canonical = shared.route is _CANONICAL
             whose = "a completed payment" if shared is where else f"the route {shared.route.name}"
+            whose = "a canonical event's payment" if canonical else whose
             what = f"can be the id of {whose} too: the API would keep the first and lose the revenue"
-            cure = 'write a template such as "{id}:initiated", or one with the path in it that status is from'
+            cure = 'write a template such as "{id}:initiated"'
+            cure += "" if canonical else ", or one with the path in it that status is from"
             place = next(field.place for field in where.route.fields if field.name == "payment_id")
             yield Finding(where.field("payment_id"), place, what, cure)
 

@@ -5,6 +5,7 @@ equal; to ask which of them is larger is an error, because no answer would be ri
 """
 
 import operator
+import re
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
@@ -22,7 +23,7 @@ from consumer.core.meaning.mapping.language import (
     Predicate,
     Test,
 )
-from consumer.core.meaning.mapping.paths import Evaluate, compile_path
+from consumer.core.meaning.mapping.paths import compile_path
 from consumer.core.meaning.mapping.scope import Scope
 from consumer.core.meaning.mapping.trace import Step as Note
 from consumer.core.meaning.mapping.values import WrongValue, number, text, type_name
@@ -86,7 +87,7 @@ def _noting(test: Test, decide: Decide, tools: Toolbox) -> Decide:
 def _test(test: Test, tools: Toolbox) -> Decide:
     read = compile_expression(test.value, tools)
     label = describe(test.value.origin)
-    holds = tuple(_comparison(each, label) for each in test.comparisons)
+    holds = tuple(_comparison(each, label, tools) for each in test.comparisons)
     if len(holds) == 1:
         (hold,) = holds
         return lambda record, scope: hold(read(record, scope), record, scope)
@@ -98,7 +99,7 @@ def _test(test: Test, tools: Toolbox) -> Decide:
     return decide
 
 
-def _comparison(comparison: Comparison, label: str) -> _Hold:
+def _comparison(comparison: Comparison, label: str, tools: Toolbox) -> _Hold:
     """Return what holds a value, read from a record in a scope, against the operand."""
     operand = comparison.operand
     match comparison.operator:
@@ -109,7 +110,7 @@ def _comparison(comparison: Comparison, label: str) -> _Hold:
         case Operator.IN:
             return _among(operand if isinstance(operand, tuple) else ())
         case Operator.REGEX:
-            return _matching(str(operand), label)
+            return _matching(matcher(str(operand), tools.allowance), label)
         case Operator.GT | Operator.GE | Operator.LT | Operator.LE:
             return _ordered(_ORDERS[comparison.operator], operand, label)
         case _:
@@ -138,12 +139,16 @@ def _equal(operand: Plain | tuple[Plain, ...] | Path) -> _Hold:
 
 def _among(operands: tuple[Plain, ...]) -> _Hold:
     known = frozenset(_key(_comparable(each)) for each in operands)
-    return lambda value, _, __: value is not None and _key(_comparable(value)) in known
+
+    def hold(value: object, _: object, __: Scope) -> bool:
+        if type(value) is str:
+            return value in known  # a text is compared as it is
+        return value is not None and _key(_comparable(value)) in known
+
+    return hold
 
 
-def _matching(pattern: str, label: str) -> _Hold:
-    match = matcher(pattern)
-
+def _matching(match: Callable[[object], re.Match[str] | None], label: str) -> _Hold:
     def hold(value: object, _: object, __: Scope) -> bool:
         if value is None:
             return False
@@ -156,10 +161,10 @@ def _matching(pattern: str, label: str) -> _Hold:
 
 
 def _ordered(order: _Order, operand: Plain | tuple[Plain, ...] | Path, label: str) -> _Hold:
-    other: Evaluate = compile_path(operand) if isinstance(operand, Path) else lambda _, __: operand
+    other = compile_path(operand) if isinstance(operand, Path) else None
 
     def hold(value: object, record: object, scope: Scope) -> bool:
-        bound = other(record, scope)
+        bound = operand if other is None else other(record, scope)
         if value is None or bound is None:
             return False
         if isinstance(value, datetime) and isinstance(bound, datetime):

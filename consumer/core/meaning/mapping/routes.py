@@ -25,7 +25,6 @@ from consumer.core.meaning.mapping.language import ACTIONS, Does, Field, FieldVa
 from consumer.core.meaning.mapping.predicates import Decide, compile_predicate
 from consumer.core.meaning.mapping.scope import Scope
 from consumer.core.meaning.mapping.settable import (
-    CONTENT_TYPES,
     PAYMENT_STATUSES,
     PAYMENT_TYPES,
     Get,
@@ -33,6 +32,7 @@ from consumer.core.meaning.mapping.settable import (
     attributes,
     choice,
     constant,
+    content_type_of,
     identifier,
     items,
     moment,
@@ -47,6 +47,7 @@ from consumer.core.settings.documents import Source as Place
 
 _T = TypeVar("_T")
 
+_PRODUCT: Final[ContentType | None] = ContentType.PRODUCT
 _NO_ITEMS: Final[tuple[Item, ...]] = ()
 _NO_ATTRIBUTES: Final[Mapping[str, Scalar]] = {}
 #: Makes the intent of a record. Raises WrongValue, which then names the field.
@@ -140,9 +141,7 @@ def _capture(setting: _Setting) -> Build:
     )
     order_id = setting.field("order_id", lambda value: optional_text(value, tools), None)
     lines = setting.field("items", lambda value: items(value, tools), _NO_ITEMS)
-    content_type = setting.field(
-        "content_type", lambda value: choice(value, CONTENT_TYPES, tools), ContentType.PRODUCT
-    )
+    content_type = setting.field("content_type", lambda value: content_type_of(value, tools), _PRODUCT)
     free = setting.field("attributes", lambda value: attributes(value, tools), _NO_ATTRIBUTES)
 
     def build(record: object, scope: Scope, _: LifecyclePolicy) -> Intent:

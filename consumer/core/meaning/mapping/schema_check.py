@@ -1,15 +1,16 @@
 """A mapped source held against an Avro schema of its records: what it reads there must be there, and fit.
 
-An error is what fails with every record of this schema, a warning what can fail with some.
+An error is what fails with every record of the schema, a warning what can fail with some.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import reduce
 from operator import or_
 from typing import Final, assert_never
 
+from consumer.core.avro.inspection import WriterSchema
 from consumer.core.meaning.mapping.avro_shapes import NAME_SHAPE, AvroShapes, NoSchema, Shape, Unknown
 from consumer.core.meaning.mapping.converters import Form
 from consumer.core.meaning.mapping.forms import ACCEPTS, of_plain, root_form, takes_and_gives, words
@@ -66,35 +67,59 @@ class SchemaFinding:
 
 
 def check_against(
-    source: Source, schema: str, nested: Mapping[str, str] | None = None
+    source: Source, schemas: Sequence[WriterSchema], nested: Mapping[str, WriterSchema] | None = None
 ) -> tuple[SchemaFinding, ...]:
-    """Return what of ``source`` does not fit records of ``schema``, an Avro schema in JSON.
+    """Return what of ``source`` fits the records of none of ``schemas``; nothing where there are none.
 
-    ``nested`` has the texts of the schema files for bytes inside of records, by their names.
+    A topic may have records of several schemas, and routes for each: what fits one of them is right. A schema
+    that nothing is read of counts only where that is so of all. ``nested`` has the schemas of bytes inside of
+    records, by the names of their files.
     """
-    definition = source.definition
-    if definition.canonical:
+    if source.definition.canonical or not schemas:
         return ()
+    checks = [_checked(source.definition, schema, nested or {}) for schema in schemas]
+    first, *others = [check for check in checks if check.read] or checks
+    elsewhere = [{_what(each): each.severity for each in check.found} for check in others]
+    return tuple(
+        SchemaFinding(_least(each.severity, (found[_what(each)] for found in elsewhere)), each.finding)
+        for each in dict.fromkeys(first.found)
+        if all(_what(each) in found for found in elsewhere)
+    )
+
+
+def _what(found: SchemaFinding) -> tuple[tuple[str, ...], Place, str]:
+    """Return what two findings about one thing have in common; what helps may differ."""
+    return found.finding.path, found.finding.source, found.finding.what
+
+
+def _least(severity: Severity, others: Iterable[Severity]) -> Severity:
+    return Severity.WARNING if Severity.WARNING in {severity, *others} else severity
+
+
+def _checked(
+    definition: SourceDefinition, schema: WriterSchema, nested: Mapping[str, WriterSchema]
+) -> "_Check":
     check = _Check(definition)
     try:
         outer = AvroShapes(schema)
-        shapes, record = _unwrapped(check, outer, nested or {})
+        shapes, record = _unwrapped(check, outer, nested)
     except NoSchema as bad:
-        return (SchemaFinding(Severity.ERROR, Finding((), definition.place, str(bad), "use an Avro schema")),)
-    if record is None:
-        return tuple(check.found)
-    for route in definition.routes:
-        _Reader(check, shapes, route, record).route()
-    _unhandled(check, shapes, record)
-    return tuple(dict.fromkeys(check.found))
+        check.wrong((), definition.place, str(bad), "use an Avro schema")
+        return check
+    if record is not None:
+        for route in definition.routes:
+            _Reader(check, shapes, route, record).route()
+        _unhandled(check, shapes, record)
+    return check
 
 
 @dataclass(frozen=True, slots=True)
 class _Check:
-    """What is being held against a schema, and what was found."""
+    """What is being held against a schema, what was found, and the paths that lead somewhere in it."""
 
     definition: SourceDefinition
     found: list[SchemaFinding] = field(default_factory=list)
+    read: set[Path] = field(default_factory=set)
 
     def wrong(self, path: tuple[str, ...], place: Place, what: str, cure: str) -> None:
         self.found.append(SchemaFinding(Severity.ERROR, Finding(path, place, what, cure)))
@@ -104,7 +129,7 @@ class _Check:
 
 
 def _unwrapped(
-    check: _Check, outer: AvroShapes, nested: Mapping[str, str]
+    check: _Check, outer: AvroShapes, nested: Mapping[str, WriterSchema]
 ) -> tuple[AvroShapes, Shape | None]:
     """Return the shape that the routes see; None where it can't be known."""
     unwrap, place = check.definition.unwrap, check.definition.place
@@ -122,11 +147,11 @@ def _unwrapped(
                 found = outer.root if each is None else outer.follow(outer.root, each.steps)
                 if isinstance(found, Unknown):
                     _unknown(check, ("unwrap",), place, each or path, found)
-            texts = {schema.file: nested[schema.file] for _, schema in files if schema.file in nested}
-            if len(texts) != 1:
+            known = {schema.file: nested[schema.file] for _, schema in files if schema.file in nested}
+            if len(known) != 1:
                 return outer, None
-            (text,) = texts.values()
-            inner = AvroShapes(text)
+            (inside,) = known.values()
+            inner = AvroShapes(inside)
             return inner, inner.root
         case _:
             assert_never(unwrap)
@@ -293,6 +318,7 @@ class _Reader:
         if isinstance(found, Unknown):
             _unknown(self.check, path, place, read, found)
             return None
+        self.check.read.add(read)
         return _Value(found.form, found.nullable, found.symbols, found.inexact)
 
     def _nullable(self, path: tuple[str, ...], over: Expression, base: Shape) -> bool:

@@ -37,6 +37,7 @@ class Source:
         self._nested: Final = nested
         self._converting: Final = converting
         tools = Toolbox(nested)
+        self._allowance: Final = tools.allowance
         self._unwrap: Final = compile_unwrap(definition.unwrap, nested)
         self._routes: Final = tuple(
             compile_route(route, tools, converting=converting) for route in definition.routes
@@ -59,7 +60,8 @@ class Source:
 
     def interpret(self, event: MappedEvent, policy: LifecyclePolicy) -> Intent:
         """Return what ``event`` means. Pure, and never raises: a mapping error is a ``Reject``."""
-        return _run(Scope(event), policy, self._unwrap, self._routes)
+        self._allowance.begin()
+        return _run(Scope(event, event.name), policy, self._unwrap, self._routes)
 
     def explain(self, event: MappedEvent, policy: LifecyclePolicy) -> Trace:
         """Return the same answer with every step that led to it.
@@ -72,7 +74,7 @@ class Source:
             compile_route(route, tools, converting=self._converting, told=notes.fields.append)
             for route in self.definition.routes
         ]
-        intent = _run(Scope(event, notes.steps), policy, self._unwrap, routes, notes)
+        intent = _run(Scope(event, event.name, notes.steps), policy, self._unwrap, routes, notes)
         return Trace(tuple(notes.unwrap), tuple(notes.routes), tuple(notes.fields), intent)
 
 

@@ -209,6 +209,45 @@ def test_timestamps_arrive_to_the_microsecond(micros: int) -> None:
     assert through(logical("long", "timestamp-micros"), f'"{moment.isoformat()}"') == moment
 
 
+@pytest.mark.parametrize(
+    ("kind", "default", "value"),
+    [
+        ("bytes", "\u00ff\u0000", b"\xff\x00"),
+        ({"type": "fixed", "name": "F", "size": 1}, "\u00ff", b"\xff"),
+        (logical("bytes", "decimal", precision=9, scale=2), "\u0001\u0000", Decimal("2.56")),
+        (logical("fixed", "uuid", name="U", size=16), "\u0000" * 16, "00000000-0000-0000-0000-000000000000"),
+        ({"type": "array", "items": "bytes"}, ["\u00ff"], [b"\xff"]),
+        ({"type": "map", "values": "bytes"}, {"k": "\u00ff"}, {"k": b"\xff"}),
+        (["bytes", "null"], "\u00ff", b"\xff"),
+        (["null", "bytes"], "\u00ff", b"\xff"),
+        (["null", A, B], {"v": 1}, ("n.A", {"v": 1})),
+        ({**A, "fields": [{"name": "v", "type": "bytes"}]}, {"v": "\u00ff"}, {"v": b"\xff"}),
+        ({**A, "fields": [{"name": "v", "type": "int", "default": 7}]}, {}, {"v": 7}),
+    ],
+)
+def test_defaults_are_written_as_schemas_write_them(kind: object, default: object, value: object) -> None:
+    """At any depth: bytes are characters there and not base64, records of a union have no wrapper."""
+    schema = record(kind, default=default)
+    assert CODEC.decode(schema, encode(schema, {})).value == {"x": value}
+
+
+@pytest.mark.parametrize(
+    ("kind", "default", "told"),
+    [
+        ("bytes", "\u0100", "x has a default that stands for no bytes"),
+        (["null", "bytes"], "\u0100", "x has a default that fits none of its types"),
+        ({"type": "array", "items": "bytes"}, ["\u20ac"], r"x\[0\] has a default that stands for no bytes"),
+        ({"type": "array", "items": "int"}, 5, "x is a number, not an array"),
+        (A, {}, "x.v is missing, and the schema has no default for it"),
+        ("double", float("nan"), "x is a number too large for its type"),
+    ],
+)
+def test_defaults_that_are_none_are_told(kind: object, default: object, told: str) -> None:
+    """A broken schema is no crash: the field is named."""
+    with pytest.raises(NotFitting, match=f"^{told}$"):
+        encode(record(kind, default=default), {})
+
+
 @settings(max_examples=50)
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=5))
 def test_whatever_is_written_is_encoded_or_refused(value: object) -> None:

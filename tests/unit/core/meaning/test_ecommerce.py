@@ -12,7 +12,7 @@ from consumer.core.meaning.money import from_minor_units as money
 
 def sale(
     *items: Item,
-    content_type: Type = Type.PRODUCT,
+    content_type: Type | None = Type.PRODUCT,
     minor_units: int = 30_000,
     currency: str = "INR",
     order_id: str | None = None,
@@ -100,6 +100,8 @@ BREAKS = [
     ("R3", sale(item(), content_type=GROUP)),
     ("R3", sale(item(group=" "), content_type=GROUP)),
     ("R3", sale(item(group="G", price=0), item(), content_type=GROUP)),
+    ("R3", sale(item(), content_type=None)),
+    ("R3", sale(item("", group="G"), content_type=None)),
     ("R4", sale(item(price=29_999))),
     ("R4", sale(item(quantity=2))),
     ("R5", sale(item(price=None))),

@@ -6,11 +6,12 @@ from typing import Final
 
 import pytest
 
+from consumer.core.api.pacing import Pace
 from consumer.core.api.verdicts import FaultKind, HoldCause
 from consumer.core.operations import waits
 from consumer.core.operations.cures import ADVICE, MATTER, STOPS_ALL
 from consumer.core.operations.headline import Headline, Tone, headline
-from consumer.core.operations.status import Health, HoldStatus, PartitionStatus, Status
+from consumer.core.operations.status import Health, HoldStatus, PaceStatus, PartitionStatus, Status
 
 NOON: Final = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 DONE: Final = PartitionStatus("t", 0, 10, 10, 0, 0, 0)
@@ -25,9 +26,11 @@ WELL: Final = Status(
     queued=0,
     parked=0,
     rate_limit_per_second=25.0,
+    pace=PaceStatus(Pace(limit=25.0, cut=1.0, ramp=1.0, silence=0.0)),
     freshness_seconds=0.0,
     partitions=(DONE,),
 )
+SILENT: Final = PaceStatus(replace(WELL.pace.now, silence=0.5))
 
 
 def held(*causes: HoldCause) -> tuple[HoldStatus, ...]:
@@ -44,7 +47,7 @@ def held(*causes: HoldCause) -> tuple[HoldStatus, ...]:
         ({"partitions": ()}, Tone.GOOD, "holds no partition"),
         ({"freshness_seconds": 61.0}, Tone.WAITS, "late"),
         ({"freshness_seconds": 601.0}, Tone.BAD, "far too late"),
-        ({"silence_seconds": 0.5, "freshness_seconds": 601.0}, Tone.WAITS, "asked for silence"),
+        ({"pace": SILENT, "freshness_seconds": 601.0}, Tone.WAITS, "asked for silence"),
         ({"health": Health(True, True, False, ("no group yet",))}, Tone.WAITS, "Not ready: no group yet"),
         ({"holds": held(HoldCause.REGISTRY)}, Tone.WAITS, "Calls go on, but"),
         ({"holds": held(HoldCause.REGISTRY, HoldCause.SPAN)}, Tone.WAITS, " and a stuck record"),

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from consumer.core.api.calls import PlanRules, plan
 from consumer.core.avro.inspection import WriterSchema
 from consumer.core.avro.mapped import MappedCodec
 from consumer.core.meaning.ecommerce import build
@@ -113,7 +114,6 @@ REFUSED: Final = [
     ("type", "{path: x}", None, "x is null, not one of the values"),
     ("type", "{path: x, map: {a: DEFAULT}}", "b", "x is a value that map does not have"),
     ("type", "{path: x, map: {a: DEFAULT}}", 1.0, "x is a double, not a text"),
-    ("content_type", "{path: x}", "product", "x is a text, but none"),
     ("occurred_at", "{path: x}", "2026-11-28", "x is a text, not a time"),
     ("occurred_at", "{path: x}", datetime(2026, 11, 28), "x is a timestamp without an offset"),  # noqa: DTZ001
     (
@@ -267,7 +267,7 @@ def test_minor_units_never_pass_for_a_number() -> None:
     twice = Expression(Const("5"), (Simple("minor"), Simple("minor")), None, None, Place("m", 1))
     for expression in (looked_up, converted, told_in, twice):
         with pytest.raises(WrongValue, match="const is minor units, which only an amount takes"):
-            compile_expression(expression, Toolbox({}))(None, Scope(event(None)))
+            compile_expression(expression, Toolbox({}))(None, Scope(event(None), None))
 
 
 SECRET: Final = "s3cr3t-value"
@@ -344,6 +344,66 @@ def test_a_group_that_cannot_be_read_is_missing() -> None:
     single = capturing(items=LINES).interpret(order(l=[GOOD | {"g": 5}]), POLICY)
     assert isinstance(single, Capture)
     assert build(single).is_valid
+
+
+@pytest.mark.parametrize(
+    ("written", "value", "what"),
+    [
+        ("{path: x}", "product", "content_type: x is a text, but none of the values that this field has"),
+        ("{path: x}", None, "content_type: x is null, not one of the values"),
+        ("{path: x}", 5, "content_type: x is an integer, not one of the values"),
+        ("{path: x, map: {a: PRODUCT}}", "b", "content_type: x is a value that map does not have"),
+    ],
+)
+def test_an_unknown_content_type_costs_no_revenue(written: str, value: object, what: str) -> None:
+    """What it would say about the items can't be sent; the rule counts it, and explain says why."""
+    mapped = capturing(items=LINES, content_type=written, attributes="{campaign: {const: diwali}}")
+    intent = mapped.interpret(order(l=[GOOD], x=value), POLICY)
+    assert isinstance(intent, Capture)
+    data = build(intent)
+    assert [rule.value for rule in data.broken] == ["R3"]
+    assert data.fields == {"campaign": "diwali"}
+    kept_back = plan(intent, PlanRules(on_invalid="dead_letter"))
+    assert isinstance(kept_back, Reject)
+    assert kept_back.rules == ("R3",)
+    trace = mapped.explain(order(l=[GOOD], x=value), POLICY)
+    assert trace.intent == intent
+    (told_,) = [each for each in trace.fields if each.field == "content_type"]
+    assert any(what in step.what for step in told_.steps), told_.steps
+    alone = capturing(content_type=written).interpret(order(x=value), POLICY)
+    assert isinstance(alone, Capture)
+    assert build(alone).is_valid
+
+
+def test_what_the_patterns_of_one_event_cost_is_bounded() -> None:
+    """However many texts it has: those that are too many are not matched, and the next event has its own.
+
+    In lines of items they cost the catalogue data only, in a predicate the event.
+    """
+    hostile, usual = "a" * 179, "a-1"
+    pattern = "(.*)-(.*).*"
+    mapped = capturing(
+        items=f"{{each: l, id: {{path: i, as: {{regex: '{pattern}'}}}}, quantity: {{path: q}}}}",
+        attributes=f"{{ref: {{path: r, as: {{regex: '{pattern}'}}}}}}",
+    )
+    lines = [{"i": hostile, "q": 1}] * 6
+    for _ in range(2):
+        intent = mapped.interpret(order(l=lines[:3], r=usual), POLICY)
+        assert isinstance(intent, Capture)
+        assert intent.attributes == {"ref": "a"}
+    intent = mapped.interpret(order(l=lines, r=hostile), POLICY)
+    assert isinstance(intent, Reject)
+    assert intent.detail == "route paid: attributes: r is one text too many for the patterns of one event"
+    asking = routes(
+        "[{name: a, when: {any: ["
+        + ", ".join(f"{{path: x, regex: '{pattern}'}}" for _ in range(6))
+        + "]}, action: skip}]"
+    )
+    assert told(asking.interpret(event({"x": usual}), POLICY)) == {"skip": "a"}
+    refused = asking.interpret(event({"x": hostile}), POLICY)
+    assert isinstance(refused, Reject)
+    assert refused.detail == "route a: x is one text too many for the patterns of one event"
+    assert asking.explain(event({"x": hostile}), POLICY).intent == refused
 
 
 def test_items_in_a_broken_text_cost_no_revenue() -> None:
@@ -633,7 +693,7 @@ def test_no_mapping_can_remove_by_user(mapped: Source, record: MappedEvent) -> N
     """A remove has a payment_id that is not blank, and nothing else."""
     intent = mapped.interpret(record, POLICY)
     if isinstance(intent, Remove):
-        assert set(Remove.__slots__) == {"payment_id"}
+        assert set(Remove.__struct_fields__) == {"payment_id"}
         assert intent.payment_id.strip()
     if isinstance(intent, Capture):
         assert intent.user_id.strip()
@@ -646,6 +706,14 @@ DECIMAL: Final = capturing(amount="{path: total, currency: {const: INR}}")
 DOUBLE: Final = capturing()
 CODEC: Final = MappedCodec()
 CURRENCIES: Final = ["JPY", "MRU", "INR", "KWD", "CLF"]
+
+
+@settings(deadline=None)  # each explanation compiles its mapping anew
+@given(st.one_of(SCALARS, st.integers(10**29, 10**31)), st.sampled_from([*CURRENCIES, "XAU", "inr", None]))
+def test_minor_units_are_counted_alike_where_somebody_looks_on(total: object, currency: str | None) -> None:
+    """An explanation wraps them to show them, a run does not; what comes of them is the same."""
+    record = order(total=total, c=currency)
+    assert MINOR.explain(record, POLICY).intent == MINOR.interpret(record, POLICY)
 
 
 @given(st.integers(0, 10**20), st.sampled_from(CURRENCIES))

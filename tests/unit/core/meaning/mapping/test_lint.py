@@ -376,6 +376,24 @@ def test_a_path_tells_apart_only_as_a_part_of_every_id(payment_id: str) -> None:
     assert "can be the id of a completed payment too" in line
 
 
+CANONICAL: Final = "{topics: [c], schema: canonical}"
+
+
+def test_canonical_events_have_ids_too() -> None:
+    """Their completed payments are captured by payment_id as it is, in the API's one space of ids."""
+    started = "{const: PAYMENT_INITIATED}"
+    shared = statuses(("{path: id}", started)).replace("sources: [", f"sources: [{CANONICAL}, ")
+    (line,) = mistakes(shared)
+    assert "sources[1].routes.r0.set.payment_id (mapping.yaml:1): can be the id of a canonical event" in line
+    assert line.endswith('; write a template such as "{id}:initiated"')
+    both = "{path: s, map: {a: PAYMENT_COMPLETED, b: PAYMENT_FAILED}}"
+    by_status = statuses(('{template: "{id}{s}"}', both))
+    assert mistakes(by_status) == []
+    assert len(mistakes(by_status.replace("sources: [", f"sources: [{CANONICAL}, "))) == 1
+    apart = statuses(('{template: "{id}:initiated"}', started), ("{path: id}", "{const: PAYMENT_COMPLETED}"))
+    assert mistakes(apart.replace("sources: [", f"sources: [{CANONICAL}, ")) == []
+
+
 def test_texts_that_completed_ids_have_too_prove_nothing() -> None:
     """Both are "{id}:…", and both parts may be the same."""
     text = statuses(
@@ -396,6 +414,12 @@ def test_texts_that_completed_ids_have_too_prove_nothing() -> None:
         "{path: payload.$name}",
         '{template: "{$topic}-{$name}"}',
         "{coalesce: [{path: id}, {path: $topic}]}",
+        "{path: id, as: {regex: 'ord'}}",
+        "{path: id, as: {regex: '(ord)-[0-9]+'}}",
+        "{path: id, as: [{regex: 'ord-[0-9]+|(?:a)'}, {regex: '(?P<x>ord|sub).*'}, upper]}",
+        "{path: id, map: {a: one, b: two}}",
+        "{coalesce: [{path: id, as: {regex: 'ord'}}, {path: id}]}",
+        "{path: body, as: [json, {path: kind.$name}, trim]}",
     ],
 )
 @pytest.mark.parametrize("action", ["capture", "remove"])
@@ -407,7 +431,16 @@ def test_no_spelling_hides_a_constant_id(payment_id: str, action: str) -> None:
     assert "set.payment_id (mapping.yaml:1): can be the same for several" in line
 
 
-@pytest.mark.parametrize("user_id", ["{const: me}", "{path: $topic}", '{template: "{$topic}-{$name}"}'])
+@pytest.mark.parametrize(
+    "user_id",
+    [
+        "{const: me}",
+        "{path: $topic}",
+        '{template: "{$topic}-{$name}"}',
+        "{path: u, as: {regex: '(user)-.*'}}",
+        "{path: body, as: [json, {path: kind.$name}]}",
+    ],
+)
 def test_no_user_is_everybody(user_id: str) -> None:
     """Nothing of the event says whose payment it is."""
     (line,) = mistakes(one_route(user_id=user_id))
@@ -516,6 +549,8 @@ ALLOWED: Final = {
         ),
         ("{path: id}", "{const: PAYMENT_COMPLETED}"),
     ),
+    "a pattern that takes of the event": one_route(payment_id="{path: id, as: {regex: 'ord-([a-z]+)'}}"),
+    "a pattern with letters to choose from": one_route(payment_id="{path: id, as: {regex: '[a-f]{8}'}}"),
     "only failures": statuses(("{path: id}", "{const: PAYMENT_FAILED}")),
     "a skip by offset": "sources: [{topics: [t], "
     "routes: [{name: old, when: {path: $offset, lt: 5}, action: skip}]}]",

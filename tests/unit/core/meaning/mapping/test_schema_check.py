@@ -5,7 +5,8 @@ from typing import Final
 
 import pytest
 
-from consumer.core.meaning.mapping import Severity, check_against
+from consumer.core.avro.inspection import WriterSchema
+from consumer.core.meaning.mapping import SchemaFinding, Severity, Source, check_against
 from tests.support.mappings import capturing, routes, source
 
 SCHEMA: Final = json.dumps(
@@ -123,15 +124,20 @@ WRONG: Final = [
 ]
 
 
+def against(held: Source, *schemas: str) -> tuple[SchemaFinding, ...]:
+    """Hold a source against schemas."""
+    return check_against(held, [WriterSchema(text) for text in schemas])
+
+
 def test_what_fits_is_not_told() -> None:
     """Unions, maps, names used again, and what coalesce or map makes of a null."""
-    assert check_against(capturing(**FINE), SCHEMA) == ()
+    assert against(capturing(**FINE), SCHEMA) == ()
 
 
 @pytest.mark.parametrize(("fields", "severity", "what", "cure"), WRONG)
 def test_what_does_not_fit_is(fields: dict[str, str], severity: Severity, what: str, cure: str) -> None:
     """An error where it fails with every record, a warning where it may."""
-    found = check_against(capturing(**FINE | fields), SCHEMA)
+    found = against(capturing(**FINE | fields), SCHEMA)
     assert [each.severity for each in found] == [severity]
     assert what in found[0].finding.what
     assert cure in found[0].finding.cure
@@ -154,9 +160,7 @@ def test_what_does_not_fit_is(fields: dict[str, str], severity: Severity, what: 
 )
 def test_a_predicate_that_is_never_true_is_told(when: str, what: str) -> None:
     """It would skip every event, and nobody would know why."""
-    found = check_against(
-        routes(f"[{{name: a, when: {when}, action: skip}}, {{name: b, action: skip}}]"), SCHEMA
-    )
+    found = against(routes(f"[{{name: a, when: {when}, action: skip}}, {{name: b, action: skip}}]"), SCHEMA)
     assert [each.severity for each in found] == [Severity.ERROR]
     assert what in found[0].finding.what
 
@@ -164,12 +168,12 @@ def test_a_predicate_that_is_never_true_is_told(when: str, what: str) -> None:
 def test_symbols_that_no_route_takes_are_told() -> None:
     """Each status is somebody's decision."""
     text = "[{name: a, when: {path: status, eq: PAID}, action: skip}%s]"
-    (found,) = check_against(routes(text % ""), SCHEMA)
+    (found,) = against(routes(text % ""), SCHEMA)
     assert found.severity is Severity.WARNING
     assert "has no route for status NEW, BACK" in found.finding.what
-    assert check_against(routes(text % ", {name: b, action: skip}"), SCHEMA) == ()
+    assert against(routes(text % ", {name: b, action: skip}"), SCHEMA) == ()
     others = ", {name: b, when: {not: {path: status, eq: NEW}}, action: skip}"
-    assert check_against(routes(text % others), SCHEMA) == ()
+    assert against(routes(text % others), SCHEMA) == ()
 
 
 def test_the_row_of_debezium_is_looked_into() -> None:
@@ -190,10 +194,10 @@ def test_the_row_of_debezium_is_looked_into() -> None:
             ],
         }
     )
-    assert check_against(source(text % "id"), envelope) == ()
-    (found,) = check_against(source(text % "op"), envelope)
+    assert against(source(text % "id"), envelope) == ()
+    (found,) = against(source(text % "op"), envelope)
     assert "has no op there" in found.finding.what
-    (found,) = check_against(source(text % "id"), SCHEMA)
+    (found,) = against(source(text % "id"), SCHEMA)
     assert "finds no op and after" in found.finding.what
 
 
@@ -202,10 +206,68 @@ def test_the_row_of_debezium_is_looked_into() -> None:
 )
 def test_what_is_no_schema_is_told(text: str) -> None:
     """Never an exception: the text may come from a registry."""
-    (found,) = check_against(capturing(), text)
+    (found,) = against(capturing(), text)
     assert found.severity is Severity.ERROR
 
 
 def test_canonical_sources_have_nothing_to_check() -> None:
     """Their schema is ours."""
-    assert check_against(source("sources: [{topics: [t], schema: canonical}]"), "") == ()
+    assert against(source("sources: [{topics: [t], schema: canonical}]"), "") == ()
+
+
+def of(name: str, **fields: object) -> str:
+    """Return the schema of a record."""
+    listed = [{"name": field, "type": kind} for field, kind in fields.items()]
+    return json.dumps({"type": "record", "name": name, "namespace": "shop", "fields": listed})
+
+
+PAID: Final = of("Paid", id="string", state={"type": "enum", "name": "State", "symbols": ["PAID"]})
+BACK: Final = of("Back", of="string", by=["null", "string"])
+TWO: Final = (
+    "[{name: paid, when: {path: state, eq: PAID}, action: remove, set: {payment_id: {path: %s}}},"
+    " {name: back, action: remove, set: {payment_id: {path: %s}}}]"
+)
+
+
+def test_routes_for_records_of_several_schemas_are_right() -> None:
+    """Each reads what another schema does not have, and fits its own."""
+    fine = routes(TWO % ("id", "of"))
+    assert against(fine, PAID, BACK) == ()
+    assert [each.severity for each in against(fine, PAID)] == [Severity.ERROR]
+    assert len(against(fine, BACK)) == 2
+
+
+def test_what_fits_none_of_several_schemas_is_told() -> None:
+    """Once, at its weakest: a field that may be null in one of them is no error there."""
+    (found,) = against(routes(TWO % ("id", "off")), PAID, BACK)
+    assert (found.severity, found.finding.path[0]) == (Severity.ERROR, "back")
+    assert "has no off there" in found.finding.what
+    nullable = of("Older", id=["null", "string"], of="string")
+    maybe = routes("[{name: a, action: remove, set: {payment_id: {path: id}}}]")
+    assert [each.severity for each in against(maybe, nullable, PAID)] == []
+    assert [each.severity for each in against(maybe, nullable, BACK)] == [Severity.WARNING]
+
+
+def test_a_schema_that_nothing_is_read_of_is_of_another_topic() -> None:
+    """A helper file, or another topic's records, hides no mistake."""
+    wrong = routes("[{name: a, action: remove, set: {payment_id: {path: id, as: [epoch_seconds, string]}}}]")
+    money = of("Money", minor="long")
+    for schemas in ((PAID,), (PAID, money), (money, PAID)):
+        assert "which its converter does not take" in against(wrong, *schemas)[0].finding.what
+    assert "has no id there" in against(wrong, money)[0].finding.what
+    assert against(wrong) == ()
+
+
+def test_a_schema_that_refers_to_others_is_looked_into() -> None:
+    """Paths lead into what they define."""
+    order = WriterSchema(of("Order", total="shop.Money"), (of("Money", cents="long"),))
+    fine = capturing(
+        user_id="{path: total.cents, as: string}",
+        payment_id="{path: total.cents, as: string}",
+        amount="{path: total.cents, as: minor, currency: {const: INR}}",
+    )
+    assert check_against(fine, [order]) == ()
+    (found,) = check_against(
+        routes("[{name: a, action: remove, set: {payment_id: {path: total.cent}}}]"), [order]
+    )
+    assert "did you mean cents?" in found.finding.cure

@@ -5,9 +5,10 @@ from typing import Final
 
 import pytest
 
+from consumer.core.avro.inspection import WriterSchema
 from consumer.core.errors import Unreadable
 from consumer.core.meaning.intents import DeadLetterReason, Reject
-from consumer.core.meaning.mapping import Source, compile_mapping, mapping_files
+from consumer.core.meaning.mapping import Source, compile_mapping, mapping_files, read_mapping
 from consumer.core.meaning.mapping.compiling import OpenSchema
 from consumer.core.meaning.mapping.converters import DecodeNested
 from consumer.core.settings.documents import Node, read
@@ -44,15 +45,15 @@ def test_the_row_of_an_envelope_is_the_event(value: object, becomes: object) -> 
     assert told(DEBEZIUM.interpret(event(value), POLICY)) == becomes
 
 
-def decoder(schema: str) -> DecodeNested:
+def decoder(schema: WriterSchema) -> DecodeNested:
     """Return a stand-in for Avro: the schema is the record's name, the bytes are its id."""
-    if not schema:
+    if not schema.text:
         raise Unreadable(DeadLetterReason.UNDECODABLE, "the schema is no JSON")
 
     def decode(body: bytes) -> tuple[str, object]:
         if body == b"bad":
             raise Unreadable(DeadLetterReason.UNDECODABLE, "the value ends too early")
-        return schema, {"id": body.decode()}
+        return schema.text, {"id": body.decode()}
 
     return decode
 
@@ -64,7 +65,7 @@ def parsed(text: str) -> Node:
     return root
 
 
-FILES: Final = {"paid.avsc": "shop.Paid", "back.avsc": "shop.Back"}
+FILES: Final = {"paid.avsc": WriterSchema("shop.Paid"), "back.avsc": WriterSchema("shop.Back")}
 OPEN: Final[OpenSchema] = decoder
 BY_TYPE: Final = """\
 sources:
@@ -96,7 +97,7 @@ sources:
 )
 def test_bytes_are_decoded_by_their_type(value: object, becomes: object) -> None:
     """The type says which schema; an unknown one is an event that no route takes."""
-    result = compile_mapping(parsed(BY_TYPE), FILES, OPEN)
+    result = compile_mapping(read_mapping(parsed(BY_TYPE)), FILES, OPEN)
     assert result.mapping is not None
     (mapped,) = result.mapping.sources
     intent = mapped.interpret(event(value), POLICY)
@@ -110,7 +111,7 @@ def test_bytes_inside_of_a_record_are_a_converter() -> None:
         "sources: [{topics: [t], routes: [{name: b, action: remove,"
         " set: {payment_id: {path: payload, as: [{avro: back.avsc}, {path: id}]}}}]}]"
     )
-    result = compile_mapping(parsed(text), FILES, OPEN)
+    result = compile_mapping(read_mapping(parsed(text)), FILES, OPEN)
     assert result.mapping is not None
     (mapped,) = result.mapping.sources
     assert told(mapped.interpret(event({"payload": b"p"}), POLICY)) == {"remove": {"payment_id": "p"}}
@@ -122,17 +123,17 @@ def test_bytes_inside_of_a_record_are_a_converter() -> None:
 
 def test_files_are_named_once_and_missed_where_they_are_named() -> None:
     """The edge reads what is named; what could not be read, or is no schema, is told with its line."""
-    root = parsed(BY_TYPE)
+    root = read_mapping(parsed(BY_TYPE))
     assert [file for file, _ in mapping_files(root)] == ["paid.avsc", "back.avsc"]
     assert {node.source.line for _, node in mapping_files(root)} == {3}
-    missing = compile_mapping(root, {"paid.avsc": "shop.Paid"}, OPEN)
+    missing = compile_mapping(root, {"paid.avsc": WriterSchema("shop.Paid")}, OPEN)
     assert [str(each.mistake()) for each in missing.findings] == [
         (
             "sources (mapping.yaml:3): names a schema file that is not there; "
             "name a file with one Avro schema in JSON"
         )
     ]
-    broken = compile_mapping(root, FILES | {"back.avsc": ""}, OPEN)
+    broken = compile_mapping(root, FILES | {"back.avsc": WriterSchema("")}, OPEN)
     assert "is of no use: the schema is no JSON" in str(broken.findings[0].mistake())
 
 
@@ -159,7 +160,7 @@ def breaking(text: str, error: type[Exception]) -> Source:
         raise error("canary")
 
     tree = parsed(f"sources: [{{topics: [t], {text}}}]")
-    result = compile_mapping(tree, {"f.avsc": "f"}, lambda _: decode)
+    result = compile_mapping(read_mapping(tree), {"f.avsc": WriterSchema("f")}, lambda _: decode)
     assert result.mapping is not None, result.findings
     return result.mapping.sources[0]
 
