@@ -85,10 +85,9 @@ class SourceReader:
 
 def mapped_event(record: Record, decoded: Decoded | None) -> MappedEvent:
     """Return what a mapping reads of ``record``; ``decoded`` None is a tombstone."""
-    name, value = ("", None) if decoded is None else decoded
     return MappedEvent(
-        value=value,
-        name=name,
+        value=None if decoded is None else decoded.value,
+        name="" if decoded is None else decoded.name,
         key=record.key,
         headers=record.headers,
         topic=record.partition.topic,

@@ -1,12 +1,15 @@
 """Calls of the Linkrunner API, and how an intent becomes one."""
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Final, Literal, NamedTuple, TypeAlias, assert_never
+from typing import Final, Literal, TypeAlias, assert_never
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from consumer.core.meaning import ecommerce
 from consumer.core.meaning.ecommerce import Json, Rule
@@ -29,8 +32,7 @@ from consumer.core.meaning.rates import Never, Quote, RateTable, Unconvertible, 
 _AHEAD: Final = timedelta(days=1)
 
 
-@dataclass(frozen=True, slots=True)
-class CapturePayment:
+class CapturePayment(Struct, frozen=True, gc=False):
     """``POST /capture-payment``. ``amount`` is in major units of one currency, exact."""
 
     user_id: str
@@ -41,8 +43,7 @@ class CapturePayment:
     event_data: Mapping[str, Json] | None
 
 
-@dataclass(frozen=True, slots=True)
-class RemovePayment:
+class RemovePayment(Struct, frozen=True, gc=False):
     """``POST /remove-payment``. The body is the payment_id and nothing else, ever."""
 
     payment_id: str
@@ -66,8 +67,7 @@ class PlanRules:
     max_event_age: timedelta | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Circumstances:
+class Circumstances(Struct, frozen=True, gc=False):
     """What else than the event and the rules a plan depends on. Times are aware.
 
     ``now``: None judges no age. ``recorded_at`` is the time of the Kafka record, which stands in for an event
@@ -79,8 +79,10 @@ class Circumstances:
     rates: RateTable | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
+_NOTHING_KNOWN: Final = Circumstances()
+
+
+class Planned(Struct, frozen=True, gc=False):
     """A call that is ready to be sent. ``body`` is made once and sent at every try.
 
     ``broken`` (each rule once) and ``dropped_attributes`` say what of ``event_data`` was wrong, for the
@@ -104,8 +106,7 @@ class Planned:
         return path(self.call)
 
 
-@dataclass(frozen=True, slots=True)
-class NeedsRates:
+class NeedsRates(Struct, frozen=True, gc=False):
     """The payment can't be converted until its rate is there. ``detail`` says which is missing."""
 
     detail: str
@@ -114,19 +115,19 @@ class NeedsRates:
 Plan: TypeAlias = Planned | Skip | Reject | NeedsRates
 
 
-def plan(intent: Intent, rules: PlanRules, at: Circumstances = Circumstances()) -> Plan:
+def plan(intent: Intent, rules: PlanRules, at: Circumstances = _NOTHING_KNOWN) -> Plan:
     """Return the call that ``intent`` becomes, or why there is none.
 
     Pure: the same intent gives the same bytes. The order: zero amount, currency (accepted, or
     converted), zero amount after the conversion, age, ecommerce data.
     """
     match intent:
-        case Skip() | Reject():
-            return intent
-        case Remove():
-            return _planned(RemovePayment(intent.payment_id))
         case Capture():
             return _plan_capture(intent, rules, at)
+        case Remove():
+            return _planned(RemovePayment(intent.payment_id))
+        case Skip() | Reject():
+            return intent
         case _:
             assert_never(intent)
 
@@ -167,7 +168,7 @@ def body(call: Call) -> bytes:
             if call.event_data is not None:
                 fields["event_data"] = call.event_data
             encoded = _ENCODER.encode(fields)
-            if b"E+" in encoded or b"E-" in encoded:  # in a number, or it may be in a text: seldom either
+            if _EXPONENT.search(encoded):  # in a number, or it may be in a text: seldom either
                 return _ENCODER.encode(_with_plain_numbers(fields))
             return encoded
         case _:
@@ -176,13 +177,13 @@ def body(call: Call) -> bytes:
 
 def _plan_capture(original: Capture, rules: PlanRules, at: Circumstances) -> Plan:
     """Return the call for ``original``; a payment of nothing is skipped whatever its currency."""
-    if original.amount.amount == 0:
+    if not original.amount.amount:
         return Skip(SkipReason.ZERO_AMOUNT, Action.CAPTURE)
     priced = _priced(original, rules, at)
     if not isinstance(priced, _Priced):
         return priced
     capture = priced.capture
-    if capture.amount.amount == 0:
+    if not capture.amount.amount:
         return Skip(SkipReason.ZERO_AMOUNT, Action.CAPTURE)
     if _is_too_old(capture, rules, at):
         detail = "the payment is older than delivery.max_event_age_seconds"
@@ -202,7 +203,7 @@ def _plan_capture(original: Capture, rules: PlanRules, at: Circumstances) -> Pla
     return _planned(call, data.broken, data.dropped_attributes, priced.quote)
 
 
-class _Priced(NamedTuple):
+class _Priced(Struct, frozen=True, gc=False):
     """A payment in a currency that is sent, and the rate by which it got there."""
 
     capture: Capture
@@ -317,3 +318,4 @@ def _with_plain_numbers(value: Json) -> object:
 
 
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
+_EXPONENT: Final = re.compile(rb"E[+-]")

@@ -21,9 +21,10 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 
 from fastavro import schemaless_reader
+from msgspec import Struct
 
 from consumer.core.avro.border import READY_SCHEMAS, Refusal, meaning, prepare, too_large, undecodable
 from consumer.core.avro.inspection import Document, Json, WriterSchema, inspect
@@ -36,7 +37,7 @@ MAX_REPEATED_SYMBOLS: Final = 10_000
 _FLOAT: Final = "float"
 
 
-class Decoded(NamedTuple):
+class Decoded(Struct, frozen=True, gc=False):
     """A value and the full name of its record, enum or fixed type; for other types the type's own name."""
 
     name: str

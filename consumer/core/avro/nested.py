@@ -24,7 +24,12 @@ class NestedAvro:
         """Return what decodes bytes of ``schema``. Raises Unreadable for one that can't be used."""
         written = WriterSchema(schema)
         self._codec.examine(written)
-        return lambda body: self._codec.decode_nested(written, body, self._budget)
+
+        def decode(body: bytes) -> tuple[str, object]:
+            decoded = self._codec.decode_nested(written, body, self._budget)
+            return decoded.name, decoded.value
+
+        return decode
 
     def begin(self) -> None:
         """Give the next record a budget of its own."""

@@ -4,16 +4,16 @@ Linkrunner hands these fields on to Meta's catalogue campaigns as a Purchase. So
 "Meta Commerce Manager" and the server-side classes of Meta's Business SDK (``custom_data``, ``content``).
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from decimal import Context, Decimal
 from enum import Enum, StrEnum
-from itertools import islice
 from math import isfinite
 from typing import Final, Self, TypeAlias
 
+from msgspec import Struct
+
 from consumer.core.meaning.fields import is_blank
-from consumer.core.meaning.intents import Capture, ContentType, Item, Scalar
+from consumer.core.meaning.intents import Capture, ContentType, Scalar
 from consumer.core.meaning.money import Money, exponent
 
 #: What ``event_data`` may hold. Amounts are Decimals and become exact JSON numbers.
@@ -83,8 +83,7 @@ class Rule(StrEnum):
     """One currency: ``event_data`` has a single ``currency``, and it labels the payment."""
 
 
-@dataclass(frozen=True, slots=True)
-class EventData:
+class EventData(Struct, frozen=True, gc=False):
     """``event_data`` of one payment, and what was wrong with its parts.
 
     ``fields`` is None where nothing is left to send. ``broken`` has each broken rule once, in order; with
@@ -99,7 +98,7 @@ class EventData:
     @property
     def is_valid(self) -> bool:
         """Tell whether no rule is broken that keeps the ecommerce fields from being sent."""
-        return all(rule.severity is Severity.WARNING for rule in self.broken)
+        return not self.broken or all(rule.severity is Severity.WARNING for rule in self.broken)
 
 
 def build(capture: Capture, original: Capture | None = None) -> EventData:
@@ -108,14 +107,27 @@ def build(capture: Capture, original: Capture | None = None) -> EventData:
     ``original`` is the payment before its figures were converted, if they were: the rules are for what the
     event says, and rounding could break R4.
     """
-    sendable = {name: value for name, value in capture.attributes.items() if value is not None}
-    free = ((name, value) for name, value in sendable.items() if _is_free(name, value))
-    attributes = dict(islice(free, MAX_ATTRIBUTES))
-    broken = tuple(rule for rule, breaks in _CHECKS if breaks(original or capture)) if capture.items else ()
-    data = EventData(attributes or None, broken, len(sendable) - len(attributes))
-    if not capture.items or not data.is_valid:
+    attributes, dropped = _attributes(capture.attributes)
+    if not capture.items:
+        return EventData(attributes or None, (), dropped)
+    data = EventData(attributes or None, _broken(original or capture), dropped)
+    if not data.is_valid:
         return data
-    return EventData({**_ecommerce(capture), **attributes}, data.broken, data.dropped_attributes)
+    return EventData({**_ecommerce(capture), **attributes}, data.broken, dropped)
+
+
+def _attributes(given: Mapping[str, Scalar]) -> tuple[dict[str, Json], int]:
+    """Return the attributes that are sent, and how many can't be."""
+    sent: dict[str, Json] = {}
+    dropped = 0
+    for name, value in given.items():
+        if value is None:
+            continue
+        if len(sent) < MAX_ATTRIBUTES and _is_free(name, value):
+            sent[name] = value
+        else:
+            dropped += 1
+    return sent, dropped
 
 
 def _is_free(name: str, value: Scalar) -> bool:
@@ -127,99 +139,67 @@ def _is_free(name: str, value: Scalar) -> bool:
     return not isinstance(value, float) or isfinite(value)
 
 
-def _ecommerce(capture: Capture) -> Mapping[str, Json]:
+def _ecommerce(capture: Capture) -> dict[str, Json]:
     """Return the ecommerce fields of items that break no error rule."""
-    ids_key = "item_group_ids" if capture.content_type is ContentType.PRODUCT_GROUP else "content_ids"
-    ids = [_catalogue_id(capture, item) for item in capture.items]
+    is_group = capture.content_type is ContentType.PRODUCT_GROUP
+    contents: list[Json] = []
+    ids: dict[str, None] = {}  # each once, in the order of the items
+    pieces = 0
+    for item in capture.items:
+        catalogue_id, price = item.group_id if is_group else item.id, item.unit_price
+        if catalogue_id is None or price is None:
+            continue  # R3 and R5 have let none through
+        ids[catalogue_id] = None
+        contents.append({"id": catalogue_id, "quantity": item.quantity, "item_price": price.amount})
+        pieces += item.quantity
     has_order = capture.order_id is not None and not is_blank(capture.order_id)
     return {
-        ids_key: list(dict.fromkeys(ids)),
-        "contents": [
-            {"id": catalogue_id, "quantity": item.quantity, "item_price": price.amount}
-            for catalogue_id, item, price in zip(ids, capture.items, _prices(capture), strict=True)
-        ],
+        "item_group_ids" if is_group else "content_ids": list(ids),
+        "contents": contents,
         "content_type": capture.content_type,
-        "num_items": sum([item.quantity for item in capture.items]),
+        "num_items": pieces,
         "value": capture.amount.amount,
         "currency": capture.amount.currency,
         "order_id": capture.order_id if has_order else capture.payment_id,
     }
 
 
-def _catalogue_id(capture: Capture, item: Item) -> str:
-    """Return the id that names the item in the catalogue; empty where it has none."""
-    return (item.group_id or "") if capture.content_type is ContentType.PRODUCT_GROUP else item.id
-
-
-def _prices(capture: Capture) -> tuple[Money, ...]:
-    """Return the prices that there are, in the items' order."""
-    return tuple([item.unit_price for item in capture.items if item.unit_price is not None])
-
-
 # ------------------------------------------------------------------------- what breaks each rule
 
 
-def _has_blank_id(capture: Capture) -> bool:
-    """R1."""
-    if capture.content_type is not ContentType.PRODUCT:
-        return False
-    for item in capture.items:  # noqa: SIM110 - in these checks any() would cost more than what it asks
-        if is_blank(item.id):
-            return True
-    return False
-
-
-def _has_no_quantity(capture: Capture) -> bool:
-    """R2."""
-    for item in capture.items:  # noqa: SIM110
-        if item.quantity < 1:
-            return True
-    return False
-
-
-def _has_no_group(capture: Capture) -> bool:
-    """R3."""
-    is_group = capture.content_type is ContentType.PRODUCT_GROUP
-    return is_group and any(is_blank(item.group_id or "") for item in capture.items)
-
-
-def _does_not_add_up(capture: Capture) -> bool:
-    """R4; only where the sum means something: every price is there, in the amount's currency."""
-    total = Decimal(0)
+def _broken(capture: Capture) -> tuple[Rule, ...]:
+    """Return the rules that the items break, each once, in order."""
+    kind, currency = capture.content_type, capture.amount.currency
+    broken: set[Rule] = set()
+    total = _ZERO
     for item in capture.items:
+        if kind is ContentType.PRODUCT and is_blank(item.id):
+            broken.add(Rule.R1)
+        elif kind is ContentType.PRODUCT_GROUP and is_blank(item.group_id or ""):
+            broken.add(Rule.R3)
+        if item.quantity < 1:
+            broken.add(Rule.R2)
         price = item.unit_price
-        if price is None or price.currency != capture.amount.currency:
-            return False
+        if price is None:
+            broken.add(Rule.R5)
+            continue
+        if price.amount < _ZERO:
+            broken.add(Rule.R6)
+        if price.currency != currency:
+            broken.add(Rule.R7)
         total = _WIDE.fma(price.amount, item.quantity, total)
-    off = _WIDE.subtract(capture.amount.amount, total).copy_abs()
-    if not off:
+    # Only where the sum means something: every price is there, in the amount's currency.
+    if broken.isdisjoint(_NO_SUM) and _is_off(capture, total):
+        broken.add(Rule.R4)
+    return tuple([rule for rule in Rule if rule in broken]) if broken else ()
+
+
+def _is_off(capture: Capture, total: Decimal) -> bool:
+    """Tell whether the amount differs from ``total`` by more than half a minor unit per line."""
+    if total == capture.amount.amount:
         return False
+    off = _WIDE.subtract(capture.amount.amount, total).copy_abs()
     return _WIDE.multiply(off, 2) > _WIDE.multiply(_minor_unit(capture.amount), len(capture.items))
-
-
-def _has_no_price(capture: Capture) -> bool:
-    """R5."""
-    for item in capture.items:  # noqa: SIM110
-        if item.unit_price is None:
-            return True
-    return False
-
-
-def _has_negative_price(capture: Capture) -> bool:
-    """R6."""
-    for item in capture.items:  # noqa: SIM110
-        if item.unit_price is not None and item.unit_price.amount < 0:
-            return True
-    return False
-
-
-def _mixes_currencies(capture: Capture) -> bool:
-    """R7."""
-    currency = capture.amount.currency
-    for item in capture.items:  # noqa: SIM110
-        if item.unit_price is not None and item.unit_price.currency != currency:
-            return True
-    return False
 
 
 def _minor_unit(money: Money) -> Decimal:
@@ -227,15 +207,8 @@ def _minor_unit(money: Money) -> Decimal:
     return Decimal((0, (1,), -(exponent(money.currency) or 0)))
 
 
+#: Rules whose break leaves no sum of the prices to be compared with the amount.
+_NO_SUM: Final = frozenset({Rule.R5, Rule.R7})
+_ZERO: Final = Decimal(0)
 #: The thread's context rounds to 28 digits; 19-digit prices times 10-digit quantities, added up, fit here.
 _WIDE: Final = Context(prec=100)
-
-_CHECKS: Final[tuple[tuple[Rule, Callable[[Capture], bool]], ...]] = (
-    (Rule.R1, _has_blank_id),
-    (Rule.R2, _has_no_quantity),
-    (Rule.R3, _has_no_group),
-    (Rule.R4, _does_not_add_up),
-    (Rule.R5, _has_no_price),
-    (Rule.R6, _has_negative_price),
-    (Rule.R7, _mixes_currencies),
-)

@@ -1,16 +1,18 @@
 """What an event means: the seam between meaning and delivery.
 
 The canonical schema and every mapping end in one of these four; nothing behind this seam knows which it was.
-An intent is typed and complete, but not yet checked against currency and catalogue rules: that is
+Every record makes its own, so they are msgspec's structs, which take a tenth of a frozen dataclass's time to
+make. An intent is typed and complete, but not yet checked against currency and catalogue rules: that is
 ``consumer.core.calls.plan``.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import NewType, TypeAlias
+
+from msgspec import Struct, field
 
 from consumer.core.meaning.money import Money
 
@@ -89,8 +91,7 @@ class DeadLetterReason(StrEnum):
     PARTIAL_REFUND = "partial_refund"
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Struct, frozen=True, gc=False):
     """One line of an order. ``unit_price`` and ``group_id`` may be missing: catalogue rules judge that."""
 
     id: str
@@ -99,8 +100,7 @@ class Item:
     unit_price: Money | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Capture:
+class Capture(Struct, frozen=True, gc=False):
     """Revenue: a payment that the API shall record. Ids are sent verbatim and are never blank.
 
     ``occurred_at`` is aware.
@@ -118,8 +118,7 @@ class Capture:
     attributes: Mapping[str, Scalar] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Remove:
+class Remove(Struct, frozen=True, gc=False):
     """A payment that the API shall forget.
 
     There is no user field, on purpose: with one, the API would delete every payment of that user.
@@ -128,8 +127,7 @@ class Remove:
     payment_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Skip:
+class Skip(Struct, frozen=True, gc=False):
     """Nothing to send, and that is right. ``action`` is what the event had become when it was skipped.
 
     ``reason`` is the name of the route where a mapping's route skips.
@@ -139,8 +137,7 @@ class Skip:
     action: Action = Action.NONE
 
 
-@dataclass(frozen=True, slots=True)
-class Reject:
+class Reject(Struct, frozen=True, gc=False):
     """The event is wrong and goes to the dead-letter topic.
 
     ``detail`` names fields, never their values; ``rules`` are the catalogue rules that were broken, if that

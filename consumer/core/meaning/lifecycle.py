@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Literal, NamedTuple, TypeAlias, assert_never
 
+from msgspec import Struct
+
 from consumer.core.meaning.fields import Fields, InvalidField, is_blank
 from consumer.core.meaning.intents import (
     Action,
@@ -96,8 +98,7 @@ def interpret(event: Mapping[str, object] | None, policy: LifecyclePolicy) -> In
 # ---------------------------------------------------------------- decisions: the cells of the table
 
 
-@dataclass(frozen=True, slots=True)
-class _CaptureAs:
+class _CaptureAs(Struct, frozen=True, gc=False):
     """Capture with this type and status; ``suffix`` gives the payment an id of its own."""
 
     type: PaymentType
@@ -249,7 +250,7 @@ def _capture(fields: Fields, decided: _CaptureAs) -> Capture | Skip:
         status=decided.status,
         occurred_at=fields.moment("occurred_at"),
         order_id=fields.optional_text("order_id"),
-        items=tuple(_item(line) for line in fields.records("items")),
+        items=tuple([_item(line) for line in fields.records("items")]),
         content_type=fields.choice("content_type", ContentType.__members__),
         attributes=fields.scalars("attributes"),
     )

@@ -13,6 +13,9 @@ from decimal import Decimal
 from enum import Enum
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from msgspec import Struct
+from msgspec.structs import asdict
+
 from consumer.core.meaning.ecommerce import RESERVED
 from consumer.core.meaning.intents import ContentType, PaymentStatus, PaymentType
 from consumer.core.meaning.lifecycle import Kind, Status
@@ -76,11 +79,11 @@ class Mask:
         if isinstance(value, Money):
             return f"{self._scalar(value.amount, also)} {value.currency}"
         if isinstance(value, Minor):
-            return f"{self._scalar(int(value), also)} minor units"
+            return f"{self._scalar(value.units, also)} minor units"
         if isinstance(value, Enum) or value is None:
             return None if value is None else str(value.value)
-        if is_dataclass(value) and not isinstance(value, type):
-            return {name: self._shown(part, also, level + 1) for name, part in _parts(value).items()}
+        if isinstance(value, Struct):
+            return {name: self._shown(part, also, level + 1) for name, part in asdict(value).items()}
         return self._scalar(value, also)
 
     def _named(self, record: Mapping[object, object]) -> Iterable[tuple[str, object]]:

@@ -1,10 +1,10 @@
 """Exact amounts of one currency. Decimals from end to end; nothing here ever rounds or uses a float."""
 
-from dataclasses import dataclass
 from decimal import Context, Decimal, Inexact
 from typing import Final
 
 import iso4217
+from msgspec import Struct
 
 #: More decimal digits than any unit of account has; above it a ``fraction_digits`` is an accident.
 MAX_FRACTION_DIGITS: Final = 18
@@ -14,8 +14,7 @@ class InvalidMoney(ValueError):
     """An amount that can't be read; the text says what about it is wrong, never the amount."""
 
 
-@dataclass(frozen=True, slots=True)
-class Money:
+class Money(Struct, frozen=True, gc=False):
     """An amount in major units (499.00 for 49900 paise) of the ISO 4217 currency ``currency``."""
 
     amount: Decimal
@@ -45,7 +44,7 @@ def from_minor_units(minor_units: int, currency: str, fraction_digits: int | Non
     if fraction_digits is not None or digits is None:  # else the table has just told both
         digits = _checked(digits, currency)
     try:
-        return Money(_WIDE.scaleb(Decimal(minor_units), -digits), currency)
+        return Money(_WIDE.multiply(minor_units, _UNITS[digits]), currency)
     except Inexact:
         raise InvalidMoney(f"has more than {_WIDE.prec} digits") from None
 
@@ -62,5 +61,8 @@ def _checked(digits: int | None, currency: str) -> int:
 
 #: The thread's context would round to 28 digits; this one never rounds.
 _WIDE: Final = Context(prec=1_000, traps=[Inexact])
+
+#: One minor unit by the number of decimal digits: 1, 0.1, 0.01 and so on.
+_UNITS: Final = tuple(Decimal((0, (1,), -digits)) for digits in range(MAX_FRACTION_DIGITS + 1))
 
 _EXPONENTS: Final[dict[str, int | None]] = {currency.code: currency.exponent for currency in iso4217.Currency}

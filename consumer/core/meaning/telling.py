@@ -5,8 +5,9 @@ table has for the event. Nothing here decides anything.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import fields
 from typing import Final
+
+from msgspec.structs import fields
 
 from consumer.core.meaning.fields import Fields, InvalidField
 from consumer.core.meaning.intents import Action, Capture, Intent, Reject, Remove, Skip

@@ -1,12 +1,11 @@
 """What a mapping reads: a decoded record of any schema, with what Kafka says about it."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from consumer.core.records import Header
 
 
-@dataclass(frozen=True, slots=True)
-class MappedEvent:
+class MappedEvent(Struct, frozen=True, gc=False):
     """One record. ``value`` is its decoded value, None a tombstone; ``name`` the value's Avro record name.
 
     Inside ``value`` a record in a union of several records is a pair ``(full name, dict)``; all other

@@ -207,7 +207,9 @@ def _defaulting(read: Evaluate, default: Plain) -> Evaluate:
 
 def _table(table: Mapping[str, Plain], default: Const | None) -> Convert:
     def look_up(value: object) -> object:
-        if isinstance(value, bool):
+        if type(value) is str:
+            key = value
+        elif isinstance(value, bool):
             key = str(value).lower()
         elif isinstance(value, int):
             key = str(integer(value))

@@ -160,8 +160,13 @@ def walk(steps: tuple[PathStep, ...]) -> Callable[[object, object], object]:
 
 
 def _walk_one(name: str) -> Callable[[object, object], object]:
+    """Return what nearly every path is: it takes the record for a dict, which is found out at no cost."""
+
     def read(record: object, _: object) -> object:
-        return record.get(name) if type(record) is dict else _below(record, name)
+        try:
+            return record.get(name)  # type: ignore[attr-defined]  # of decoded values only a dict has it
+        except AttributeError:
+            return _below(record, name)
 
     return read
 

@@ -22,7 +22,7 @@ from consumer.core.meaning.mapping.language import (
     Predicate,
     Test,
 )
-from consumer.core.meaning.mapping.paths import Evaluate, compile_path
+from consumer.core.meaning.mapping.paths import compile_path
 from consumer.core.meaning.mapping.scope import Scope
 from consumer.core.meaning.mapping.trace import Step as Note
 from consumer.core.meaning.mapping.values import WrongValue, number, text, type_name
@@ -138,7 +138,13 @@ def _equal(operand: Plain | tuple[Plain, ...] | Path) -> _Hold:
 
 def _among(operands: tuple[Plain, ...]) -> _Hold:
     known = frozenset(_key(_comparable(each)) for each in operands)
-    return lambda value, _, __: value is not None and _key(_comparable(value)) in known
+
+    def hold(value: object, _: object, __: Scope) -> bool:
+        if type(value) is str:
+            return value in known  # a text is compared as it is
+        return value is not None and _key(_comparable(value)) in known
+
+    return hold
 
 
 def _matching(pattern: str, label: str) -> _Hold:
@@ -156,10 +162,10 @@ def _matching(pattern: str, label: str) -> _Hold:
 
 
 def _ordered(order: _Order, operand: Plain | tuple[Plain, ...] | Path, label: str) -> _Hold:
-    other: Evaluate = compile_path(operand) if isinstance(operand, Path) else lambda _, __: operand
+    other = compile_path(operand) if isinstance(operand, Path) else None
 
     def hold(value: object, record: object, scope: Scope) -> bool:
-        bound = other(record, scope)
+        bound = operand if other is None else other(record, scope)
         if value is None or bound is None:
             return False
         if isinstance(value, datetime) and isinstance(bound, datetime):

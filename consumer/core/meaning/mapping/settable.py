@@ -4,18 +4,21 @@ Here a value of the wrong type ends: what leaves is what ``intents`` promises.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Final, TypeAlias, TypeVar, assert_never
 
 from consumer.core.meaning.fields import is_blank
 from consumer.core.meaning.intents import ContentType, Item, PaymentStatus, PaymentType, Scalar
+from consumer.core.meaning.mapping.converters import minor
 from consumer.core.meaning.mapping.expressions import Toolbox, compile_expression, describe
-from consumer.core.meaning.mapping.language import Amount, Attributes, Expression, FieldValue, Items
+from consumer.core.meaning.mapping.language import Amount, Attributes, Expression, FieldValue, Items, Simple
 from consumer.core.meaning.mapping.paths import Evaluate
 from consumer.core.meaning.mapping.scope import Scope
 from consumer.core.meaning.mapping.trace import Step
 from consumer.core.meaning.mapping.values import (
+    TOO_LARGE,
     Minor,
     WrongValue,
     bounded,
@@ -33,6 +36,9 @@ Get: TypeAlias = Callable[[object, Scope], _T]
 
 #: Stands for lines that can't be read: a product without a name, no piece of it.
 _UNREADABLE: Final = Item("", 0)
+
+#: What JSON has as it is. As ``str | int`` it would be made anew at every look.
+_JSON_SCALARS: Final = (str, int, float, bool)
 
 PAYMENT_TYPES: Final[Mapping[str, PaymentType]] = {each.value: each for each in PaymentType}
 PAYMENT_STATUSES: Final[Mapping[str, PaymentStatus]] = {each.value: each for each in PaymentStatus}
@@ -128,8 +134,11 @@ def amount(value: FieldValue, tools: Toolbox) -> Get[Money | None]:
     """Return what gives an exact amount, or null. Without a currency it takes that of the scope."""
     if not isinstance(value, Amount):
         raise TypeError("this field is an amount")
-    read, label = compile_expression(value.value, tools), describe(value.value.origin)
-    currency = _currency(value.currency, tools)
+    # Nearly all amounts are minor units: unless somebody looks on, they are not wrapped to be unwrapped here.
+    counted = None if tools.observed else _before_minor(value.value)
+    units_of: Callable[[object, str], int | None] = _unwrapped if counted is None else _counted
+    read, label = compile_expression(counted or value.value, tools), describe(value.value.origin)
+    currency = None if value.currency is None else _currency(value.currency, tools)
     exponent = None if value.exponent is None else _exponent(value.exponent, tools)
     exponents = dict(value.exponents)
 
@@ -137,11 +146,14 @@ def amount(value: FieldValue, tools: Toolbox) -> Get[Money | None]:
         found = read(record, scope)
         if found is None:
             return None
-        code = currency(record, scope)
-        if type(found) is Minor:
+        units = units_of(found, label)
+        code = scope.currency if currency is None else currency(record, scope)
+        if code is None:
+            raise WrongValue("has no currency to take over, because the amount is null")
+        if units is not None:
             digits = exponents.get(code) if exponent is None else exponent(record, scope)
             try:
-                return from_minor_units(found, code, digits)
+                return from_minor_units(units, code, digits)
             except InvalidMoney as wrong:
                 raise WrongValue(f"{label} {wrong}") from None
         if not isinstance(found, Decimal):
@@ -156,9 +168,29 @@ def amount(value: FieldValue, tools: Toolbox) -> Get[Money | None]:
     return get
 
 
-def _currency(value: Expression | None, tools: Toolbox) -> Get[str]:
-    if value is None:
-        return _inherited
+def _before_minor(value: Expression) -> Expression | None:
+    """Return ``value`` without the ``as: minor`` that it ends in; None where it ends in anything else."""
+    if value.conversions[-1:] != (Simple("minor"),) or value.table is not None or value.default is not None:
+        return None
+    return replace(value, conversions=value.conversions[:-1])
+
+
+def _unwrapped(value: object, _: str) -> int | None:
+    """Return how many minor units ``value`` is, None where it is anything else."""
+    return value.units if type(value) is Minor else None
+
+
+def _counted(value: object, label: str) -> int:
+    """Return how many minor units ``value`` stands for."""
+    if type(value) is int and -TOO_LARGE < value < TOO_LARGE:
+        return value
+    try:
+        return minor(value).units
+    except WrongValue as wrong:
+        raise WrongValue(f"{label} {wrong}") from None
+
+
+def _currency(value: Expression, tools: Toolbox) -> Get[str]:
     read, label = compile_expression(value, tools), describe(value.origin)
 
     def get(record: object, scope: Scope) -> str:
@@ -168,12 +200,6 @@ def _currency(value: Expression | None, tools: Toolbox) -> Get[str]:
         return found if type(found) is str else _text(found, f"the currency {label}")
 
     return get
-
-
-def _inherited(_: object, scope: Scope) -> str:
-    if scope.currency is None:
-        raise WrongValue("has no currency to take over, because the amount is null")
-    return scope.currency
 
 
 def _exponent(value: Expression, tools: Toolbox) -> Get[int]:
@@ -208,52 +234,56 @@ def items(value: FieldValue, tools: Toolbox) -> Get[tuple[Item, ...]]:
     each, label = compile_expression(value.each, tools), describe(value.each.origin)
     line = _line(dict(value.fields), tools)
 
-    def listed(record: object, scope: Scope) -> list[object] | None:
-        entries = each(record, scope)
-        if entries is None or isinstance(entries, list):
-            return entries
-        raise WrongValue(f"{label} {wanted(entries, 'a list')}")
-
     def get(record: object, scope: Scope) -> tuple[Item, ...]:
         try:
-            entries = listed(record, scope)
+            entries = each(record, scope)
         except WrongValue as wrong:
             _note(scope, str(wrong), None)
             return (_UNREADABLE,)
-        return () if entries is None else tuple([line(entry, scope) for entry in entries])
+        if entries is None:
+            return ()
+        if not isinstance(entries, list):
+            _note(scope, f"{label} {wanted(entries, 'a list')}", None)
+            return (_UNREADABLE,)
+        return tuple([line(entry, scope) for entry in entries])
 
     return get
 
 
 def _line(fields: Mapping[str, Expression | Amount], tools: Toolbox) -> Get[Item]:
-    identity = _missing("id", optional_text(fields["id"], tools), None)
-    quantity = _missing("quantity", _quantity(fields["quantity"], tools), 0)
-    group: Get[str | None] = constant(None)
-    if "group_id" in fields:
-        group = _missing("group_id", optional_text(fields["group_id"], tools), None)
-    price: Get[Money | None] = constant(None)
-    if "unit_price" in fields:
-        price = _missing("unit_price", amount(fields["unit_price"], tools), None)
+    """Return what gives a line. A value that can't be read is one that is not there; what was wrong is noted.
+
+    A null id or quantity is none that Meta takes, which the rules find and count.
+    """
+    identity = optional_text(fields["id"], tools)
+    quantity = _quantity(fields["quantity"], tools)
+    group = optional_text(fields["group_id"], tools) if "group_id" in fields else None
+    price = amount(fields["unit_price"], tools) if "unit_price" in fields else None
 
     def get(entry: object, scope: Scope) -> Item:
-        """Return the line; a null id or quantity is none that Meta takes, which the rules find and count."""
-        name = identity(entry, scope)
-        return Item(name or "", quantity(entry, scope), group(entry, scope), price(entry, scope))
+        """Try each by itself and in place: a wrapper around each would be called for every line."""
+        name, pieces, group_id, unit_price = None, 0, None, None
+        try:
+            name = identity(entry, scope)
+        except WrongValue as wrong:
+            _note(scope, f"id: {wrong}", name)
+        try:
+            pieces = quantity(entry, scope)
+        except WrongValue as wrong:
+            _note(scope, f"quantity: {wrong}", pieces)
+        if group is not None:
+            try:
+                group_id = group(entry, scope)
+            except WrongValue as wrong:
+                _note(scope, f"group_id: {wrong}", group_id)
+        if price is not None:
+            try:
+                unit_price = price(entry, scope)
+            except WrongValue as wrong:
+                _note(scope, f"unit_price: {wrong}", unit_price)
+        return Item(name or "", pieces, group_id, unit_price)
 
     return get
-
-
-def _missing(name: str, get: Get[_T], otherwise: _T) -> Get[_T]:
-    """Return what takes a value that can't be read as one that is not there, and notes what was wrong."""
-
-    def lenient(entry: object, scope: Scope) -> _T:
-        try:
-            return get(entry, scope)
-        except WrongValue as wrong:
-            _note(scope, f"{name}: {wrong}", otherwise)
-            return otherwise
-
-    return lenient
 
 
 def _note(scope: Scope, what: str, value: object) -> None:
@@ -293,9 +323,7 @@ def attributes(value: FieldValue, tools: Toolbox) -> Get[Mapping[str, Scalar]]:
 
 
 def _scalar(value: object, label: str) -> Scalar:
-    if type(value) is Minor:
-        raise WrongValue(f"{label} {wanted(value, 'a text, a number or a boolean')}")
-    if value is None or isinstance(value, bool | str | int | float):
+    if value is None or isinstance(value, _JSON_SCALARS):
         return value
     if isinstance(value, Decimal):
         return _bounded(value, label)

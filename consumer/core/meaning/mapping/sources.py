@@ -59,7 +59,7 @@ class Source:
 
     def interpret(self, event: MappedEvent, policy: LifecyclePolicy) -> Intent:
         """Return what ``event`` means. Pure, and never raises: a mapping error is a ``Reject``."""
-        return _run(Scope(event), policy, self._unwrap, self._routes)
+        return _run(Scope(event, event.name), policy, self._unwrap, self._routes)
 
     def explain(self, event: MappedEvent, policy: LifecyclePolicy) -> Trace:
         """Return the same answer with every step that led to it.
@@ -72,7 +72,7 @@ class Source:
             compile_route(route, tools, converting=self._converting, told=notes.fields.append)
             for route in self.definition.routes
         ]
-        intent = _run(Scope(event, notes.steps), policy, self._unwrap, routes, notes)
+        intent = _run(Scope(event, event.name, notes.steps), policy, self._unwrap, routes, notes)
         return Trace(tuple(notes.unwrap), tuple(notes.routes), tuple(notes.fields), intent)
 
 

@@ -5,14 +5,21 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Final
 
+from msgspec import Struct
+
 #: No amount, quantity or time has more digits, on either side of the point; more would only cost memory.
 MAX_DIGITS: Final = 30
+#: The smallest whole number that has more.
+TOO_LARGE: Final = 10**MAX_DIGITS
 
 
-class Minor(int):
-    """So many minor units of a currency that stands elsewhere: a number for amounts and nothing else."""
+class Minor(Struct, frozen=True, gc=False):
+    """So many minor units of a currency that stands elsewhere: of use for amounts and nothing else.
 
-    __slots__ = ()
+    No number, so that the unit can't be lost: 4999 cents would go on as 4999.
+    """
+
+    units: int
 
 
 _TYPE_NAMES: Final[tuple[tuple[type | tuple[type, ...], str], ...]] = (
@@ -45,6 +52,8 @@ def type_name(value: object) -> str:
 
 def wanted(value: object, what: str) -> WrongValue:
     """Return the error that ``value`` is not ``what``."""
+    if isinstance(value, Minor):
+        return WrongValue("is minor units, which only an amount takes")
     return WrongValue(f"is {type_name(value)}, not {what}")
 
 
@@ -104,15 +113,10 @@ def number(value: object) -> int | Decimal:
 
 
 def integer(value: int) -> int:
-    """Return ``value`` if it has a sane number of digits, and counts no minor units.
-
-    The unit would be lost: 4999 cents would go on as 4999.
-    """
-    if type(value) is Minor:
-        raise WrongValue("is minor units, which only an amount takes")
-    if abs(value) >= _TOO_LARGE:
-        raise WrongValue(f"has more than {MAX_DIGITS} digits")
-    return value
+    """Return ``value`` if it has a sane number of digits."""
+    if -TOO_LARGE < value < TOO_LARGE:
+        return value
+    raise WrongValue(f"has more than {MAX_DIGITS} digits")
 
 
 def bounded(value: Decimal) -> Decimal:
@@ -124,6 +128,3 @@ def bounded(value: Decimal) -> Decimal:
         raise WrongValue(f"has more than {MAX_DIGITS} digits")
     # A zero has an exponent of its own, which would be written out.
     return value if exponent <= MAX_DIGITS else Decimal(0)
-
-
-_TOO_LARGE: Final = 10**MAX_DIGITS

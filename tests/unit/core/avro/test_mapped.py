@@ -56,10 +56,10 @@ def bytes_of(content: bytes) -> bytes:
 
 def read(kind: object, body: bytes) -> object:
     """Return the value of a field of this type."""
-    name, value = CODEC.decode(schema(record("a.R", it=kind)), body)
-    assert name == "a.R"
-    assert isinstance(value, dict)
-    return value["it"]
+    decoded = CODEC.decode(schema(record("a.R", it=kind)), body)
+    assert decoded.name == "a.R"
+    assert isinstance(decoded.value, dict)
+    return decoded.value["it"]
 
 
 def undecodable(action: Callable[[], object]) -> str:
@@ -402,10 +402,10 @@ def test_large_enums_in_many_unions_are_refused() -> None:
 def test_a_value_that_is_a_union_names_what_it_is() -> None:
     """A topic with several kinds of event, as one union of them: each has its own name and fields."""
     kind = schema([PAID, "string", "shop.Later", REFUNDED], record("shop.Later", x="int"))
-    assert CODEC.decode(kind, varint(0) + varint(7)) == ("shop.Paid", {"x": 7})
-    assert CODEC.decode(kind, varint(1) + text("x")) == ("string", "x")
-    assert CODEC.decode(kind, varint(2) + varint(8)) == ("shop.Later", {"x": 8})
-    assert CODEC.decode(kind, varint(3) + varint(9)) == ("shop.Refunded", {"x": 9})
+    assert CODEC.decode(kind, varint(0) + varint(7)) == Decoded("shop.Paid", {"x": 7})
+    assert CODEC.decode(kind, varint(1) + text("x")) == Decoded("string", "x")
+    assert CODEC.decode(kind, varint(2) + varint(8)) == Decoded("shop.Later", {"x": 8})
+    assert CODEC.decode(kind, varint(3) + varint(9)) == Decoded("shop.Refunded", {"x": 9})
     for body in (varint(4), varint(-1) + varint(7), varint(2**62)):
         assert "branch" in undecodable(lambda body=body: CODEC.decode(kind, body))  # type: ignore[misc]
     assert "too early" in undecodable(lambda: CODEC.decode(kind, b""))
@@ -439,7 +439,7 @@ WHOLE = [
 @pytest.mark.parametrize(("writer", "body", "expected"), WHOLE, ids=[row[0].text for row in WHOLE])
 def test_any_type_may_be_the_whole(writer: WriterSchema, body: bytes, expected: tuple[str, object]) -> None:
     """A value need not be a record, and a schema may only name what another defines."""
-    assert CODEC.decode(writer, body) == expected
+    assert CODEC.decode(writer, body) == Decoded(*expected)
 
 
 def test_old_and_new_writers_side_by_side() -> None:
@@ -468,7 +468,7 @@ INNER = schema(record("in.Paid", amount=logical("bytes", "decimal", precision=9,
 def test_avro_within_avro() -> None:
     """Bytes within a value are read like a record, and cost what they cost."""
     budget = Budget()
-    assert CODEC.decode_nested(INNER, bytes_of(b"\x04\xd2"), budget) == (
+    assert CODEC.decode_nested(INNER, bytes_of(b"\x04\xd2"), budget) == Decoded(
         "in.Paid",
         {"amount": Decimal("12.34")},
     )

@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Struct
 
 from consumer.core.meaning.intents import Item, PaymentType
 from consumer.core.meaning.mapping.language import Attributes, Expression, First, Name, Path, Read, Root
@@ -124,8 +125,12 @@ def test_the_words_of_a_mapping_are_its_texts() -> None:
 def test_what_nobody_thought_of_is_masked_too() -> None:
     """A value of no known kind has no way out."""
 
+    class Odd(Struct):
+        id: object
+
     @dataclass
-    class Odd:
+    class Odder:
         id: object
 
     assert Mask().shown(Odd(object())) == {"id": "<value>"}
+    assert Mask().shown(Odder("a@b.c")) == "<value>"

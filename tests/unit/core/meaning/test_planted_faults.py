@@ -43,9 +43,9 @@ def swap_exponents(patch: pytest.MonkeyPatch) -> None:
 class _Upwards(Context):
     """Moves the point the other way."""
 
-    def scaleb(self, x: Decimal | int, y: Decimal | int, /) -> Decimal:
-        """Multiply where the caller divides."""
-        return super().scaleb(x, -y)
+    def multiply(self, x: Decimal | int, y: Decimal | int, /) -> Decimal:
+        """Count in units of 100 where the caller counts in those of 0.01."""
+        return super().divide(x, y)
 
 
 def turn_exponents_round(patch: pytest.MonkeyPatch) -> None:

@@ -69,14 +69,14 @@ LEADS: Final = [
 @pytest.mark.parametrize(("text", "value"), LEADS)
 def test_a_path_leads_where_it_says(text: str, value: object) -> None:
     """A missing step is null; records in unions are seen through."""
-    assert compile_path(parse_path(text))(RECORD, Scope(EVENT)) == value
+    assert compile_path(parse_path(text))(RECORD, Scope(EVENT, EVENT.name)) == value
 
 
 @pytest.mark.parametrize("record", [None, 1, "text", b"bytes", [1], ("name",), ("name", 1), (), {}])
 @pytest.mark.parametrize("text", ["a", "a.b", "a[0]", "a[k=v].x", "$name", "x.$name", "[0]"])
 def test_no_path_raises_whatever_the_record_is(record: object, text: str) -> None:
     """A step into what is no record is null."""
-    compile_path(parse_path(text))(record, Scope(EVENT))
+    compile_path(parse_path(text))(record, Scope(EVENT, EVENT.name))
 
 
 WRONG: Final = [
