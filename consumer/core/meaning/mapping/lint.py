@@ -8,14 +8,13 @@ from collections.abc import Set as AbstractSet
 from typing import Final, NamedTuple
 
 from consumer.core.meaning.intents import DeadLetterReason, PaymentStatus, SkipReason
+from consumer.core.meaning.mapping.actions import PURE_FIELDS, Does
 from consumer.core.meaning.mapping.expressions import Toolbox, compile_expression
 from consumer.core.meaning.mapping.language import (
     CHANGING_ROOTS,
-    PURE_FIELDS,
     Amount,
     Coalesce,
     Const,
-    Does,
     Expression,
     Extract,
     Field,

@@ -11,12 +11,11 @@ from operator import or_
 from typing import Final, assert_never
 
 from consumer.core.avro.inspection import WriterSchema
+from consumer.core.meaning.mapping.actions import FIELDS, ITEM_FIELDS, FieldRule, Kind
 from consumer.core.meaning.mapping.avro_shapes import NAME_SHAPE, AvroShapes, NoSchema, Shape, Unknown
 from consumer.core.meaning.mapping.converters import Form
 from consumer.core.meaning.mapping.forms import ACCEPTS, of_plain, root_form, takes_and_gives, words
 from consumer.core.meaning.mapping.language import (
-    FIELDS,
-    ITEM_FIELDS,
     Amount,
     Attributes,
     AvroBytes,
@@ -25,10 +24,8 @@ from consumer.core.meaning.mapping.language import (
     Debezium,
     Expression,
     Extract,
-    FieldRule,
     FieldValue,
     Items,
-    Kind,
     Name,
     Operator,
     Path,
