@@ -36,8 +36,10 @@ class Record:
     @property
     def size(self) -> int:
         """Bytes held by key, value and headers, for the bound on buffered bytes."""
-        headers = sum(len(name) + len(value or b"") for name, value in self.headers)
-        return len(self.key or b"") + len(self.value or b"") + headers
+        size = len(self.key or b"") + len(self.value or b"")
+        for name, value in self.headers:
+            size += len(name) + len(value or b"")
+        return size
 
     @property
     def where(self) -> str:

@@ -10,6 +10,7 @@ from consumer import __version__
 from consumer.core.api.calls import PlanRules
 from consumer.core.api.pacing import Turns
 from consumer.core.api.refusals import Refusals
+from consumer.core.api.shares import Allotment, Shares
 from consumer.core.avro import schemas
 from consumer.core.avro.codec import Codec
 from consumer.core.avro.framing import WireFormat
@@ -154,6 +155,13 @@ def _plan_rules(settings: Settings) -> PlanRules:
         reporting=currency.reporting,
         max_event_age=None if seconds is None else timedelta(seconds=seconds),
     )
+
+
+def allotment(settings: Settings) -> Allotment:
+    """Return what of the rate is this process's own."""
+    linkrunner = settings.linkrunner
+    shares = Shares() if linkrunner.rate_scope == "group" else None
+    return Allotment(linkrunner.requests_per_second, shares)
 
 
 def letters_at_once(settings: Settings) -> int:

@@ -104,10 +104,14 @@ class Story:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Try again after ``seconds``; ``cause`` is the hold that is to blame, if one is."""
+    """Try again after ``seconds``; ``cause`` is the hold that is to blame, if one is.
+
+    ``backoff``: the call failed, and it waits for nothing else.
+    """
 
     seconds: float
     cause: HoldCause | None = None
+    backoff: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,7 +339,7 @@ class Storyteller(ABC):
             attempts=story.tries,
             seconds=round(seconds, 3),
         )
-        return Wait(seconds)
+        return Wait(seconds, backoff=True)
 
     def _wait_for_registry(self, story: Story, why: str) -> Wait:
         story.setbacks += 1

@@ -12,6 +12,7 @@ from collections.abc import Collection, Sequence
 from functools import partial
 from typing import Final, Protocol, assert_never
 
+from consumer.core.api.budget import FIRST_TRIES, RetryBudget
 from consumer.core.api.gates import Pass
 from consumer.core.api.refusals import Refusals, Stop
 from consumer.core.api.verdicts import HoldCause
@@ -21,6 +22,7 @@ from consumer.core.outcomes import CommitResult, Outcome, RebalanceEvent, Settle
 from consumer.core.partitions.intake import Held, Intake
 from consumer.core.partitions.lanes import Lanes, Ordering, Ticket
 from consumer.core.partitions.offsets import Assigned, Offsets, Positions
+from consumer.core.partitions.rota import Rota
 from consumer.core.records import Partition, Record
 from consumer.edges.metrics import Metrics
 from consumer.flow.delivery import Permit, Step, Stopped, Story, Wait, where
@@ -113,6 +115,9 @@ class Pipeline:
         self._max_in_flight: Final = max_in_flight
         self._commit_seconds: Final = commit_seconds
         self.lanes: Final[Lanes[Story]] = Lanes(ordering)
+        self._budget: Final = RetryBudget(max_in_flight)
+        self._rota: Final = Rota(self.lanes, self._budget, traffic.turns)
+        self._leaving: Final[set[Partition]] = set()
         self.offsets: Final = Offsets()
         self._intake: Final = Intake()
         self._flights: Final = Flights(self._landed)
@@ -129,6 +134,7 @@ class Pipeline:
         self._stopping = False
         self._drained = False
         self.ticked_at = self._clock()
+        traffic.on_recovery = self._recover
 
     # --- the loops ---
 
@@ -200,6 +206,7 @@ class Pipeline:
         for each in given:
             self.offsets.assign(each, self._clock())
             self._paused -= {each.partition}
+            self._leaving.discard(each.partition)
             self._log(
                 Event.PARTITION_STARTED,
                 topic=each.partition.topic,
@@ -212,6 +219,7 @@ class Pipeline:
             self._joined = True
             self._log(Event.GROUP_JOINED)
         self._log(Event.PARTITIONS_ASSIGNED, count=len(given))
+        self._share_out()
         if any(each.fresh for each in given):
             self._commit_now.set()
 
@@ -220,6 +228,8 @@ class Pipeline:
 
         What ends in time still counts; only then may the caller commit the positions that this returns.
         """
+        self._leaving.update(partitions)
+        self._share_out()
         self.lanes.drop(partitions)
         ending = self._flights.call_off(partitions)
         if ending:
@@ -241,6 +251,8 @@ class Pipeline:
             self._metrics.released(partition.topic, left)
         self._paused -= set(partitions)
         self._stuck -= set(partitions)
+        self._leaving.difference_update(partitions)
+        self._share_out()
         self._out_of_range.difference_update(partitions)
         self._metrics.rebalanced(RebalanceEvent.LOST if lost else RebalanceEvent.REVOKED)
         event = Event.PARTITIONS_LOST if lost else Event.PARTITIONS_REVOKED
@@ -302,6 +314,15 @@ class Pipeline:
         """Let the dispatch loop look again."""
         self._wake.set()
 
+    def _share_out(self) -> None:
+        """Let the rate be divided anew: what is being handed over counts for nobody."""
+        self._traffic.holds(self.offsets.next_offsets().keys() - self._leaving)
+
+    def _recover(self) -> None:
+        """Let all that failed while nothing got through come back: those failures were not its own."""
+        self.lanes.pardon()
+        self._wake.set()
+
     def _take_in(self, records: Sequence[Record]) -> None:
         now = self._clock()
         taken: Counter[str] = Counter()
@@ -338,7 +359,14 @@ class Pipeline:
 
     def _held(self, partition: Partition) -> Held:
         load = self.lanes.load(partition)
-        return Held(load.records, load.size, self.offsets.span(partition), load.movable)
+        return Held(
+            load.records - load.blocked_records,
+            load.size - load.blocked_size,
+            self.offsets.span(partition),
+            load.movable,
+            load.blocked_records,
+            load.blocked_size,
+        )
 
     def _nap(self) -> float:
         """Return the seconds until a flight might start by the mere passing of time."""
@@ -348,8 +376,8 @@ class Pipeline:
         gate = self._traffic.gate
         due = gate.next_probe()
         if not gate.shut or (due is not None and due <= now):
-            others = _sooner(self._traffic.turns.next_turn(now), self._refusals.next_due(now))
-            due = _sooner(self.lanes.next_wake(), others)
+            others = self._rota.next_turn(now, self._traffic.way, self._refusals.stopped)
+            due = _sooner(others, self._refusals.next_due(now))
         return _IDLE if due is None else min(_IDLE, max(0.0, due - now))
 
     def _start_one(self, group: asyncio.TaskGroup) -> bool:
@@ -361,7 +389,6 @@ class Pipeline:
         if ticket is None:
             return False
         topic = ticket.record.partition.topic
-        self._traffic.turns.started(topic, now)
         ticket.story.probe = topic in self._refusals.stopped
         if ticket.story.probe:
             self._refusals.probe_started(topic)
@@ -373,27 +400,37 @@ class Pipeline:
 
     def _next_ticket(self, now: float) -> Ticket[Story] | None:
         """Return the next record to start. Probes of stopped topics go first: they are few, and paced."""
-        resting, shut = self._traffic.turns.resting(now), self._traffic.gate.shut
         for topic in self._refusals.due(now):
-            if (ticket := self.lanes.take(now, probe=True, resting=resting, topic=topic)) is not None:
+            if (ticket := self._rota.next_probe(now, topic=topic)) is not None:
                 return ticket
-        return self.lanes.take(now, probe=shut, resting=resting | self._refusals.stopped)
+        stopped = self._refusals.stopped
+        if self._traffic.gate.shut:
+            return self._rota.next_probe(now, stopped)
+        return self._rota.next(now, self._traffic.way, stopped)
 
     async def _fly(self, ticket: Ticket[Story], *, probe: bool) -> Step:
-        may_send = partial(self._may_send, ticket, probe=probe)
-        permit = partial(self._traffic.permit, may_send=may_send)
+        permit = partial(self._permit, ticket, probe=probe)
         try:
             return await self._delivery.advance(ticket.story, permit)
         except Exception as error:  # noqa: BLE001  (the border: a defect holds its own record and no other)
             self._log(Event.BUG, error=type(error).__name__, trace=trace_of(error), **where(ticket.record))
             return Wait(_BUG_WAIT)
 
+    async def _permit(self, ticket: Ticket[Story], *, probe: bool) -> bool:
+        may_send = partial(self._may_send, ticket, probe=probe)
+        allowed = await self._traffic.permit(ticket.record.partition, may_send=may_send)
+        if allowed:
+            self._rota.left(ticket, self._clock())
+        return allowed
+
     def _landed(self, ticket: Ticket[Story], step: Step, *, probe: bool) -> None:
+        self._rota.ended(ticket, self._clock())
         match step:
             case Settled():
                 self._settle(ticket, step)
-            case Wait(seconds, cause):
-                self.lanes.park(ticket, self._clock() + seconds, cause)
+            case Wait(seconds, cause, backoff):
+                late = backoff and ticket.story.failures >= FIRST_TRIES
+                self.lanes.park(ticket, self._clock() + seconds, cause, backoff=backoff, late=late)
             case Stopped():
                 self.lanes.put_back(ticket)
             case _:

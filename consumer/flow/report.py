@@ -14,6 +14,7 @@ from consumer.core.operations.status import (
     Health,
     HoldStatus,
     LastError,
+    PaceStatus,
     PartitionStatus,
     RatesHealth,
     RegistryHealth,
@@ -182,7 +183,7 @@ class Report:
             in_flight=self._pipeline.on_wire,
             queued=lanes.queued,
             parked=lanes.parked,
-            rate_limit_per_second=self._traffic.pacer.per_second,
+            rate_limit_per_second=self._traffic.pacer.pace(now).per_second,
             holding=self._pipeline.holding(),
             auth_ok=self._traffic.auth_ok,
             key_file_ok=self._inputs.key_file_ok(),
@@ -227,6 +228,7 @@ class Report:
             parked=gauges.parked,
             rate_limit_per_second=gauges.rate_limit_per_second,
             freshness_seconds=gauges.freshness_seconds,
+            pace=self._pace(),
             sources=self._sources(),
             partitions=self._partitions(),
             holds=self._hold_statuses(),
@@ -264,6 +266,13 @@ class Report:
             read=client.read.get(partition),
             end=self._topics.end(partition, client.ends.get(partition)),
         )
+
+    def _pace(self) -> PaceStatus:
+        now = self._traffic.clock()
+        pace, shares = self._traffic.pacer.pace(now), self._traffic.allotment.shares
+        if shares is None:
+            return PaceStatus(pace)
+        return PaceStatus(pace, shares.share(now), shares.of_ours(now), shares.of_all(now))
 
     def _sources(self) -> tuple[SourceStatus, ...]:
         read = {topic: self._source_of.of(topic) for topic in self._topics.names}

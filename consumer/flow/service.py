@@ -22,7 +22,6 @@ from typing import Final
 from prometheus_client import CollectorRegistry
 
 from consumer import __version__
-from consumer.core.api.pacing import Pacer
 from consumer.core.avro.mapped import MappedCodec
 from consumer.core.errors import ConsumerError, DependencyError, Unavailable
 from consumer.core.meaning.rates import RateTable
@@ -40,6 +39,7 @@ from consumer.edges.metrics import Metrics
 from consumer.edges.probes import Probes
 from consumer.edges.server_key import ServerKey
 from consumer.flow.building import (
+    allotment,
     delivery_rules,
     erasure_decoder,
     kafka_parts,
@@ -107,7 +107,7 @@ class Service:
         self._log: Final = ErrorBook(logs)
         self._metrics: Final = Metrics(CollectorRegistry())
         self._traffic: Final = Traffic(
-            Pacer(settings.linkrunner.requests_per_second),
+            allotment(settings),
             self._metrics,
             self._log,
             self._wake,
@@ -161,6 +161,7 @@ class Service:
             kafka.questions,
             self._subscribing,
             held=self._pipeline.offsets.next_offsets,
+            counted=self._traffic.counted,
             aside=asyncio.to_thread,
             clock=self._traffic.clock,
             log=self._log,

@@ -1,21 +1,36 @@
 """What about calls concerns more than one record: the gate, the pace, and doubts about the address.
 
 One object says whether a call may leave, hears every verdict, and by that opens or shuts the gate for all.
+Calls wait here for their turn; no call leaves but by :meth:`Traffic.permit`.
 """
 
 import asyncio
+import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from typing import Final, assert_never
 
 from consumer.core.api.gates import Doubt, Gate
-from consumer.core.api.pacing import Pacer, Turns
+from consumer.core.api.pacing import OUTAGE_SECONDS, Turns
+from consumer.core.api.shares import Allotment
+from consumer.core.api.turnstile import Turnstile
 from consumer.core.api.verdicts import Again, Delivered, Hold, HoldCause, NothingToRemove, Refused, Verdict
 from consumer.core.operations.logbook import Event, Log
+from consumer.core.partitions.rota import Way
+from consumer.core.records import Partition
 from consumer.edges.metrics import Metrics
 
-#: Seconds without any success after which it is told that the API can't be reached.
-_TELL_SECONDS: Final = 5.0
+#: Seconds between two looks at the pace while calls wait, at most.
+_LOOK_SECONDS: Final = 0.5
+
+
+@dataclass(eq=False, slots=True)
+class _Waiter:
+    partition: Partition
+    may_send: Callable[[], bool]
+    turn: asyncio.Future[bool]
+    since: float
 
 
 class Traffic:
@@ -23,7 +38,7 @@ class Traffic:
 
     def __init__(
         self,
-        pacer: Pacer,
+        allotment: Allotment,
         metrics: Metrics,
         log: Log,
         on_open: Callable[[], None],
@@ -32,35 +47,69 @@ class Traffic:
         address: str = "",
         turns: Turns | None = None,
     ) -> None:
-        """``on_open`` is called when the gate opens, so that waiting work starts at once.
+        """``on_open`` is called when waiting work may start, so that it starts at once.
 
         ``address`` names the API where it is told that nothing gets through. ``clock`` gives the seconds of a
         steady clock: the one by which gate, pace and pipeline measure. ``turns`` knows the topics whose
         records start at a rate of their own.
         """
         self.gate: Final = Gate()
-        self.pacer: Final = pacer
+        self.allotment: Final = allotment
+        self.pacer: Final = allotment.pacer()
         self.turns: Final = turns or Turns({})
         self.clock: Final = clock
+        self.on_recovery: Callable[[], None] = _nothing
+        self._waiting: Final[Turnstile[_Waiter]] = Turnstile()
+        self._timer: asyncio.TimerHandle | None = None
+        self._share = self.allotment.share(clock())
         #: Whether the last thing that the API said about our key was not a no.
         self.auth_ok = True
         self._address: Final = address
-        self._failing_since: float | None = None
         self._doubt: Final = Doubt()
         self._metrics: Final = metrics
         self._log: Final = log
         self._on_open: Final = on_open
 
-    async def permit(self, *, may_send: Callable[[], bool]) -> bool:
-        """Wait for a call's turn; False where ``may_send`` turned false or silence began meanwhile."""
-        if not may_send():
+    async def permit(self, partition: Partition, *, may_send: Callable[[], bool]) -> bool:
+        """Wait for the turn of a call; False where ``may_send`` turned false or silence began meanwhile.
+
+        Partitions take turns.
+        """
+        now = self.clock()
+        if not may_send() or self.pacer.silence(now):
             return False
-        seconds = self.pacer.reserve(self.clock())
-        if seconds > 0:
-            began = self.clock()
-            await asyncio.sleep(seconds)
-            self._metrics.throttled(self.clock() - began)
-        return may_send() and not self.silence()
+        if not self._waiting and self.pacer.take(now):
+            return True
+        waiter = _Waiter(partition, may_send, asyncio.get_running_loop().create_future(), now)
+        self._waiting.join(partition, waiter)
+        self.pacer.wanted(now, wanted=True)
+        if self._timer is None:
+            self._let_go()
+        try:
+            allowed = await waiter.turn
+        except asyncio.CancelledError:
+            self._waiting.leave(partition, waiter)
+            raise
+        return allowed and may_send() and not self.silence()
+
+    def way(self) -> Way:
+        """Return what there is for calls now."""
+        now = self.clock()
+        return Way(self.pacer.pace(now).per_second, None if self._waiting else self.pacer.due(now))
+
+    def holds(self, partitions: Collection[Partition]) -> None:
+        """Take note of the partitions that are ours; those that are being handed over are not."""
+        if self.allotment.shares is not None:
+            self.allotment.shares.holds(partitions)
+            self._share_out()
+
+    def counted(self, topics: Collection[str], counts: Mapping[str, int]) -> bool:
+        """Take note of how many partitions the topics have; return whether that is all there is to know."""
+        if self.allotment.shares is None:
+            return True
+        self.allotment.shares.counted(topics, counts, self.clock())
+        self._share_out()
+        return self.allotment.shares.known
 
     def silence(self) -> float:
         """Return for how many seconds more the host asked for silence, 0 where it did not."""
@@ -83,8 +132,8 @@ class Traffic:
                     self._shut(cause, now)
                 return current
             case Again():
-                self._silence(verdict, now)
-                self._note_failure(verdict, now)
+                self._slow_down(verdict, now, began)
+                self._note_failure(verdict, now, began)
                 if current and verdict.doubtful and self._doubt.doubtful(now):
                     self._shut(HoldCause.ADDRESS, now)
                     return True
@@ -92,16 +141,19 @@ class Traffic:
             case _:
                 assert_never(verdict)
 
-    def _silence(self, verdict: Again, now: float) -> None:
+    def _slow_down(self, verdict: Again, now: float, began: float) -> None:
+        if verdict.limited and self.pacer.limited(now, began):
+            self._log(Event.RATE_CUT, reason=verdict.reason, per_second=self._per_second())
         if verdict.retry_after is not None:
-            self.pacer.stop(now, verdict.retry_after)
+            # The dice spread pods that were silenced together; no secret depends on them.
+            self.pacer.stop(now, verdict.retry_after, random.random())  # noqa: S311
             self._log(Event.RATE_LIMITED, reason=verdict.reason, seconds=verdict.retry_after)
+            if self.silence():
+                self._turn_away_all(unless=lambda _: False)
 
-    def _note_failure(self, verdict: Again, now: float) -> None:
-        if self._failing_since is None:
-            self._failing_since = now
-        seconds = now - self._failing_since
-        if seconds >= _TELL_SECONDS:
+    def _note_failure(self, verdict: Again, now: float, began: float) -> None:
+        seconds = self.pacer.failed(now, began)
+        if seconds >= OUTAGE_SECONDS:
             self._log(
                 Event.WAITING,
                 target="linkrunner",
@@ -111,12 +163,71 @@ class Traffic:
             )
 
     def _answered(self, now: float) -> None:
-        self._failing_since = None
         self._doubt.answered()
         self.auth_ok = True
-        if self.gate.open(now) is not None:
+        opened = self.gate.open(now) is not None
+        if self.pacer.succeeded(now):
+            self.on_recovery()
+            self._let_go()
+        if opened:
             self._on_open()
 
     def _shut(self, cause: HoldCause, now: float) -> None:
         self.auth_ok = cause is not HoldCause.CREDENTIALS
         self.gate.shut_for(cause, now)
+        self.pacer.hold(now)
+        self._turn_away_all(unless=lambda waiter: waiter.may_send())
+
+    # --- turns ---
+
+    def _let_go(self) -> None:
+        """Let those go whose turn it is, and see to it that this goes on."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        now, waited = self.clock(), 0.0
+        while self._waiting:
+            waiter = self._waiting.first()
+            if waiter.turn.done() or not waiter.may_send():
+                self._turn_away(waiter)
+            elif self.pacer.take(now):
+                self._waiting.next()
+                waiter.turn.set_result(True)
+                waited += now - waiter.since
+            else:
+                seconds = min(self.pacer.due(now), _LOOK_SECONDS)
+                self._timer = asyncio.get_running_loop().call_later(seconds, self._let_go)
+                break
+        else:
+            self.pacer.wanted(now, wanted=False)
+        self._metrics.throttled(waited)
+
+    def _turn_away(self, waiter: _Waiter) -> None:
+        self._waiting.leave(waiter.partition, waiter)
+        if not waiter.turn.done():
+            waiter.turn.set_result(False)
+            self._metrics.throttled(self.clock() - waiter.since)
+
+    def _turn_away_all(self, *, unless: Callable[[_Waiter], bool]) -> None:
+        """Let nobody wait in a place that work without a call could use."""
+        for waiter in [each for each in self._waiting if not unless(each)]:
+            self._turn_away(waiter)
+
+    def _share_out(self) -> None:
+        now = self.clock()
+        share = self.allotment.share(now)
+        if share == self._share:
+            return
+        self._share = share
+        self.pacer.limit(now, share * self.allotment.per_second)
+        self._log(Event.RATE_SHARED, share=round(share, 4), per_second=self._per_second())
+        self._let_go()
+        self._on_open()
+
+    def _per_second(self) -> float:
+        pace = self.pacer.pace(self.clock())
+        return round(pace.limit * pace.cut, 3)
+
+
+def _nothing() -> None:
+    """Do nothing."""

@@ -18,11 +18,16 @@ from consumer.flow.subscribing import Aside
 
 #: Seconds between two questions for ends and counts.
 PACE_SECONDS: Final = 10.0
+#: Seconds until it is asked again how many partitions there are, while calls wait to know it.
+UNKNOWN_SECONDS: Final = 1.0
 #: Seconds after which an end that can't be had again counts as not known.
 STALE_SECONDS: Final = 60.0
 #: Seconds between two looks at the configuration of topics: while all of it is known, and while it is not.
 CONFIG_SECONDS: Final = 300.0
 CONFIG_AGAIN_SECONDS: Final = 30.0
+
+
+_UNCOUNTED: Final = "calls wait until the partitions of all topics are counted: the rate is shared by them"
 
 
 class Brokers(Protocol):
@@ -67,14 +72,20 @@ class Watch:
         subscribed: Subscribed,
         *,
         held: Callable[[], Collection[Partition]],
+        counted: Callable[[Collection[str], Mapping[str, int]], bool],
         aside: Aside,
         clock: Callable[[], float],
         log: Log,
     ) -> None:
-        """``held`` gives the partitions that are ours; ``clock`` the seconds of a steady clock."""
+        """``held`` gives the partitions that are ours; ``clock`` the seconds of a steady clock.
+
+        ``counted`` hears of the topics that are read and of what is known of their numbers of partitions, and
+        returns whether that is enough for calls to leave.
+        """
         self._brokers: Final = brokers
         self._subscribed: Final = subscribed
         self._held: Final = held
+        self._counted: Final = counted
         self._aside: Final = aside
         self._clock: Final = clock
         self._log: Final = log
@@ -120,11 +131,15 @@ class Watch:
         while True:
             await self._subscribed.look()
             await self._look_at_ends()
+            known = True
             if topics := tuple(self._subscribed.topics):
                 self._counts.update(await self._aside(self._brokers.partition_counts, topics))
+                known = self._counted(topics, self._counts)
                 if self._clock() >= self._configs_due or topics != self._configs_of:
                     await self._look_at_configs(topics)
-            await asyncio.sleep(PACE_SECONDS)
+            if not known:
+                self._log(Event.WAITING, target="kafka", detail=_UNCOUNTED)
+            await asyncio.sleep(PACE_SECONDS if known else UNKNOWN_SECONDS)
 
     async def _look_at_ends(self) -> None:
         held = tuple(self._held())

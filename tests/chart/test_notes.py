@@ -49,9 +49,16 @@ CALM: Final = merged(
 #: What is done, and the beginning of the warning that follows.
 WARNED: Final[dict[str, tuple[Values, str]]] = {
     "pods that stay idle": ({"partitions": 1}, "2 pods and 1 partitions: the pods above"),
+    "rates above the API's": (
+        merged(
+            change("config.linkrunner.requests_per_second", 25),
+            change("config.linkrunner.rate_scope", "pod"),
+        ),
+        "2 pods with up to 25 calls a second each (rate_scope: pod): the API's documented limit is 30",
+    ),
     "a rate above the API's": (
-        change("config.linkrunner.requests_per_second", 25),
-        "2 pods with up to 25 calls a second each: the API's documented limit is 30 a second",
+        change("config.linkrunner.requests_per_second", 31),
+        "config.linkrunner.requests_per_second is 31: the API's documented limit is 30 a second for one",
     ),
     "an image from nowhere": (
         change("image.registry", ""),
@@ -195,10 +202,22 @@ def test_a_registry_that_may_not_be_let_out_to_is_told() -> None:
 )
 def test_the_share_of_a_pod_fits_into_the_limit(pods: int, rate: int, share: str) -> None:
     """Who follows the advice stays below the limit."""
-    values = merged(CALM, {"replicaCount": pods}, change("config.linkrunner.requests_per_second", rate))
+    values = merged(
+        CALM,
+        {"replicaCount": pods},
+        change("config.linkrunner.requests_per_second", rate),
+        change("config.linkrunner.rate_scope", "pod"),
+    )
     (warning,) = warnings(values)
     assert warning.endswith(f"set config.linkrunner.requests_per_second to {share} or less.")
     assert pods * float(share) <= 30
+
+
+@pytest.mark.parametrize("pods", [1, 2, 100])
+def test_pods_that_share_a_rate_are_no_reason_to_warn(pods: int) -> None:
+    """However many there are, together they keep it."""
+    values = merged(CALM, {"replicaCount": pods}, change("config.linkrunner.requests_per_second", 30))
+    assert warnings(values) == []
 
 
 def test_notes_say_what_to_do_next() -> None:

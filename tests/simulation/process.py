@@ -10,8 +10,8 @@ from typing import Final, Unpack
 from prometheus_client import CollectorRegistry
 
 from consumer.core.api.calls import PlanRules
-from consumer.core.api.pacing import Pacer
 from consumer.core.api.refusals import Limits, Refusals
+from consumer.core.api.shares import Allotment
 from consumer.core.letters import Sender
 from consumer.core.meaning.lifecycle import LifecyclePolicy
 from consumer.core.operations.logbook import Event, Fields
@@ -104,7 +104,7 @@ class Process:
         self._setup: Final = setup
         self._stop: Final = asyncio.Event()
         clock = asyncio.get_running_loop().time
-        traffic = Traffic(Pacer(setup.per_second), _metrics(), self._write, self._wake, clock)
+        traffic = Traffic(Allotment(setup.per_second, None), _metrics(), self._write, self._wake, clock)
         refusals = Refusals(accept_until=inf if setup.accepts else None, limits=LIMITS)
         giving_up = GivingUp(Box(outside.letters, self), refusals, self._write, self._wake, clock)
         self._member: Final = setup.parts.member(

@@ -176,6 +176,7 @@ class FakeSource:
         self.failure: Exception | None = None
         self.paused: set[Partition] = set()
         self.timestamp_ms: int | None = None
+        self.poll_seconds = _POLL
         self.listener: Listener
         self._logs: defaultdict[Partition, list[tuple[bytes | None, bytes | None]]] = defaultdict(list)
         self._positions: dict[Partition, int] = {}
@@ -243,7 +244,7 @@ class FakeSource:
             self._news.clear()
         if not records:
             try:
-                async with asyncio.timeout(_POLL):
+                async with asyncio.timeout(self.poll_seconds):
                     await self._news.wait()
             except TimeoutError:
                 pass

@@ -11,8 +11,9 @@ from typing import Final
 from prometheus_client import CollectorRegistry
 
 from consumer.core.api.calls import PlanRules
-from consumer.core.api.pacing import Pacer, Turns
+from consumer.core.api.pacing import Turns
 from consumer.core.api.refusals import Refusals
+from consumer.core.api.shares import Allotment, Shares
 from consumer.core.avro import schemas
 from consumer.core.avro.codec import Codec
 from consumer.core.avro.framing import WireFormat
@@ -55,6 +56,20 @@ async def reached(condition: Callable[[], object], what: str, within: float = 10
 
 
 @dataclass(frozen=True, slots=True)
+class Around:
+    """What is around a rig: the loop's ``clock``, an ``api``, the ``shares`` of a group (None: it is alone).
+
+    ``ordering`` is what makes a lane. Tests of the tests give another kind of ``traffic``.
+    """
+
+    clock: Callable[[], float] = time.monotonic
+    api: FakeApi | None = None
+    shares: Shares | None = None
+    traffic: type[Traffic] = Traffic
+    ordering: Ordering = Ordering.KEY
+
+
+@dataclass(frozen=True, slots=True)
 class Resigning:
     """``accepts``: no topic is ever stopped for its dead letters. The others are those of ``GivingUp``.
 
@@ -76,26 +91,30 @@ class Rig:
         max_in_flight: int = 4,
         rate: float = 100_000.0,
         commit_seconds: float = 0.01,
-        ordering: Ordering = Ordering.KEY,
         erasures_per_second: float | None = None,
         rules: Rules = RULES,
         giving_up: Resigning = Resigning(),
         before: "Rig | None" = None,
+        around: Around = Around(),
     ) -> None:
         """``erasures_per_second`` None: users are not erased, whatever is in the topic :data:`ERASURES`.
 
-        ``before`` is the process that ran before this one, on the same Kafka.
+        ``before`` is the process that ran before this one, on the same Kafka; ``around`` what differs from a
+        service on the real clock.
         """
         self.registry = CollectorRegistry()
         self.log = FakeLog()
         self.decoder = FakeDecoder()
-        self.api = FakeApi()
+        self.api = around.api or FakeApi()
         self.box: FakeBox = FakeBox() if before is None else before.box
         self.source: FakeSource = FakeSource() if before is None else before.source
         self.looks_at_clock = 0
+        self._seconds = around.clock
         self.metrics = metrics = Metrics(self.registry)
         turns = Turns({} if erasures_per_second is None else {ERASURES: erasures_per_second})
-        self.traffic = Traffic(Pacer(rate), metrics, self.log, self._wake, self._clock, turns=turns)
+        self.traffic = around.traffic(
+            Allotment(rate, around.shares), metrics, self.log, self._wake, self._clock, turns=turns
+        )
         self.traffic.gate.pace = PROBE_PACE
         self.refusals = Refusals(accept_until=inf if giving_up.accepts else None, pace=PROBE_PACE)
         self.giving_up = GivingUp(
@@ -133,7 +152,7 @@ class Rig:
             traffic=self.traffic,
             metrics=metrics,
             log=self.log,
-            ordering=ordering,
+            ordering=around.ordering,
             max_in_flight=max_in_flight,
             commit_seconds=commit_seconds,
         )
@@ -144,7 +163,7 @@ class Rig:
 
     def _clock(self) -> float:
         self.looks_at_clock += 1
-        return time.monotonic()
+        return self._seconds()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -79,6 +79,11 @@ class Again:
     doubtful: bool = False
     unknown: bool = False
 
+    @property
+    def limited(self) -> bool:
+        """Whether the API says that calls come too fast: 429 (RFC 6585), or 503 with a time to wait."""
+        return self.reason == "429" or (self.reason == "503" and self.retry_after is not None)
+
 
 @dataclass(frozen=True, slots=True)
 class Refused:

@@ -284,13 +284,14 @@ CATALOGUE: Final = (
         "rate_limit_per_second",
         _GAUGE,
         "calls per second",
-        "The rate of calls that this process allows itself now.",
+        "The rate of calls that this process allows itself now: its share of linkrunner.requests_per_second, "
+        "less what refusals have cut and what is held back after a pause; 0 while the API asked for silence.",
     ),
     MetricSpec(
         "throttled_seconds_total",
         _COUNTER,
         "seconds",
-        "Time that calls waited for the rate limit, added up over all calls.",
+        "Time that calls were ready and waited for the rate limit, added up over all calls.",
     ),
     MetricSpec(
         "holding",

@@ -101,6 +101,16 @@ class Event(StrEnum):
     )
     CALL_RETRIED = "call_retried", Level.INFO, "A call will be tried again after a wait."
     RATE_LIMITED = "rate_limited", Level.WARNING, "The API asked for fewer calls; all calls wait."
+    RATE_CUT = (
+        "rate_cut",
+        Level.WARNING,
+        "The API says that calls come too fast: fewer are made, and step by step more again.",
+    )
+    RATE_SHARED = (
+        "rate_shared",
+        Level.INFO,
+        "Partitions came, went or were counted: this process has another share of the group's rate.",
+    )
     HOLD_STARTED = "hold_started", Level.ERROR, "Something is stopped until its cause is gone; see the cure."
     HOLD_ENDED = "hold_ended", Level.INFO, "The cause of a hold is gone; work goes on."
     KEY_RELOADED = "key_reloaded", Level.INFO, "The key file has changed and was read again."
@@ -193,6 +203,8 @@ class Fields(TypedDict, total=False):
     attempts: int
     count: int
     seconds: float
+    share: float
+    per_second: float
     error: str
     detail: str
     cure: str
@@ -228,6 +240,8 @@ FIELDS: Final[dict[str, str]] = {
     "attempts": "tries so far",
     "count": "how many",
     "seconds": "a duration",
+    "share": "this process's part of the group's rate, from 0 to 1",
+    "per_second": "calls a second",
     "error": "one sentence on what went wrong",
     "detail": "one sentence more: names of fields, never their values",
     "cure": "what to do about it",

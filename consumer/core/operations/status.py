@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
+from consumer.core.api.pacing import Pace
 from consumer.core.api.verdicts import HoldCause
 
 
@@ -108,6 +109,21 @@ class RatesHealth:
 
 
 @dataclass(frozen=True, slots=True)
+class PaceStatus:
+    """How fast calls may leave, and why not faster.
+
+    ``share`` is this process's part of the group's rate, from 0 to 1, None where instances share nothing;
+    ``partitions`` and ``of_partitions`` are what it is made of: those that count for this process, and all.
+    ``now`` has what is left of that after refusals and on the way back from a pause.
+    """
+
+    now: Pace
+    share: float | None = None
+    partitions: int | None = None
+    of_partitions: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LastError:
     """The latest error of one cause, and how many of them there were since the start."""
 
@@ -136,6 +152,7 @@ class Status:
     parked: int
     rate_limit_per_second: float
     freshness_seconds: float
+    pace: PaceStatus
     sources: tuple[SourceStatus, ...] = ()
     partitions: tuple[PartitionStatus, ...] = ()
     holds: tuple[HoldStatus, ...] = ()

@@ -5,8 +5,11 @@ flight; the next starts only after it settled. Rules that the model test holds:
 
 - a lane's records are taken in the order they were offered, each at most once at a time;
 - a parked record blocks its own lane and nothing else;
-- partitions with work take turns; within a partition the oldest record that may start is the next, so that
-  the committable offset follows closely behind what is settled;
+- partitions with work take turns, those first that have no more in flight than the mean, so that slow calls
+  of one do not take the places of the others; within a partition the oldest record that may start is the
+  next, so that the committable offset follows closely behind what is settled;
+- records that have failed often are *late*: they wait apart, in the order in which they are due so that each
+  has its turn, and are taken only where somebody asks for them;
 - ``drop`` gives up everything that is not in flight. A flight of a dropped partition keeps its lane
   occupied until it ends, so that the same key can't overtake itself when the partition comes back.
 
@@ -15,7 +18,7 @@ Time is passed in (seconds of any steady clock).
 
 import heapq
 from collections import Counter, deque
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from itertools import count
@@ -41,22 +44,31 @@ class Ticket(Generic[S]):
 
     ``released`` turns True when its partition was given up: its result may still be stored while the
     partition is being handed over, but it is never tried again. ``cause`` is the hold it last waited for.
+    ``backoff``: it waits after a failure of its own, and for nothing else. ``late``: it has failed often.
     """
 
     record: Record
     story: S
     lane: "_Lane[S]" = field(repr=False)
+    size: int = 0
     released: bool = False
     cause: HoldCause | None = None
+    backoff: bool = False
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What a partition holds in memory: unsettled records, their bytes, and how many could move now."""
+    """What a partition holds in memory: unsettled records, their bytes, and how many lanes could move now.
+
+    ``blocked_records`` and ``blocked_size`` are those of them whose lane waits: parked, or late.
+    """
 
     records: int = 0
     size: int = 0
     movable: int = 0
+    blocked_records: int = 0
+    blocked_size: int = 0
 
 
 class _State(Enum):
@@ -81,9 +93,10 @@ class _Lane(Generic[S]):
         """The offset of the next record; only while one waits."""
         return self.waiting[0].record.offset
 
-    def __lt__(self, other: "_Lane[S]") -> bool:
-        """Put the lane with the oldest next record first."""
-        return self.oldest < other.oldest
+    @property
+    def late(self) -> bool:
+        """Whether its next record is late; only while one waits."""
+        return self.waiting[0].late
 
 
 class _Shard(Generic[S]):
@@ -91,10 +104,19 @@ class _Shard(Generic[S]):
 
     def __init__(self) -> None:
         self.lanes: dict[LaneKey, _Lane[S]] = {}
-        self.ready: list[_Lane[S]] = []
+        #: Each with the offset of its next record: the heap then compares numbers, which is quick.
+        self.ready: list[tuple[int, _Lane[S]]] = []
+        self.late: deque[_Lane[S]] = deque()
         self.records = 0
         self.size = 0
+        self.blocked_records = 0
+        self.blocked_size = 0
         self.flying = 0
+
+    def block(self, lane: _Lane[S], sign: int = 1) -> None:
+        """Count the records of a lane as blocked; with ``sign`` -1, as blocked no longer."""
+        self.blocked_records += sign * len(lane.waiting)
+        self.blocked_size += sign * sum(ticket.size for ticket in lane.waiting)
 
 
 class Lanes(Generic[S]):
@@ -104,48 +126,60 @@ class Lanes(Generic[S]):
         self._ordering: Final = ordering
         self._shards: dict[Partition, _Shard[S]] = {}
         self._turns: deque[Partition] = deque()
+        self._late_turns: deque[Partition] = deque()
         self._sleepers: list[tuple[float, int, _Lane[S]]] = []
         self._numbers: Final = count(1)
         self._causes: Counter[HoldCause] = Counter()
         self._parked = 0
+        self._flying = 0
 
     def offer(self, record: Record, story: S) -> None:
         """Queue a record at the end of its lane."""
-        shard = self._shards.setdefault(record.partition, _Shard())
+        shard = self._shards.get(record.partition)
+        if shard is None:
+            shard = self._shards[record.partition] = _Shard()
         key = record.key if self._ordering is Ordering.KEY else None
-        lane = shard.lanes.setdefault(key, _Lane(record.partition, key))
-        lane.waiting.append(Ticket(record, story, lane))
+        lane = shard.lanes.get(key)
+        if lane is None:
+            lane = shard.lanes[key] = _Lane(record.partition, key)
+        size = record.size
+        lane.waiting.append(Ticket(record, story, lane, size))
         shard.records += 1
-        shard.size += record.size
+        shard.size += size
         if lane.state is _State.IDLE:
             self._make_ready(shard, lane)
+        elif lane.state is _State.PARKED or (lane.state is _State.READY and lane.late):
+            shard.blocked_records += 1
+            shard.blocked_size += size
 
     def take(
-        self, now: float, *, probe: bool = False, resting: Collection[str] = (), topic: str | None = None
+        self,
+        now: float,
+        *,
+        probe: bool = False,
+        late: bool = False,
+        resting: Collection[str] = (),
+        topic: str | None = None,
     ) -> Ticket[S] | None:
         """Return the next record that may start, or None; topics that are ``resting`` are passed over.
 
-        Where a ``topic`` is given, it is one of that topic.
-        For a ``probe`` it comes from a lane that has been probed least, so that one record that fails for a
-        reason of its own does not stand for all. Whoever takes it must end with one of :meth:`finish`,
-        :meth:`park` or :meth:`put_back`.
+        Where a ``topic`` is given, it is one of that topic. With ``late`` it is one that has failed often,
+        else one that has not. For a ``probe`` it comes from a lane that has been probed least, so that one
+        record that fails for a reason of its own does not stand for all. Whoever takes it must end with one
+        of :meth:`finish`, :meth:`park` or :meth:`put_back`.
         """
         self._wake_sleepers(now)
-        for _ in range(len(self._turns)):
-            partition = self._turns.popleft()
-            if partition.topic in resting or topic not in (None, partition.topic):
-                self._turns.append(partition)
-                continue
-            shard = self._shards.get(partition)
-            if shard is None or not shard.ready:
-                continue
-            lane = _least_probed(shard.ready) if probe else heapq.heappop(shard.ready)
-            if shard.ready:
-                self._turns.append(partition)
-            lane.state = _State.FLYING
-            lane.flight = lane.waiting.popleft()
-            shard.flying += 1
-            return lane.flight
+        turns = self._late_turns if late else self._turns
+        mean = self._flying / len(turns) if turns else 0.0
+        for most in (mean, self._flying):
+            for _ in range(len(turns)):
+                partition = turns.popleft()
+                shard = self._shards[partition]
+                passed_over = partition.topic in resting or topic not in (None, partition.topic)
+                if passed_over or shard.flying > most:
+                    turns.append(partition)
+                    continue
+                return self._start(shard, partition, probe=probe, late=late)
         return None
 
     def finish(self, ticket: Ticket[S]) -> None:
@@ -154,23 +188,34 @@ class Lanes(Generic[S]):
         if not ticket.released:
             shard = self._shards[ticket.record.partition]
             shard.records -= 1
-            shard.size -= ticket.record.size
+            shard.size -= ticket.size
             self._note_cause(ticket, None)
         self._move_on(ticket.lane)
 
-    def park(self, ticket: Ticket[S], until: float, cause: HoldCause | None = None) -> None:
+    def park(
+        self,
+        ticket: Ticket[S],
+        until: float,
+        cause: HoldCause | None = None,
+        *,
+        backoff: bool = False,
+        late: bool = False,
+    ) -> None:
         """End a flight that is to be tried again at ``until``; its lane waits for it.
 
-        A released ticket is not kept: there is nothing left to try it for.
+        ``backoff``: it failed, and waits for nothing else; ``late``: it has failed often. A released ticket
+        is not kept: there is nothing left to try it for.
         """
         if ticket.released:
             self.finish(ticket)
             return
         self._land(ticket)
         self._note_cause(ticket, cause)
+        ticket.backoff, ticket.late = backoff, late
         lane = ticket.lane
         lane.waiting.appendleft(ticket)
         lane.state = _State.PARKED
+        self._shards[lane.partition].block(lane)
         lane.wake = next(self._numbers)
         self._parked += 1
         heapq.heappush(self._sleepers, (until, lane.wake, lane))
@@ -194,19 +239,39 @@ class Lanes(Generic[S]):
             shard = self._shards.get(partition)
             if shard is None:
                 continue
-            if shard.ready:
-                shard.ready.clear()
-                self._turns.remove(partition)
+            for lanes, turns in ((shard.ready, self._turns), (shard.late, self._late_turns)):
+                if lanes:
+                    lanes.clear()
+                    turns.remove(partition)
             for lane in list(shard.lanes.values()):
                 self._drop_waiting(shard, lane)
                 if lane.flight is not None and not lane.flight.released:
                     self._note_cause(lane.flight, None)
                     lane.flight.released = True
                     flights.append(lane.flight)
-            shard.records = shard.size = 0
+            shard.records = shard.size = shard.blocked_records = shard.blocked_size = 0
             if not shard.lanes:
                 del self._shards[partition]
         return flights
+
+    def pardon(self) -> None:
+        """Let what is in backoff be due now, and nothing be late: the failures were not the records' own."""
+        for shard in self._shards.values():
+            for lane in shard.lanes.values():
+                if lane.state is _State.PARKED and lane.waiting[0].backoff:
+                    lane.waiting[0].late = False
+                    self._unpark(lane)
+            for lane in shard.late:
+                lane.waiting[0].late = False
+                shard.block(lane, -1)
+                self._make_ready(shard, lane)
+            shard.late.clear()
+        self._late_turns.clear()
+
+    def has_late(self, now: float, resting: Collection[str] = ()) -> bool:
+        """Tell whether a record that has failed often is due, those of ``resting`` topics aside."""
+        self._wake_sleepers(now)
+        return any(partition.topic not in resting for partition in self._late_turns)
 
     def next_wake(self) -> float | None:
         """Return when the next parked record is due, or None."""
@@ -218,7 +283,8 @@ class Lanes(Generic[S]):
         shard = self._shards.get(partition)
         if shard is None:
             return Load()
-        return Load(shard.records, shard.size, len(shard.ready) + shard.flying)
+        movable = len(shard.ready) + shard.flying
+        return Load(shard.records, shard.size, movable, shard.blocked_records, shard.blocked_size)
 
     def waiting_for(self, cause: HoldCause) -> int:
         """Return how many unsettled records last waited for this hold."""
@@ -240,13 +306,30 @@ class Lanes(Generic[S]):
 
     def _make_ready(self, shard: _Shard[S], lane: _Lane[S]) -> None:
         lane.state = _State.READY
+        if lane.late:
+            if not shard.late:
+                self._late_turns.append(lane.partition)
+            shard.late.append(lane)
+            shard.block(lane)
+            return
         if not shard.ready:
             self._turns.append(lane.partition)
-        heapq.heappush(shard.ready, lane)
+        heapq.heappush(shard.ready, (lane.oldest, lane))
+
+    def _start(self, shard: _Shard[S], partition: Partition, *, probe: bool, late: bool) -> Ticket[S]:
+        lane = _pick(shard, probe=probe, late=late)
+        if shard.late if late else shard.ready:
+            (self._late_turns if late else self._turns).append(partition)
+        lane.state = _State.FLYING
+        lane.flight = lane.waiting.popleft()
+        shard.flying += 1
+        self._flying += 1
+        return lane.flight
 
     def _land(self, ticket: Ticket[S]) -> None:
         ticket.lane.flight = None
         self._shards[ticket.record.partition].flying -= 1
+        self._flying -= 1
 
     def _move_on(self, lane: _Lane[S]) -> None:
         shard = self._shards[lane.partition]
@@ -281,16 +364,32 @@ class Lanes(Generic[S]):
             heapq.heappop(self._sleepers)
 
     def _wake_sleepers(self, now: float) -> None:
-        while (due := self.next_wake()) is not None and due <= now:
-            lane = heapq.heappop(self._sleepers)[2]
-            lane.wake = 0
-            self._parked -= 1
-            self._make_ready(self._shards[lane.partition], lane)
+        while self._sleepers and (due := self.next_wake()) is not None and due <= now:
+            self._unpark(heapq.heappop(self._sleepers)[2])
+
+    def _unpark(self, lane: _Lane[S]) -> None:
+        shard = self._shards[lane.partition]
+        lane.wake = 0
+        self._parked -= 1
+        shard.block(lane, -1)
+        self._make_ready(shard, lane)
 
 
-def _least_probed(ready: list[_Lane[S]]) -> _Lane[S]:
-    lane = min(ready, key=lambda each: (each.probes, each.oldest))
-    lane.probes += 1
-    ready.remove(lane)
-    heapq.heapify(ready)
+def _pick(shard: _Shard[S], *, probe: bool, late: bool) -> _Lane[S]:
+    """Take the next lane out of those that are ready."""
+    if late:
+        lane = _least_probed(shard.late) if probe else shard.late[0]
+        shard.late.remove(lane)
+        shard.block(lane, -1)
+    elif probe:
+        lane = _least_probed(each for _, each in shard.ready)
+        shard.ready.remove((lane.oldest, lane))
+        heapq.heapify(shard.ready)
+    else:
+        lane = heapq.heappop(shard.ready)[1]
+    lane.probes += probe
     return lane
+
+
+def _least_probed(lanes: Iterable[_Lane[S]]) -> _Lane[S]:
+    return min(lanes, key=lambda each: (each.probes, each.oldest))

@@ -131,8 +131,9 @@ class LinkrunnerSettings(Section):
     """Longest time one call may take, from connecting to the last byte of the answer."""
     requests_per_second: Number = Field(default=25.0, gt=0, le=10_000)
     """Most calls started in a second. The documented limit of the API is 30 for each source address."""
-    rate_scope: Literal["pod"] = "pod"
-    """What shares `requests_per_second`: each `pod` has all of it for itself."""
+    rate_scope: Literal["group", "pod"] = "group"
+    """What shares `requests_per_second`: the whole consumer `group`, where an instance has the same part of
+    it as of the partitions; or each `pod` has all of it for itself."""
     retry_after_cap_seconds: Number = Field(default=300.0, ge=1, le=86_400)
     """Longest wait that a Retry-After header is believed."""
     max_in_flight: Integer = Field(default=32, ge=1, le=1_024)

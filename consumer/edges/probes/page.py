@@ -8,6 +8,7 @@ from typing import Final
 from consumer.core.operations.status import (
     HoldStatus,
     LastError,
+    PaceStatus,
     PartitionStatus,
     RatesHealth,
     RegistryHealth,
@@ -55,6 +56,13 @@ _PARTITIONS: Final = (
     ("Kept for", True),
     ("Paused", False),
 )
+_PACE: Final = (
+    ("Calls / s now", True),
+    ("Share of the rate", False),
+    ("Left after refusals", True),
+    ("Back after a pause", True),
+    ("Silence", False),
+)
 _HOLDS: Final = (("Cause", False), ("Since", False), ("Stops", False), ("What to do", False))
 _STOPS: Final = (
     ("Topic", False),
@@ -80,6 +88,7 @@ def page(status: Status) -> str:
             _tiles(status),
             _section("Holds", _HOLDS, (_hold(hold, status.at) for hold in status.holds), "Nothing is held."),
             _stopped(status),
+            _section("Pace", _PACE, [_pace(status.pace)], "None."),
             _section("Sources", _SOURCES, map(_source, status.sources), "None."),
             _section(
                 "Partitions", _PARTITIONS, map(_partition, status.partitions), "No partition is assigned."
@@ -165,6 +174,15 @@ def _partition(partition: PartitionStatus) -> Sequence[str]:
         "unknown" if partition.headroom_seconds is None else duration(partition.headroom_seconds),
         partition.paused or "no",
     )
+
+
+def _pace(pace: PaceStatus) -> Sequence[str]:
+    if pace.share is None:
+        share = "all of it: instances share nothing"
+    else:
+        share = f"{pace.share:.1%}: {pace.partitions} of {pace.of_partitions} partitions"
+    silence = f"{duration(pace.now.silence)} more" if pace.now.silence else "none asked for"
+    return (f"{pace.now.per_second:.3g}", share, f"{pace.now.cut:.0%}", f"{pace.now.ramp:.0%}", silence)
 
 
 def _hold(hold: HoldStatus, now: datetime) -> Sequence[str]:

@@ -1,7 +1,7 @@
 {{/* Where the configuration is mounted. */}}
 {{- define "linkrunner-consumer.directory" -}}/etc/linkrunner-consumer{{- end }}
 
-{{/* What the service takes where the configuration says nothing; the chart has to know these three. */}}
+{{/* What the service takes where the configuration says nothing; the chart has to know these four. */}}
 {{- define "linkrunner-consumer.port" -}}
 {{- dig "http" "port" 8080 (.Values.config | default dict) | int -}}
 {{- end }}
@@ -12,6 +12,10 @@
 
 {{- define "linkrunner-consumer.requestsPerSecond" -}}
 {{- dig "linkrunner" "requests_per_second" 25.0 (.Values.config | default dict) -}}
+{{- end }}
+
+{{- define "linkrunner-consumer.rateScope" -}}
+{{- dig "linkrunner" "rate_scope" "group" (.Values.config | default dict) -}}
 {{- end }}
 
 {{/* Seconds for the drain and the ten that committing and leaving the group may take behind it. */}}

@@ -10,8 +10,12 @@
   {{- $warnings = append $warnings (printf "%d pods and %d partitions: the pods above that number stay idle." $pods (int .Values.partitions)) -}}
 {{- end -}}
 {{- /* With existingConfigMap the rate is nobody's guess. */ -}}
-{{- if and (not .Values.existingConfigMap) (gt (mulf $perSecond $pods) 30.0) -}}
-  {{- $warnings = append $warnings (printf "%d pods with up to %v calls a second each: the API's documented limit is 30 a second for one source address. If the pods share one, set config.linkrunner.requests_per_second to %v or less." $pods $perSecond (divf (divf 300.0 $pods | floor) 10)) -}}
+{{- $each := eq (include "linkrunner-consumer.rateScope" .) "pod" -}}
+{{- if and (not .Values.existingConfigMap) $each (gt (mulf $perSecond $pods) 30.0) -}}
+  {{- $warnings = append $warnings (printf "%d pods with up to %v calls a second each (rate_scope: pod): the API's documented limit is 30 a second for one source address. If the pods share one, use rate_scope: group, or set config.linkrunner.requests_per_second to %v or less." $pods $perSecond (divf (divf 300.0 $pods | floor) 10)) -}}
+{{- end -}}
+{{- if and (not .Values.existingConfigMap) (not $each) (gt $perSecond 30.0) -}}
+  {{- $warnings = append $warnings (printf "config.linkrunner.requests_per_second is %v: the API's documented limit is 30 a second for one source address." $perSecond) -}}
 {{- end -}}
 {{- if not (and (dig "requests" "memory" "" (.Values.resources | default dict)) (dig "limits" "memory" "" (.Values.resources | default dict))) -}}
   {{- $warnings = append $warnings "resources has no request or no limit for memory: the node decides who is stopped when it runs short." -}}

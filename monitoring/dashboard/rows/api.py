@@ -59,8 +59,9 @@ ROW: Final = Row(
         ),
         Panel(
             title="Calls against the allowed rate",
-            description="What all instances send, and what they allow themselves together "
-            "(linkrunner.requests_per_second). At the limit, more records only mean more lag.",
+            description="What all instances send, and what they allow themselves together: "
+            "linkrunner.requests_per_second, less what 429s have cut and what is held back after a pause. "
+            "At the limit, more records only mean more lag.",
             kind=Kind.LINES,
             unit="reqps",
             queries=(

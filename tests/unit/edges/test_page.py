@@ -6,11 +6,13 @@ from html.parser import HTMLParser
 
 import pytest
 
+from consumer.core.api.pacing import Pace
 from consumer.core.api.verdicts import HoldCause
 from consumer.core.operations.status import (
     Health,
     HoldStatus,
     LastError,
+    PaceStatus,
     PartitionStatus,
     RatesHealth,
     RegistryHealth,
@@ -38,6 +40,7 @@ def status(**changes: object) -> Status:
         "parked": 1,
         "rate_limit_per_second": 12.5,
         "freshness_seconds": 73.0,
+        "pace": PaceStatus(Pace(25.0, 0.5, 0.2, 0.0), 0.25, 3, 12),
         "sources": (
             SourceStatus((EVIL, "^b"), EVIL, (EVIL,)),
             SourceStatus(("^none",), "canonical", ()),
@@ -118,8 +121,16 @@ def test_the_page_says_what_is_wrong_and_what_to_do() -> None:
     ):
         assert shown in texts
     assert "^none canonical no topic" in texts
+    assert "Silence 2.5 25.0%: 3 of 12 partitions 50% 20% none asked for" in texts
     assert "t[1] unknown unknown unknown 0 0 unknown no" in texts
     assert "Answers Schemas kept Last trouble no 7" in texts
+
+
+def test_the_page_says_how_long_the_api_asked_for_silence() -> None:
+    """No call leaves meanwhile; and whether instances share the rate is said too."""
+    silent = PaceStatus(Pace(25.0, 0.5, 0.2, 12.0))
+    texts = " ".join(Checker(page(status(pace=silent))).texts)
+    assert "Silence 0 all of it: instances share nothing 50% 20% 12.0 s more" in texts
 
 
 def test_a_stopped_topic_says_what_it_saw_and_how_to_go_on() -> None:

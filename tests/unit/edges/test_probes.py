@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 import aiohttp
 import pytest
 
+from consumer.core.api.pacing import Pace
 from consumer.core.errors import ConfigurationError
-from consumer.core.operations.status import Health, PartitionStatus, Status
+from consumer.core.operations.status import Health, PaceStatus, PartitionStatus, Status
 from consumer.edges.probes import Probes
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -32,6 +33,7 @@ def status_of(health: Health) -> Status:
         parked=3,
         rate_limit_per_second=25.0,
         freshness_seconds=0.5,
+        pace=PaceStatus(Pace(25.0, 1.0, 1.0, 0.0), 0.5, 2, 4),
         partitions=(PartitionStatus("t", 4, 10, None, 7, 3, 2),),
         config={"kafka.group_id": "g"},
     )

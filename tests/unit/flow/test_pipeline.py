@@ -9,7 +9,7 @@ from consumer.core.errors import DependencyError, Unavailable
 from consumer.core.operations.logbook import Event
 from consumer.core.partitions.lanes import Ordering
 from consumer.core.records import Partition
-from tests.support.rig import Rig, all_committed, payments, produce, reached
+from tests.support.rig import Around, Rig, all_committed, payments, produce, reached
 
 HERE, THERE = Partition("payments", 0), Partition("payments", 1)
 NO_KEY = Response(401)
@@ -20,7 +20,7 @@ def test_everything_is_delivered_committed_and_counted(ordering: Ordering) -> No
     """Sixty payments of two partitions and five keys: each once, in order within its key, all committed."""
 
     async def scene() -> None:
-        rig = Rig(ordering=ordering)
+        rig = Rig(around=Around(ordering=ordering))
         for number in range(60):
             partition = (HERE, THERE)[number % 2]
             rig.source.produce(partition, b"pay-%d" % number, b"key-%d" % (number % 5))

@@ -2,10 +2,11 @@
 
 import asyncio
 
+from consumer.core.api.shares import Shares
 from consumer.core.api.verdicts import HoldCause
 from consumer.core.operations.logbook import Event
 from consumer.core.records import Partition
-from tests.support.rig import Rig, all_committed, payments, produce, reached
+from tests.support.rig import Around, Rig, all_committed, payments, produce, reached
 
 HERE, THERE = Partition("payments", 0), Partition("payments", 1)
 REFUNDS = Partition("refunds", 0)
@@ -52,6 +53,38 @@ def test_a_revocation_does_not_wait_for_a_turn() -> None:
             assert rig.api.asked == ["pay-0"]
             assert rig.pipeline.in_flight == 0
             assert rig.metric("records_released_total", topic="payments") == 1
+
+    asyncio.run(scene())
+
+
+def test_a_partition_that_is_handed_over_counts_for_nobody() -> None:
+    """Its part of the rate is ours until the hand-over begins, not while calls on the wire are waited for."""
+
+    async def scene() -> None:
+        shares = Shares()
+        rig = Rig(rate=1000.0, around=Around(shares=shares))
+        rig.api.hold("pay-0")
+        produce(rig, HERE, payments(1))
+
+        def share() -> float:
+            return rig.traffic.pacer.pace(rig.traffic.clock()).limit / 1000.0
+
+        async with rig.running():
+            rig.traffic.counted(["payments"], {"payments": 4})
+            assert share() == 0.0
+            rig.source.assign(HERE, THERE)
+            assert share() == 0.5
+            await reached(lambda: rig.api.on_wire, "a call is on the wire")
+            handing_over = asyncio.create_task(rig.source.revoke(HERE))
+            await reached(lambda: share() == 0.25, "the rest is what counts")
+            assert not handing_over.done()
+            rig.api.let_go("pay-0")
+            await handing_over
+            assert share() == 0.25
+            rig.source.assign(HERE)
+            assert share() == 0.5
+            await rig.source.lose(HERE, THERE)
+            assert share() == 0.0
 
     asyncio.run(scene())
 

@@ -14,7 +14,7 @@ from consumer.core.partitions.intake import Bounds
 from consumer.core.partitions.lanes import Ordering
 from consumer.core.records import Partition
 from tests.support.events import payment_event
-from tests.support.rig import Resigning, Rig, all_committed, payments, produce, reached
+from tests.support.rig import Around, Resigning, Rig, all_committed, payments, produce, reached
 
 HERE, THERE = Partition("payments", 0), Partition("refunds", 0)
 UNREADABLE = Unreadable(DeadLetterReason.UNDECODABLE, "bytes")
@@ -164,7 +164,7 @@ def test_until_a_time_letters_go_through(ordering: Ordering) -> None:
     """The way out by hand: every bad record becomes a letter, in order of its lane, and nothing holds."""
 
     async def scene() -> None:
-        rig = Rig(giving_up=Resigning(accepts=True), ordering=ordering)
+        rig = Rig(giving_up=Resigning(accepts=True), around=Around(ordering=ordering))
         names = payments(100)
         spoil(rig, names)
         produce(rig, HERE, [*names, "good"])

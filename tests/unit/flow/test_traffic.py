@@ -1,18 +1,24 @@
 """Traffic: who may call, and what the answers to some mean for all."""
 
 import asyncio
-import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from itertools import pairwise
 
 import pytest
 from prometheus_client import CollectorRegistry
 
 from consumer.core.api.gates import DOUBT_LIMIT
-from consumer.core.api.pacing import Pacer
+from consumer.core.api.pacing import PACE
+from consumer.core.api.shares import Allotment, Shares
 from consumer.core.api.verdicts import Again, Delivered, Hold, HoldCause, NothingToRemove, Refused, Verdict
 from consumer.core.operations.catalogue import PREFIX
 from consumer.core.operations.logbook import Event
+from consumer.core.partitions.rota import Way
+from consumer.core.records import Partition
 from consumer.edges.metrics import Metrics
 from consumer.flow.traffic import Traffic
+from tests.simulation.loop import VirtualLoop
 from tests.support.fakes import FakeLog
 
 NO_KEY = Hold(HoldCause.CREDENTIALS)
@@ -25,18 +31,23 @@ class Bench:
     def __init__(self) -> None:
         self.now = 1000.0
         self.opened = 0
+        self.recovered = 0
         self.log = FakeLog()
         self.traffic = Traffic(
-            Pacer(25.0),
+            Allotment(25.0, None),
             Metrics(CollectorRegistry()),
             self.log,
             self._note_opening,
             lambda: self.now,
             address="https://api",
         )
+        self.traffic.on_recovery = self._note_recovery
 
     def _note_opening(self) -> None:
         self.opened += 1
+
+    def _note_recovery(self) -> None:
+        self.recovered += 1
 
     def hear(self, verdict: Verdict, *, began: float | None = None, at: float | None = None) -> bool:
         """Let the verdict on a call be heard that began then, now unless told otherwise."""
@@ -146,72 +157,248 @@ def test_retry_after_silences_the_host() -> None:
 
     bench.hear(Again("429", 30.0))
 
-    assert bench.traffic.pacer.silence(1029.0) == 1.0
-    assert bench.traffic.pacer.silence(1030.0) == 0
+    assert 1.0 <= bench.traffic.pacer.silence(1029.0) < 2.0
+    assert bench.traffic.pacer.silence(1031.0) == 0
     assert bench.log.told(Event.RATE_LIMITED) == [{"reason": "429", "seconds": 30.0}]
     bench.hear(Again("503"))
     assert len(bench.log.told(Event.RATE_LIMITED)) == 1
 
 
+HERE, THERE = Partition("payments", 0), Partition("payments", 1)
+
+
 class Waiting:
-    """Traffic on the real clock, for what waits."""
+    """Traffic on virtual time, for what waits. Make it on the running loop."""
 
-    def __init__(self, rate: float) -> None:
+    def __init__(self, rate: float, shares: Shares | None = None) -> None:
         self.registry = CollectorRegistry()
-        self.pacer = Pacer(rate)
         self.may_send = True
-        self.traffic = Traffic(self.pacer, Metrics(self.registry), FakeLog(), lambda: None)
+        self.left: list[tuple[float, Partition]] = []
+        self.woken = 0
+        self.clock = asyncio.get_running_loop().time
+        self.log = FakeLog()
+        self.traffic = Traffic(
+            Allotment(rate, shares), Metrics(self.registry), self.log, self._wake, self.clock
+        )
 
-    async def permit(self) -> bool:
-        """Ask for a permit."""
-        return await self.traffic.permit(may_send=lambda: self.may_send)
+    def _wake(self) -> None:
+        self.woken += 1
+
+    async def permit(self, partition: Partition = HERE) -> bool:
+        """Ask for a permit, and note when the call leaves."""
+        allowed = await self.traffic.permit(partition, may_send=lambda: self.may_send)
+        if allowed:
+            self.left.append((self.clock(), partition))
+        return allowed
+
+    def ask(self, count: int, partition: Partition = HERE) -> list[asyncio.Task[bool]]:
+        """Let so many calls ask at once."""
+        return [asyncio.create_task(self.permit(partition)) for _ in range(count)]
+
+    def throttled(self) -> float:
+        """Return the seconds that calls have waited."""
+        return self.registry.get_sample_value(f"{PREFIX}throttled_seconds_total") or 0.0
 
 
-def test_permits_come_at_the_rate() -> None:
-    """Ten calls at 50 a second take about a fifth of one, whoever asks; the wait is counted."""
+def play(scene: Callable[[], Awaitable[None]]) -> None:
+    """Play a scene on virtual time."""
+
+    async def main() -> None:
+        await scene()
+
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        runner.run(main())
+
+
+def test_permits_come_at_the_rate_and_in_order() -> None:
+    """Fifty calls at 50 a second take a second and a little, whoever asks; the wait of each is counted."""
 
     async def scene() -> None:
         waiting = Waiting(50.0)
-        began = time.monotonic()
-        assert all(await asyncio.gather(*(waiting.permit() for _ in range(10))))
-        assert time.monotonic() - began >= 9 / 50 - Pacer.SLACK
-        assert (waiting.registry.get_sample_value(f"{PREFIX}throttled_seconds_total") or 0.0) > 0.0
+        tasks = waiting.ask(50)
+        await asyncio.wait(tasks)
+        gaps = [later - earlier for (earlier, _), (later, _) in pairwise(waiting.left)]
+        assert waiting.left[0][0] == 0.0
+        assert all(gap >= 0.01 for gap in gaps[1:])
+        assert sum(gaps) == pytest.approx(49 / (50.0 * PACE), abs=0.01)
+        assert waiting.throttled() == pytest.approx(sum(at for at, _ in waiting.left))
 
-    asyncio.run(scene())
+    play(scene)
 
 
-def test_who_may_not_send_any_more_gets_no_permit() -> None:
-    """A hold or a release that comes during the wait ends in a no, one from before at once."""
+def test_partitions_take_turns_at_the_permit() -> None:
+    """A partition with one call to make at a time gets every second one, however many another one has."""
 
     async def scene() -> None:
-        waiting = Waiting(20.0)
+        waiting = Waiting(10.0)
+        crowd = waiting.ask(30, HERE)
+        await asyncio.sleep(0)
+        for _ in range(10):
+            assert await waiting.permit(THERE)
+        shares = Counter(partition for _, partition in waiting.left)
+        assert shares[THERE] == 10
+        assert 9 <= shares[HERE] <= 12
+        await asyncio.wait(crowd)
+
+    play(scene)
+
+
+def test_who_may_not_send_any_more_gets_no_permit_and_takes_none() -> None:
+    """A release during the wait ends in a no, one from before at once; nobody's turn is lost by it."""
+
+    async def scene() -> None:
+        waiting = Waiting(1.0)
         assert await waiting.permit()
-        while waiting.pacer.reserve(time.monotonic()) == 0.0:
-            pass
-        late = asyncio.create_task(waiting.permit())
+        late = waiting.ask(5)
         await asyncio.sleep(0)
         waiting.may_send = False
-        assert not await late
+        await asyncio.wait(late)
+        assert not any(task.result() for task in late)
         assert not await waiting.permit()
+        waiting.may_send = True
+        assert await waiting.permit()
+        assert waiting.clock() < 1.1
 
-    asyncio.run(scene())
+    play(scene)
 
 
-def test_a_silence_that_begins_during_the_wait_is_kept() -> None:
+def test_a_call_that_is_called_off_leaves_the_queue() -> None:
+    """Its turn goes to the next one."""
+
+    async def scene() -> None:
+        waiting = Waiting(1.0)
+        assert await waiting.permit()
+        first, second = waiting.ask(2)
+        await asyncio.sleep(0.5)
+        first.cancel()
+        assert await second
+        assert waiting.clock() < 1.1
+
+    play(scene)
+
+
+@pytest.mark.parametrize("answer", [Again("429", 30.0), Again("503", 30.0)])
+def test_a_silence_that_begins_during_the_wait_ends_it_at_once(answer: Verdict) -> None:
     """Whoever waits for its turn when the host asks for silence gives its place to work without a call."""
 
     async def scene() -> None:
-        waiting = Waiting(20.0)
-        while waiting.pacer.reserve(time.monotonic()) == 0.0:
-            pass
-        late = asyncio.create_task(waiting.permit())
-        await asyncio.sleep(0)
-        began = time.monotonic()
-        waiting.pacer.stop(began, 0.3)
-        assert not await late
-        assert time.monotonic() - began < 0.3
+        waiting = Waiting(1.0)
+        assert await waiting.permit()
+        late = waiting.ask(5)
+        await asyncio.sleep(0.1)
+        waiting.traffic.heard(answer, 0.0)
+        await asyncio.wait(late)
+        assert not any(task.result() for task in late)
+        assert waiting.clock() == pytest.approx(0.1)
+        assert not await waiting.permit()
 
-    asyncio.run(scene())
+    play(scene)
+
+
+def test_a_hold_sends_away_who_waits_but_its_probe() -> None:
+    """The places of those that can't leave are free for records that need no call."""
+
+    async def scene() -> None:
+        waiting = Waiting(1.0)
+        assert await waiting.permit()
+        late = waiting.ask(5)
+        probe = asyncio.create_task(waiting.traffic.permit(HERE, may_send=lambda: True))
+        await asyncio.sleep(0.1)
+        waiting.may_send = False
+        waiting.traffic.heard(NO_KEY, 0.0)
+        await asyncio.wait(late)
+        assert waiting.clock() == pytest.approx(0.1)
+        assert not any(task.result() for task in late)
+        assert await probe
+
+    play(scene)
+
+
+def test_without_a_share_calls_wait_until_there_is_one() -> None:
+    """In a group nothing leaves before the partitions are counted; then what waits leaves at our share."""
+
+    async def scene() -> None:
+        waiting = Waiting(100.0, Shares())
+        tasks = waiting.ask(20)
+        waiting.traffic.holds([HERE])
+        assert not waiting.traffic.counted(["payments", "refunds"], {"payments": 4})
+        await asyncio.sleep(60.0)
+        assert waiting.left == []
+
+        assert waiting.traffic.counted(["payments", "refunds"], {"payments": 4, "refunds": 6})
+        await asyncio.wait(tasks)
+        assert waiting.clock() - 60.0 == pytest.approx(19 / 9.75, abs=0.1)
+        assert waiting.log.told(Event.RATE_SHARED) == [{"share": 0.1, "per_second": 10.0}]
+        assert waiting.woken == 1
+
+    play(scene)
+
+
+def test_a_share_that_grows_lets_those_go_that_wait() -> None:
+    """A rebalance that gives us more ends long waits at once; without a group it changes nothing."""
+
+    async def scene() -> None:
+        waiting, alone = Waiting(10.0, Shares()), Waiting(10.0)
+        waiting.traffic.counted(["payments"], {"payments": 100})
+        waiting.traffic.holds([HERE])
+        alone.traffic.holds([])
+        assert alone.traffic.counted(["payments"], {"payments": 100})
+        tasks = waiting.ask(3)
+        await asyncio.sleep(1.0)
+        assert len(waiting.left) == 1
+        waiting.traffic.holds([Partition("payments", number) for number in range(100)])
+        await asyncio.wait(tasks)
+        assert waiting.clock() < 1.3
+        assert alone.traffic.pacer.pace(0.0).limit == 10.0
+
+    play(scene)
+
+
+def test_the_way_is_free_where_nobody_waits_and_a_call_is_due() -> None:
+    """Late tries go where nothing else waits."""
+
+    async def scene() -> None:
+        waiting = Waiting(1.0)
+        assert waiting.traffic.way() == Way(1.0, 0.0)
+        assert await waiting.permit()
+        free_in = waiting.traffic.way().free_in
+        assert free_in is not None
+        assert free_in == pytest.approx(1 / PACE, abs=0.01)
+        tasks = waiting.ask(1)
+        await asyncio.sleep(0)
+        assert waiting.traffic.way().free_in is None
+        await asyncio.wait(tasks)
+
+    play(scene)
+
+
+def test_refusals_of_one_window_cut_the_rate_once() -> None:
+    """429, and 503 with a time, are about the rate; a 503 without one, and any other failure, are not."""
+    bench = Bench()
+    for answer in (Again("503"), Again("500"), Again("timeout")):
+        bench.hear(answer)
+    assert bench.traffic.pacer.pace(bench.now).cut == 1.0
+
+    for _ in range(10):
+        bench.hear(Again("429"))
+    assert bench.traffic.pacer.pace(bench.now).cut == 0.5
+    assert bench.log.told(Event.RATE_CUT) == [{"reason": "429", "per_second": 12.5}]
+    bench.hear(Again("503", 1.0), at=1001.5)
+    assert bench.traffic.pacer.pace(bench.now).cut == 0.25
+
+
+def test_the_end_of_an_outage_is_told_once() -> None:
+    """What failed meanwhile comes back when something gets through; a hold's end is such a moment too."""
+    bench = Bench()
+    bench.hear(Again("connect"))
+    bench.hear(Again("connect"), at=1010.0)
+    assert bench.traffic.pacer.down
+    bench.hear(Delivered(), at=1011.0)
+    bench.hear(Delivered(), at=1011.1)
+    assert bench.recovered == 1
+    bench.hear(NO_KEY, at=1012.0)
+    bench.hear(Delivered(), at=1014.0)
+    assert bench.recovered == 2
 
 
 def test_an_api_that_never_answers_is_told_with_its_address() -> None:

@@ -62,6 +62,19 @@ class FakeSubscribed:
 
 
 @dataclass
+class FakeCounter:
+    """Hears of counts; ``enough`` says whether they are."""
+
+    enough: bool = True
+    heard: list[dict[str, int]] = field(default_factory=list)
+
+    def __call__(self, topics: Collection[str], counts: Mapping[str, int]) -> bool:
+        """Take note."""
+        self.heard.append({topic: counts[topic] for topic in topics if topic in counts})
+        return self.enough
+
+
+@dataclass
 class Scene:
     """A watch at work on virtual time."""
 
@@ -70,6 +83,7 @@ class Scene:
     log: FakeLog
     watch: Watch
     subscribed: FakeSubscribed
+    counted: FakeCounter
 
 
 async def at_once(function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -84,10 +98,13 @@ def play(story: Callable[[Scene], Awaitable[None]]) -> None:
         brokers, held, log = FakeBrokers(), {HERE}, FakeLog()
         clock = asyncio.get_running_loop().time
         subscribed = FakeSubscribed()
-        watch = Watch(brokers, subscribed, held=lambda: held, aside=at_once, clock=clock, log=log)
+        counted = FakeCounter()
+        watch = Watch(
+            brokers, subscribed, held=lambda: held, counted=counted, aside=at_once, clock=clock, log=log
+        )
         running = asyncio.create_task(watch.run())
         await asyncio.sleep(0)
-        await story(Scene(brokers, held, log, watch, subscribed))
+        await story(Scene(brokers, held, log, watch, subscribed, counted))
         running.cancel()
         await asyncio.wait({running})
         assert running.cancelled()
@@ -103,6 +120,35 @@ def test_until_a_leader_has_told_the_consumer_is_believed() -> None:
         assert (scene.watch.end(HERE, 5), scene.watch.end(HERE, None)) == (5, None)
         await asyncio.sleep(10 * STALE_SECONDS)
         assert scene.watch.end(HERE, 5) == 5
+
+    play(story)
+
+
+def test_counts_are_passed_on_at_each_look() -> None:
+    """Whoever shares the rate by them hears of every change."""
+
+    async def story(scene: Scene) -> None:
+        assert scene.counted.heard == [{}]
+        scene.brokers.counts["payments"] = 4
+        await asyncio.sleep(PACE_SECONDS + 1)
+        assert scene.counted.heard == [{}, {"payments": 4}]
+        assert scene.log.told(Event.WAITING) == []
+
+    play(story)
+
+
+def test_as_long_as_calls_wait_for_counts_they_are_asked_for_soon() -> None:
+    """Nothing is sent meanwhile, so a second counts, and the log says what is waited for."""
+
+    async def story(scene: Scene) -> None:
+        scene.counted.enough = False
+        await asyncio.sleep(PACE_SECONDS + 5)
+        asked = len(scene.counted.heard)
+        assert asked >= 5
+        assert scene.log.told(Event.WAITING)[0]["target"] == "kafka"
+        scene.counted.enough = True
+        await asyncio.sleep(2 * PACE_SECONDS - 1)
+        assert len(scene.counted.heard) == asked + 2
 
     play(story)
 

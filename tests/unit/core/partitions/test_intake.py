@@ -25,10 +25,13 @@ def decide(held: dict[Partition, Held], paused: frozenset[Partition] = NOBODY) -
         (Held(10, 0, 0, 1), True),
         (Held(0, 1000, 0, 1), True),
         (Held(0, 0, 100, 1), True),
+        (Held(9, 999, 99, 1, 4, 499), False),
+        (Held(0, 0, 0, 1, 5, 0), True),
+        (Held(0, 0, 0, 1, 0, 500), True),
     ],
 )
 def test_each_bound_pauses_its_partition_alone(held: Held, full: bool) -> None:
-    """Records, bytes and span each pause at their bound; the neighbours go on."""
+    """Records, bytes and span each pause at their bound, as do half of them blocked; the neighbours go on."""
     assert decide({A: held, B: NOTHING}).paused == (frozenset({A}) if full else NOBODY)
 
 
@@ -70,14 +73,30 @@ def test_stuck_partitions_do_not_stop_the_others() -> None:
     assert intake.decide({A: stuck, B: stuck, C: Held(20, 0, 20, 1)}, frozenset({A, B})).paused == {A, B, C}
 
 
+def test_blocked_records_take_nothing_from_those_that_can_move() -> None:
+    """However full of blocked ones all are together, healthy ones come in up to the bounds of their own."""
+    some = {A: Held(19, 0, 30, 1, 29, 0), B: Held(19, 0, 30, 1), C: Held(19, 0, 30, 1)}
+
+    def paused(**changed: Held) -> frozenset[Partition]:
+        held = {**some, **{{"a": A, "b": B}[name]: what for name, what in changed.items()}}
+        return Intake(CROWD).decide(held, NOBODY).paused
+
+    assert paused() == NOBODY
+    assert paused(a=Held(19, 0, 30, 1, 30, 0)) == {A}
+    assert paused(b=Held(21, 0, 30, 1)) == NOBODY
+    assert paused(b=Held(22, 0, 30, 1)) == {B}
+
+
 @pytest.mark.parametrize(
     ("held", "stuck"),
     [
         (Held(10, 0, 10, 3), False),
         (Held(10, 0, 10, 0), True),
         (Held(1, 0, 100, 1), True),
+        (Held(1, 0, 10, 0, 5, 0), True),
+        (Held(1, 0, 10, 1, 5, 0), False),
     ],
-    ids=["busy", "nothing can move", "one record holds up the span"],
+    ids=["busy", "nothing can move", "one record holds up the span", "all is blocked", "all the rest moves"],
 )
 def test_a_stuck_partition_is_told_from_a_busy_one(held: Held, stuck: bool) -> None:
     """The hold ``span`` is for partitions that wait for something, not for those that are merely full."""
@@ -87,7 +106,15 @@ def test_a_stuck_partition_is_told_from_a_busy_one(held: Held, stuck: bool) -> N
     assert pauses.stuck == (frozenset({A}) if stuck else NOBODY)
 
 
-HELD = st.builds(Held, st.integers(0, 20), st.integers(0, 2000), st.integers(0, 200), st.integers(0, 5))
+HELD = st.builds(
+    Held,
+    st.integers(0, 20),
+    st.integers(0, 2000),
+    st.integers(0, 200),
+    st.integers(0, 5),
+    st.integers(0, 10),
+    st.integers(0, 1000),
+)
 
 
 @given(st.lists(st.fixed_dictionaries({A: HELD, B: HELD, C: HELD}), max_size=20))
@@ -100,6 +127,8 @@ def test_the_bounds_hold_whatever_comes(history: list[dict[Partition, Held]]) ->
         paused = pauses.paused
         for partition, what in held.items():
             if what.records >= BOUNDS.partition_records or what.span >= BOUNDS.partition_span:
+                assert partition in paused
+            if max(what.blocked_records / 5, what.blocked_size / 500) >= 1:
                 assert partition in paused
         if sum(what.records for what in held.values()) >= BOUNDS.records:
             share = max(10, BOUNDS.records // len(held))

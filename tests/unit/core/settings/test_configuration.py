@@ -689,7 +689,7 @@ def test_defaults_are_the_documented_ones() -> None:
         "linkrunner.server_key_file": "/var/run/secrets/linkrunner/server-key",
         "linkrunner.timeout_seconds": "10.0",
         "linkrunner.requests_per_second": "25.0",
-        "linkrunner.rate_scope": "pod",
+        "linkrunner.rate_scope": "group",
         "linkrunner.retry_after_cap_seconds": "300.0",
         "linkrunner.max_in_flight": "32",
         "linkrunner.accept_refusals_until": "null",

@@ -1,0 +1,153 @@
+"""The judges of rates see what they are for: with one broken part, the one that is there for it says so."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from consumer.core.api.budget import RetryBudget
+from consumer.core.api.pacing import Meter, Pacer, Ramp
+from consumer.core.api.verdicts import Again, Fault, FaultKind, Response
+from consumer.flow.traffic import Traffic
+from tests.simulation import rates
+from tests.simulation.rates import Log, Mood, Parts, Stage, Weather, play
+
+RATE = 25.0
+BACK = 100.0
+
+
+class BoundlessBudget(RetryBudget):
+    """Lets late tries start like any other."""
+
+    def wait(self, now: float, per_second: float) -> float | None:
+        """Return that it is due."""
+        super().wait(now, per_second)
+        return 0.0
+
+
+class DeafTraffic(Traffic):
+    """Hears Retry-After for the call alone that was told."""
+
+    def _slow_down(self, verdict: Again, now: float, began: float) -> None:
+        if verdict.limited:
+            self.pacer.limited(now, began)
+
+
+class SteepRamp(Ramp):
+    """Comes back with all of the rate at once, and never slows down."""
+
+    def factor(self, now: float, lowest: float) -> float:
+        """Return all of it."""
+        return max(1.0, super().factor(now, lowest))
+
+    def area(self, since: float, until: float, lowest: float) -> float:
+        """Return all of it."""
+        return max(until - since, super().area(since, until, lowest))
+
+
+class ShortRamp(Ramp):
+    """Slows down in an outage, and comes back at once."""
+
+    def factor(self, now: float, lowest: float) -> float:
+        """Return all or the least."""
+        return lowest if now < self.begins else 1.0
+
+    def area(self, since: float, until: float, lowest: float) -> float:
+        """Return the same over time."""
+        return (until - since) * self.factor(since, lowest)
+
+
+@dataclass(slots=True)
+class HoardingMeter(Meter):
+    """Keeps idle time for later."""
+
+    def flow(self, calls: float, credit: float) -> None:
+        """Let time go by, and keep all of it."""
+        Meter.flow(self, calls, max(credit, math.inf))
+
+
+def with_ramp(ramp: type[Ramp]) -> Callable[[Pacer], None]:
+    """Return what gives a pacer another ramp."""
+
+    def fit(pacer: Pacer) -> None:
+        vars(pacer)["_ramp"] = ramp()
+
+    return fit
+
+
+def hoard(pacer: Pacer) -> None:
+    """Give a pacer another meter."""
+    vars(pacer)["_meter"] = HoardingMeter()
+
+
+def outage(parts: Parts) -> Log:
+    """Let the API be away for a while."""
+    away = Mood(Fault(FaultKind.CONNECT, sent=False), 0.01)
+    weather: Weather = lambda now, _: away if 10.0 <= now < BACK else Mood()  # noqa: E731  (named for its type)
+    return play(weather, BACK + 20.0, lambda stage: stage.produce(2000), parts=parts)
+
+
+def failing_keys(parts: Parts) -> Log:
+    """Let so many keys fail for ever that there would be more late tries than there is rate."""
+
+    def weather(_: float, name: str) -> Mood:
+        return Mood(Response(500)) if name.startswith("bad") else Mood()
+
+    def produce(stage: Stage) -> None:
+        for number in range(400):
+            name = b"bad-%d" % number
+            stage.pods[0].source.produce(stage.partitions[number % 4], name, name)
+        stage.produce(4000, keys=1000)
+
+    return play(weather, 120.0, produce, parts=parts)
+
+
+def silence(parts: Parts) -> Log:
+    """Let the API ask for thirty seconds of silence."""
+    asked = Mood(Response(429, retry_after="30"))
+    return play(
+        lambda now, _: asked if 20.0 <= now < 20.05 else Mood(),
+        70.0,
+        lambda stage: stage.produce(2000),
+        parts=parts,
+    )
+
+
+def costly(log: Log) -> list[str]:
+    """Say where keys that fail for ever cost the others more than five per cent, beside their first tries."""
+    late = sum(count - 3 for count in rates.tries(log).values() if count > 3)
+    return [f"{late} of {len(log.calls)} calls were late"] if late > len(log.calls) * 0.05 else []
+
+
+def returns_in_a_burst(log: Log) -> list[str]:
+    """Say where the end of an outage is a burst."""
+    return [found for found in rates.stormy(log, RATE, 10.0, BACK) if "after" in found]
+
+
+def probes_in_a_storm(log: Log) -> list[str]:
+    """Say where an outage meets more than a few calls."""
+    return [found for found in rates.stormy(log, RATE, 10.0, BACK) if "of the outage" in found]
+
+
+def too_fast(log: Log) -> list[str]:
+    """Say where a second has more calls than the rate."""
+    return rates.too_fast(log, RATE)
+
+
+Scene = Callable[[Parts], Log]
+Judge = Callable[[Log], list[str]]
+FAULTS = [
+    pytest.param(failing_keys, costly, Parts(budget=BoundlessBudget), id="retries-without-a-budget"),
+    pytest.param(silence, rates.too_early, Parts(traffic=DeafTraffic), id="retry-after-for-one-call-only"),
+    pytest.param(outage, probes_in_a_storm, Parts(fit=with_ramp(SteepRamp)), id="a-storm-of-probes"),
+    pytest.param(outage, returns_in_a_burst, Parts(fit=with_ramp(ShortRamp)), id="a-return-in-a-burst"),
+    pytest.param(silence, too_fast, Parts(fit=hoard), id="idle-time-is-kept"),
+]
+
+
+@pytest.mark.parametrize(("scene", "judge", "parts"), FAULTS)
+def test_a_broken_part_is_seen(scene: Scene, judge: Judge, parts: Parts) -> None:
+    """The judge that is there for it has something to say, and nothing where the part is whole."""
+    assert judge(scene(parts))
+    assert judge(scene(Parts())) == []
