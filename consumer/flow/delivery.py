@@ -43,6 +43,7 @@ from consumer.core.letters import Copy, Letter, Sender, Stage
 from consumer.core.meaning.ecommerce import Rule
 from consumer.core.meaning.intents import Action, DeadLetterReason, Intent, Reject, Skip
 from consumer.core.meaning.rates import RateTable
+from consumer.core.operations import waits
 from consumer.core.operations.logbook import Event, Log
 from consumer.core.outcomes import Outcome, Settled
 from consumer.core.records import Record
@@ -97,7 +98,7 @@ class Story:
     waits for others. ``unknown``: after one of its tries the API may have done it. ``probe`` while it finds
     out whether its stopped topic may go on; ``allowed_at``: its letter may be written, as long as its topic
     was not stopped more often than that. ``failed_at`` is how long calls had succeeded when its own first
-    failed.
+    failed. ``waits_for`` says in a word what it last waited for.
     """
 
     record: Record
@@ -113,6 +114,7 @@ class Story:
     probe: bool = False
     allowed_at: int | None = None
     failed_at: float | None = None
+    waits_for: str = ""
 
     @property
     def removes(self) -> bool:
@@ -124,12 +126,19 @@ class Story:
 class Wait:
     """Try again after ``seconds``; ``cause`` is the hold that is to blame, if one is.
 
-    ``backoff``: the call failed, and it waits for nothing else.
+    Where none is, ``why`` says in a word what it waits for (``core.operations.waits``). ``backoff``: the call
+    failed, and it waits for nothing else.
     """
 
     seconds: float
     cause: HoldCause | None = None
+    why: str = ""
     backoff: bool = False
+
+    @property
+    def reason(self) -> str:
+        """What it waits for, in a word."""
+        return self.why if self.cause is None else self.cause.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +248,7 @@ class Storyteller(ABC):
         if story.letter is not None:
             return await self._give_up(story, story.letter)
         if (silence := self._traffic.silence()) > 0:
-            return Wait(silence)
+            return Wait(silence, why=waits.SILENCE)
         assert story.planned is not None  # noqa: S101  (_understand leaves a call, a letter or an end)
         if (aside := self._held_back(story)) is not None:
             return aside
@@ -308,7 +317,7 @@ class Storyteller(ABC):
             return Stopped()
         story.allowed_at = self._giving_up.times_stopped(record)
         if self._giving_up.busy:
-            return Wait(_LETTER_TURN)
+            return Wait(_LETTER_TURN, why=waits.LETTER)
         gate = self._box_gates[record.partition.topic]
         began = self._clock()
         passing = gate.ask(began)
@@ -381,7 +390,7 @@ class Storyteller(ABC):
             attempts=story.tries,
             seconds=round(seconds, 3),
         )
-        return Wait(seconds, backoff=True)
+        return Wait(seconds, why=verdict.reason, backoff=True)
 
     def _wait_for_registry(self, story: Story, why: str) -> Wait:
         story.setbacks += 1

@@ -21,6 +21,7 @@ from consumer.core.operations.logbook import Event, Log
 from consumer.core.partitions.rota import Way
 from consumer.core.records import Partition
 from consumer.edges.metrics import Metrics
+from consumer.flow.membership import Membership
 
 #: Seconds between two looks at the pace while calls wait, at most.
 _LOOK_SECONDS: Final = 0.5
@@ -45,22 +46,24 @@ class Traffic:
         on_open: Callable[[], None],
         clock: Callable[[], float] = time.monotonic,
         *,
+        membership: Membership,
         address: str = "",
         turns: Turns | None = None,
-        removals: Removals | None = None,
     ) -> None:
         """``on_open`` is called when waiting work may start, so that it starts at once.
 
         ``address`` names the API where it is told that nothing gets through. ``clock`` gives the seconds of a
         steady clock: the one by which gate, pace and pipeline measure. ``turns`` knows the topics whose
-        records start at a rate of their own, ``removals`` the removes that have a grace; None: none has.
+        records start at a rate of their own. ``membership`` says whether this process may send at all.
         """
         self.gate: Final = Gate()
         self.allotment: Final = allotment
         self.pacer: Final = allotment.pacer()
         self.turns: Final = turns or Turns({})
         self.clock: Final = clock
-        self.removals: Final = removals or Removals()
+        self.membership: Final = membership
+        #: The removes in their grace; where nobody gives others, none has one.
+        self.removals = Removals()
         self.on_recovery: Callable[[], None] = _nothing
         self._waiting: Final[Turnstile[_Waiter]] = Turnstile()
         self._timer: asyncio.TimerHandle | None = None
