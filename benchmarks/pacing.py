@@ -27,6 +27,7 @@ from consumer.core.partitions.lanes import Lanes, Ticket
 from consumer.core.partitions.rota import Rota
 from consumer.core.records import Partition, Record
 from consumer.edges.metrics import Metrics
+from consumer.flow.membership import Membership
 from consumer.flow.traffic import Traffic
 
 #: Calls of a round, and calls under way at the same time.
@@ -39,12 +40,22 @@ ENDLESS: Final = 1e9
 BUSY: Final = 10_000.0
 
 
+#: Of a lease, which is not asked for here.
+LEAST_SECONDS: Final = 1.0
+
+
 def _say_nothing(_event: Event, /, **_fields: Fields) -> None:
     """Log nothing."""
 
 
 def _traffic(rate: float) -> Traffic:
-    return Traffic(Allotment(rate, None), Metrics(CollectorRegistry()), _say_nothing, lambda: None)  # type: ignore[arg-type]  # takes any fields
+    return Traffic(
+        Allotment(rate, None),
+        Metrics(CollectorRegistry()),
+        _say_nothing,  # type: ignore[arg-type]  # takes any fields
+        lambda: None,
+        membership=Membership(LEAST_SECONDS),
+    )
 
 
 def _records(partitions: int) -> list[Record]:

@@ -20,8 +20,10 @@ from consumer.core.letters import Sender
 from consumer.core.meaning import mapping
 from consumer.core.meaning.lifecycle import LifecyclePolicy, Status
 from consumer.core.meaning.rates import RateTable
+from consumer.core.partitions.lease import lease_seconds
 from consumer.core.partitions.starts import StartFrom
 from consumer.core.partitions.subscription import Choice
+from consumer.core.settings.kafka_properties import session_seconds
 from consumer.core.settings.mapped import Configured, decoding_of, routes_of, skips_of
 from consumer.core.settings.tree import Settings
 from consumer.edges.kafka.clients import consumer_config, producer_config
@@ -31,6 +33,7 @@ from consumer.edges.kafka.source import Source
 from consumer.flow.decoding import AvroCodec, Decoder, read_raw_schema
 from consumer.flow.delivery import Reader, Rules
 from consumer.flow.giving_up import LETTERS_AT_ONCE
+from consumer.flow.membership import Membership
 from consumer.flow.reading import CanonicalReader, MappedReader, SourceReader
 from consumer.flow.report import ReadFrom
 
@@ -71,6 +74,12 @@ def kafka_parts(settings: Settings, topics: Sequence[str], logger: logging.Logge
         logger=logger,
     )
     return KafkaParts(source, box, Questions(config, kafka.properties, answer_seconds=_QUESTION_SECONDS))
+
+
+def membership_of(settings: Settings) -> Membership:
+    """Return what knows for how long this process may send by its last proof of membership."""
+    session = session_seconds(settings.kafka.properties)
+    return Membership(lease_seconds(session, settings.linkrunner.timeout_seconds))
 
 
 def reader_of(configured: Configured, canonical: Decoder[Mapping[str, object]]) -> Reader:

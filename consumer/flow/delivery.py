@@ -34,6 +34,7 @@ from consumer.core.letters import Copy, Letter, Sender, Stage
 from consumer.core.meaning.ecommerce import Rule
 from consumer.core.meaning.intents import Action, DeadLetterReason, Intent, Reject, Skip
 from consumer.core.meaning.rates import RateTable
+from consumer.core.operations import waits
 from consumer.core.operations.logbook import Event, Log
 from consumer.core.outcomes import Outcome, Settled
 from consumer.core.records import Record
@@ -87,6 +88,7 @@ class Story:
     ``lacking`` are the rates that had none for it: it waits for others. ``probe`` while it finds out whether
     its stopped topic may go on; ``allowed_at``: its letter may be written, as long as its topic was not
     stopped more often than that. ``failed_at`` is how long calls had succeeded when its own first failed.
+    ``waits_for`` says in a word what it last waited for.
     """
 
     record: Record
@@ -100,18 +102,26 @@ class Story:
     probe: bool = False
     allowed_at: int | None = None
     failed_at: float | None = None
+    waits_for: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
     """Try again after ``seconds``; ``cause`` is the hold that is to blame, if one is.
 
-    ``backoff``: the call failed, and it waits for nothing else.
+    Where none is, ``why`` says in a word what it waits for (``core.operations.waits``). ``backoff``: the call
+    failed, and it waits for nothing else.
     """
 
     seconds: float
     cause: HoldCause | None = None
+    why: str = ""
     backoff: bool = False
+
+    @property
+    def reason(self) -> str:
+        """What it waits for, in a word."""
+        return self.why if self.cause is None else self.cause.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +218,7 @@ class Storyteller(ABC):
         if story.letter is not None:
             return await self._give_up(story, story.letter)
         if (silence := self._traffic.silence()) > 0:
-            return Wait(silence)
+            return Wait(silence, why=waits.SILENCE)
         assert story.planned is not None  # noqa: S101  (_understand leaves a call, a letter or an end)
         return await self._send(story, story.planned, permit)
 
@@ -266,7 +276,7 @@ class Storyteller(ABC):
             return Stopped()
         story.allowed_at = self._giving_up.times_stopped(record)
         if self._giving_up.busy:
-            return Wait(_LETTER_TURN)
+            return Wait(_LETTER_TURN, why=waits.LETTER)
         gate = self._box_gates[record.partition.topic]
         began = self._clock()
         passing = gate.ask(began)
@@ -339,7 +349,7 @@ class Storyteller(ABC):
             attempts=story.tries,
             seconds=round(seconds, 3),
         )
-        return Wait(seconds, backoff=True)
+        return Wait(seconds, why=verdict.reason, backoff=True)
 
     def _wait_for_registry(self, story: Story, why: str) -> Wait:
         story.setbacks += 1

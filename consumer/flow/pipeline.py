@@ -16,7 +16,9 @@ from consumer.core.api.budget import FIRST_TRIES, RetryBudget
 from consumer.core.api.gates import Pass
 from consumer.core.api.refusals import Refusals, Stop
 from consumer.core.api.verdicts import HoldCause
+from consumer.core.operations import waits
 from consumer.core.operations.logbook import Event, Log
+from consumer.core.operations.status import LeaseStatus
 from consumer.core.operations.traces import trace_of
 from consumer.core.outcomes import CommitResult, Outcome, RebalanceEvent, Settled
 from consumer.core.partitions.intake import Held, Intake
@@ -41,6 +43,9 @@ _WATCH: Final = 0.5
 
 #: Holds that are there as long as a record waits for them.
 _WAITED_FOR: Final = (HoldCause.REGISTRY, HoldCause.RATES, HoldCause.DEAD_LETTERS)
+
+#: Seconds between two looks at whether a proof of membership can be asked for.
+_SOONEST_PROOF: Final = 0.05
 
 #: Seconds between two lines about progress.
 _PROGRESS: Final = 60.0
@@ -110,6 +115,7 @@ class Pipeline:
         self._traffic: Final = traffic
         self._refusals: Final = delivery.refusals
         self._clock: Final = traffic.clock
+        self._membership: Final = traffic.membership
         self._metrics: Final = metrics
         self._log: Final = log
         self._max_in_flight: Final = max_in_flight
@@ -182,14 +188,15 @@ class Pipeline:
     async def _commit(self) -> None:
         while not self._stopping:
             try:
-                async with asyncio.timeout(self._commit_seconds):
+                async with asyncio.timeout(self._commit_pause()):
                     await self._commit_now.wait()
             except TimeoutError:
                 pass
             self._commit_now.clear()
-            positions = self.offsets.committable()
+            positions = self.offsets.committable() or self._proof()
             if positions and not self._stopping:
-                self._note_commit(positions, await self._source.commit(positions))
+                asked = self._membership.ask()
+                self._note_commit(positions, await self._source.commit(positions), asked)
 
     async def _watch(self) -> None:
         while True:
@@ -203,6 +210,8 @@ class Pipeline:
 
     def assigned(self, given: Sequence[Assigned]) -> None:
         """Start with these partitions."""
+        if given and not self.offsets.next_offsets():
+            self._membership.begin()
         for each in given:
             self.offsets.assign(each, self._clock())
             self._paused -= {each.partition}
@@ -220,7 +229,8 @@ class Pipeline:
             self._log(Event.GROUP_JOINED)
         self._log(Event.PARTITIONS_ASSIGNED, count=len(given))
         self._share_out()
-        if any(each.fresh for each in given):
+        if given:
+            # A start that is new is to be stored, and a membership that is new to be proven.
             self._commit_now.set()
 
     async def release(self, partitions: Collection[Partition], seconds: float) -> Positions:
@@ -245,6 +255,8 @@ class Pipeline:
         """Take leave of partitions."""
         if not partitions:
             return
+        if lost:
+            self._membership.over()
         self.lanes.drop(partitions)
         self._flights.call_off(partitions)
         for partition, left in self.offsets.forget(partitions).items():
@@ -279,6 +291,8 @@ class Pipeline:
             holds.add(HoldCause.SPAN)
         if self._out_of_range:
             holds.add(HoldCause.OUT_OF_RANGE)
+        if self.offsets.next_offsets() and self._membership.missing():
+            holds.add(HoldCause.LEASE)
         return frozenset(holds)
 
     def stops(self) -> tuple[Stop, ...]:
@@ -297,6 +311,10 @@ class Pipeline:
     def queued(self, partition: Partition) -> int:
         """Return how many unsettled records of a partition are not being worked on."""
         return self.lanes.load(partition).records - self._flights.of(partition)
+
+    def membership(self) -> LeaseStatus | None:
+        """Return how this process proves that it is in its group; None while it has nothing to prove."""
+        return self._membership.describe() if self.offsets.next_offsets() else None
 
     @property
     def in_flight(self) -> int:
@@ -370,7 +388,7 @@ class Pipeline:
 
     def _nap(self) -> float:
         """Return the seconds until a flight might start by the mere passing of time."""
-        if len(self._flights) >= self._max_in_flight:
+        if len(self._flights) >= self._max_in_flight or not self._membership.holds():
             return _IDLE
         now = self._clock()
         gate = self._traffic.gate
@@ -381,6 +399,8 @@ class Pipeline:
         return _IDLE if due is None else min(_IDLE, max(0.0, due - now))
 
     def _start_one(self, group: asyncio.TaskGroup) -> bool:
+        if not self._membership.holds():
+            return False
         now = self._clock()
         gate = self._traffic.gate
         if gate.shut and ((due := gate.next_probe()) is None or due > now):
@@ -414,7 +434,7 @@ class Pipeline:
             return await self._delivery.advance(ticket.story, permit)
         except Exception as error:  # noqa: BLE001  (the border: a defect holds its own record and no other)
             self._log(Event.BUG, error=type(error).__name__, trace=trace_of(error), **where(ticket.record))
-            return Wait(_BUG_WAIT)
+            return Wait(_BUG_WAIT, why=waits.DEFECT)
 
     async def _permit(self, ticket: Ticket[Story], *, probe: bool) -> bool:
         may_send = partial(self._may_send, ticket, probe=probe)
@@ -428,7 +448,8 @@ class Pipeline:
         match step:
             case Settled():
                 self._settle(ticket, step)
-            case Wait(seconds, cause, backoff):
+            case Wait(seconds, cause, _, backoff):
+                ticket.story.waits_for = step.reason
                 late = backoff and ticket.story.failures >= FIRST_TRIES
                 self.lanes.park(ticket, self._clock() + seconds, cause, backoff=backoff, late=late)
             case Stopped():
@@ -445,7 +466,7 @@ class Pipeline:
         self._wake.set()
 
     def _may_send(self, ticket: Ticket[Story], *, probe: bool) -> bool:
-        if ticket.released or self._stopping:
+        if ticket.released or self._stopping or not self._membership.holds():
             return False
         stopped = ticket.record.partition.topic in self._refusals.stopped and not ticket.story.probe
         return not stopped and (probe or not self._traffic.gate.shut)
@@ -470,12 +491,28 @@ class Pipeline:
             record.partition.topic, settled, None if stamp is None else time.time() - stamp / 1000
         )
 
-    def _note_commit(self, sent: Positions, confirmed: Positions | None) -> None:
+    def _commit_pause(self) -> float:
+        """Return the seconds until the next commit, or the next proof where that is sooner."""
+        if not self.offsets.next_offsets():
+            return self._commit_seconds
+        return min(self._commit_seconds, max(self._membership.due(), _SOONEST_PROOF))
+
+    def _proof(self) -> Positions:
+        """Return what to commit where nothing has to be, only because a proof of membership is due."""
+        return {} if self._membership.due() > 0 else self.offsets.unchanged(self._membership.asks)
+
+    def _note_commit(self, sent: Positions, confirmed: Positions | None, asked: float) -> None:
         if confirmed is None:
             self._metrics.committed(CommitResult.TIMEOUT)
             self._log(Event.COMMIT_FAILED, result=CommitResult.TIMEOUT.value)
             return
         self.confirmed(confirmed)
+        if confirmed:
+            self._membership.proven(asked)
+            if self._membership.holds():
+                self._wake.set()
+            else:
+                self._commit_now.set()
         complete = len(confirmed) == len(sent)
         self._metrics.committed(CommitResult.OK if complete else CommitResult.REFUSED)
 

@@ -1,6 +1,7 @@
 """What others see of the running service: gauges, health and status, read from where the facts are."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -8,12 +9,14 @@ from typing import Final, NamedTuple, Protocol, TypeVar, Unpack
 
 from consumer import __version__
 from consumer.core.api.verdicts import HoldCause
+from consumer.core.operations import waits
 from consumer.core.operations.cures import ADVICE, NOT_READY, WAY_OUT
 from consumer.core.operations.logbook import Event, Fields, Level, Log
 from consumer.core.operations.status import (
     Health,
     HoldStatus,
     LastError,
+    OldestStatus,
     PaceStatus,
     PartitionStatus,
     RatesHealth,
@@ -21,6 +24,7 @@ from consumer.core.operations.status import (
     SourceStatus,
     Status,
     StopStatus,
+    WaitStatus,
 )
 from consumer.core.partitions.distances import Standing, Unread, age, headroom
 from consumer.core.partitions.subscription import Choice
@@ -233,6 +237,9 @@ class Report:
             partitions=self._partitions(),
             holds=self._hold_statuses(),
             stopped_topics=self._stop_statuses(),
+            awaiting_turn=self._pipeline.in_flight - gauges.in_flight,
+            waits=self._waits(),
+            lease=self._pipeline.membership(),
             errors=self._errors.entries(),
             registry=self._inputs.registry(),
             rates=None if self._inputs.rates is None else self._inputs.rates.describe(),
@@ -283,8 +290,43 @@ class Report:
             for source in self._facts.sources
         )
 
+    def _waits(self) -> tuple[WaitStatus, ...]:
+        """Return why records are parked, most of them first."""
+        counts: Counter[str] = Counter()
+        soonest: dict[str, float] = {}
+        for ticket, until in self._pipeline.lanes.sleeping():
+            reason = ticket.story.waits_for
+            counts[reason] += 1
+            soonest[reason] = min(until, soonest.get(reason, until))
+        now = self._traffic.clock()
+        return tuple(
+            WaitStatus(reason, count, max(0.0, soonest[reason] - now), waits.meaning(reason))
+            for reason, count in counts.most_common()
+        )
+
+    def _oldest(self, partition: Partition, due: Mapping[int, float]) -> OldestStatus | None:
+        """Return a partition's oldest open record; ``due`` is when parked tickets, by identity, are tried."""
+        found = self._pipeline.lanes.oldest(partition)
+        if found is None:
+            return None
+        ticket, flying = found
+        story, stamp = ticket.story, ticket.record.timestamp_ms
+        until = due.get(id(ticket))
+        if flying:
+            waits_for = waits.ON_WIRE if story.on_wire else waits.TURN
+        else:
+            waits_for = waits.QUEUED if until is None else story.waits_for
+        return OldestStatus(
+            offset=ticket.record.offset,
+            age_seconds=None if stamp is None else max(0.0, time.time() - stamp / 1000),
+            waits_for=waits_for,
+            tries=story.tries,
+            next_try_seconds=None if until is None else max(0.0, until - self._traffic.clock()),
+        )
+
     def _partitions(self) -> tuple[PartitionStatus, ...]:
         offsets, pauses = self._pipeline.offsets, self._pipeline.pauses()
+        due = {id(ticket): until for ticket, until in self._pipeline.lanes.sleeping()}
         return tuple(
             PartitionStatus(
                 topic=partition.topic,
@@ -296,6 +338,7 @@ class Report:
                 queued=self._pipeline.queued(partition),
                 headroom_seconds=look.headroom,
                 paused=pauses.get(partition, ""),
+                oldest=self._oldest(partition, due),
             )
             for partition, look in self._looks().items()
         )

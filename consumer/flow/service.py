@@ -44,6 +44,7 @@ from consumer.flow.building import (
     erasure_decoder,
     kafka_parts,
     letters_at_once,
+    membership_of,
     reader_of,
     refusals,
     skips_by_topic,
@@ -106,11 +107,13 @@ class Service:
         self._skips: Final = skips_by_topic(configured)
         self._log: Final = ErrorBook(logs)
         self._metrics: Final = Metrics(CollectorRegistry())
+        membership = membership_of(settings)
         self._traffic: Final = Traffic(
             allotment(settings),
             self._metrics,
             self._log,
             self._wake,
+            membership=membership,
             address=settings.linkrunner.base_url,
             turns=turns(settings),
         )
@@ -121,6 +124,7 @@ class Service:
             timeout_seconds=settings.linkrunner.timeout_seconds,
             connections=settings.linkrunner.max_in_flight,
             user_agent=f"linkrunner-consumer/{__version__}",
+            allowed=membership.holds,
         )
         subscription = Subscription.of(configured.subscription, Letters(settings.dead_letters.topic))
         kafka = kafka_parts(settings, subscription.at_once, logs.librdkafka)

@@ -20,6 +20,7 @@ from consumer.core.operations.logbook import Event, Log
 from consumer.core.partitions.rota import Way
 from consumer.core.records import Partition
 from consumer.edges.metrics import Metrics
+from consumer.flow.membership import Membership
 
 #: Seconds between two looks at the pace while calls wait, at most.
 _LOOK_SECONDS: Final = 0.5
@@ -44,6 +45,7 @@ class Traffic:
         on_open: Callable[[], None],
         clock: Callable[[], float] = time.monotonic,
         *,
+        membership: Membership,
         address: str = "",
         turns: Turns | None = None,
     ) -> None:
@@ -51,13 +53,14 @@ class Traffic:
 
         ``address`` names the API where it is told that nothing gets through. ``clock`` gives the seconds of a
         steady clock: the one by which gate, pace and pipeline measure. ``turns`` knows the topics whose
-        records start at a rate of their own.
+        records start at a rate of their own. ``membership`` says whether this process may send at all.
         """
         self.gate: Final = Gate()
         self.allotment: Final = allotment
         self.pacer: Final = allotment.pacer()
         self.turns: Final = turns or Turns({})
         self.clock: Final = clock
+        self.membership: Final = membership
         self.on_recovery: Callable[[], None] = _nothing
         self._waiting: Final[Turnstile[_Waiter]] = Turnstile()
         self._timer: asyncio.TimerHandle | None = None

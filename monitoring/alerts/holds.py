@@ -12,6 +12,9 @@ KEY_REFUSED: Final = "avg_over_time(linkrunner_consumer_auth_ok{$selector}[10m])
 ADDRESS_WRONG: Final = (
     f'avg_over_time(linkrunner_consumer_holding{{$selector, cause="{HoldCause.ADDRESS}"}}[10m]) > 0.5'
 )
+LEASE_OVER: Final = (
+    f'avg_over_time(linkrunner_consumer_holding{{$selector, cause="{HoldCause.LEASE}"}}[10m]) > 0.5'
+)
 
 
 def _holding(cause: HoldCause) -> str:
@@ -90,6 +93,19 @@ _RATES: Final = Alert(
     description="Payments in the reporting currency are delivered, and all refunds.",
 )
 
+_LEASE: Final = Alert(
+    name="HoldingLease",
+    group="holds",
+    severity=Severity.CRITICAL,
+    expr=f'count {BY} (linkrunner_consumer_holding{{$selector, cause="{HoldCause.LEASE}"}} == 1'
+    f" or {LEASE_OVER})",
+    lasts="2m",
+    keeps=OUTLASTS,
+    summary="Kafka confirms nothing: an instance can't prove that it is in its group, and sends nothing",
+    description="Calls of {{ $value }} instances are stopped, lest they send what others send by now. "
+    "Nothing is lost; the payments of their partitions are late until a commit is confirmed.",
+)
+
 _SPAN: Final = Alert(
     name="HoldingSpan",
     group="holds",
@@ -119,6 +135,7 @@ ALERT_OF: Final = {
     HoldCause.DEAD_LETTERS: _DEAD_LETTERS,
     HoldCause.REGISTRY: _REGISTRY,
     HoldCause.RATES: _RATES,
+    HoldCause.LEASE: _LEASE,
     HoldCause.SPAN: _SPAN,
     HoldCause.OUT_OF_RANGE: _OUT_OF_RANGE,
 }

@@ -34,7 +34,7 @@ _OF_NO_CALLS: Final = (
 #: ``Stalled`` and ``FreshnessHigh`` leave out by themselves the instances whose calls are stopped: one new
 #: pod with a wrong key must not hide that another one stands still.
 INHIBITIONS: Final = (
-    Inhibition(("AuthRejected", "HoldingAddress"), _OF_NO_CALLS),
+    Inhibition(("AuthRejected", "HoldingAddress", "HoldingLease"), _OF_NO_CALLS),
     Inhibition(
         ("NoConsumers",),
         (
@@ -50,6 +50,7 @@ INHIBITIONS: Final = (
     Inhibition(("FreshnessBudgetBurnFast",), ("FreshnessBudgetBurnSlow",)),
     Inhibition(("RetentionCritical",), ("RetentionAtRisk",)),
     Inhibition(("HoldingRates",), ("RatesRunningOut",)),
+    Inhibition(("HoldingLease",), ("CommitFailing",)),
     Inhibition(("HoldingRefusals", "DeadLetterBurst", "DecodeFailuresBurst"), ("DeadLettersFlowing",)),
 )
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from monitoring.alerts.holds import ADDRESS_WRONG, KEY_REFUSED
+from monitoring.alerts.holds import ADDRESS_WRONG, KEY_REFUSED, LEASE_OVER
 from monitoring.alerts.model import BY, Alert, Severity, Threshold
 
 _OPEN: Final = (
@@ -15,7 +15,7 @@ _EACH: Final = "by (namespace, job, instance)"
 _ON_INSTANCE: Final = "on (namespace, job, instance)"
 
 #: Instances that stand still for a cause with a page of its own.
-STOPPED: Final = (KEY_REFUSED, ADDRESS_WRONG)
+STOPPED: Final = (KEY_REFUSED, ADDRESS_WRONG, LEASE_OVER)
 _BUT_STOPPED: Final = f"unless {_ON_INSTANCE} ({' or '.join(STOPPED)})"
 
 _TOPIC: Final = "by (namespace, job, topic)"

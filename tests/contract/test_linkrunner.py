@@ -1,68 +1,31 @@
-"""The edge to the API against raw TCP servers: every answer becomes a value, in bounded time and memory."""
+"""The edge to the API against raw TCP servers: answers, connections, and what never reaches the API."""
 
 import asyncio
-import gzip
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+import socket
 from pathlib import Path
-from typing import Final
 
 import pytest
 
-from consumer.core.api.verdicts import Answer, Fault, FaultKind, Response
-from consumer.edges.linkrunner import Linkrunner
-from consumer.edges.linkrunner.client import BODY_LIMIT
+from consumer.core.api.verdicts import Answer, Response
+from consumer.edges.linkrunner import Linkrunner, transport
+from tests.support.calls import (
+    BODY,
+    BROKEN,
+    KEY,
+    NOT_SENT,
+    OK,
+    RESET,
+    TIMEOUT,
+    ask,
+    calling,
+    hang,
+    head,
+    then_close,
+)
 from tests.support.certificates import certified
-from tests.support.raw_server import Behaviour, RawServer, answering
+from tests.support.raw_server import RawServer, answering
 from tests.support.rig import reached
 from tests.support.waiting import free_port
-
-KEY: Final = "the-server-key-of-this-test"
-BODY: Final = b'{"payment_id":"pay-1"}'
-OK: Final = b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\n{}"
-TIMEOUT: Final = 0.5
-
-RESET: Final = Fault(FaultKind.RESET)
-BROKEN: Final = Fault(FaultKind.PROTOCOL)
-TIMED_OUT: Final = Fault(FaultKind.TIMEOUT)
-NOT_SENT: Final = Fault(FaultKind.CONNECT, sent=False)
-
-
-@asynccontextmanager
-async def calling(
-    base_url: str, key: Callable[[], str] = lambda: KEY, timeout_seconds: float = 5.0, connections: int = 4
-) -> AsyncIterator[Callable[[], Awaitable[Answer]]]:
-    """Give a function that makes one call."""
-    api = Linkrunner(
-        base_url, key, timeout_seconds=timeout_seconds, connections=connections, user_agent="tests/1"
-    )
-    await api.start()
-    try:
-        yield lambda: api.send("/capture-payment", BODY)
-    finally:
-        await api.close()
-
-
-def ask(behave: Behaviour, *, timeout_seconds: float = 5.0) -> tuple[Answer, RawServer]:
-    """Return the answer to one call of a server that behaves so, and the server."""
-    server = RawServer(behave)
-
-    async def scene() -> Answer:
-        async with (
-            server.listening(),
-            calling(server.url, timeout_seconds=timeout_seconds) as call,
-        ):
-            return await call()
-
-    return asyncio.run(scene()), server
-
-
-def head(status: str, *headers: str, body: bytes = b"") -> bytes:
-    """Return an answer with its length."""
-    lines = [f"HTTP/1.1 {status}", *headers, f"Content-Length: {len(body)}"]
-    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
-
 
 # ----------------------------------------------------------------------------------------- answers
 
@@ -76,6 +39,7 @@ def head(status: str, *headers: str, body: bytes = b"") -> bytes:
         (head("200 OK"), Response(200)),
         (head("200 OK", "Content-Type: text/HTML; charset=x", body=b"hi"), Response(200, html=True)),
         (head("200 OK", body=b"\r\n <!doctype html><html>"), Response(200, html=True)),
+        (head("201 Created", body=b"\xef\xbb\xbf\n<html>"), Response(201, html=True)),
         (b"HTTP/1.1 204 No Content\r\n\r\n", Response(204)),
         (head("202 Accepted"), Response(202)),
         (head("302 Found", "Location: http://127.0.0.1:1/"), Response(302)),
@@ -265,9 +229,117 @@ def test_a_connection_that_died_while_idle_is_not_used() -> None:
         async with server.listening(), calling(server.url) as call:
             assert await call() == Response(201)
             await reached(lambda: server.open == 0, "the server has hung up")
-            await asyncio.sleep(0.05)
             assert await call() == Response(201)
             assert server.connections == 2
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize("unasked", [OK, OK + OK, b"noise\r\n\r\n", b"\x15\x03\x03"])
+def test_what_comes_unasked_is_nobodys_answer(unasked: bytes) -> None:
+    """Bytes on an idle connection would be taken for the next call's answer: it is made on another one."""
+
+    async def scene() -> None:
+        server = RawServer(answering(OK))
+        writers = []
+
+        async def answer(writer: asyncio.StreamWriter) -> None:
+            writers.append(writer)
+            await answering(OK)(writer)
+
+        server.behave = answer
+        async with server.listening(), calling(server.url) as call:
+            assert await call() == Response(201)
+            writers[0].write(unasked)
+            await writers[0].drain()
+            server.behave = answering(head("503 Away"))
+            await asyncio.sleep(0.05)
+            assert await call() == Response(503)
+            assert server.connections == 2
+
+    asyncio.run(scene())
+
+
+def test_what_comes_unasked_at_the_last_moment_is_nobodys_answer() -> None:
+    """It lies in the socket and the loop has not read it yet: that is looked at, too."""
+
+    async def scene() -> None:
+        server = RawServer(answering(OK))
+        writers = []
+
+        async def answer(writer: asyncio.StreamWriter) -> None:
+            writers.append(writer)
+            await answering(OK)(writer)
+
+        server.behave = answer
+        async with server.listening(), calling(server.url) as call:
+            assert await call() == Response(201)
+            server.behave = answering(head("503 Away"))
+            # Written to the socket at once, and read in the next turn of the loop at the earliest.
+            writers[0].write(OK)
+            assert await call() == Response(503)
+            assert server.connections == 2
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize("cut", range(1, len(OK)))
+def test_a_piece_that_comes_unasked_begins_no_answer(cut: int) -> None:
+    """The first part of a good answer before the call, the rest behind it: together they are none."""
+
+    async def scene() -> None:
+        server = RawServer(answering(OK))
+        writers = []
+
+        async def answer(writer: asyncio.StreamWriter) -> None:
+            writers.append(writer)
+            await answering(OK)(writer)
+
+        server.behave = answer
+        async with server.listening(), calling(server.url) as call:
+            assert await call() == Response(201)
+            writers[0].write(OK[:cut])
+            await asyncio.sleep(0)
+            server.behave = then_close(OK[cut:])
+            assert await call() in (BROKEN, RESET)
+
+    asyncio.run(scene())
+
+
+def test_what_may_not_be_sent_any_more_is_not_sent() -> None:
+    """The question is asked once the connection is there: to connect may have taken seconds."""
+
+    async def scene() -> None:
+        server = RawServer(answering(OK))
+        allowed = True
+        async with server.listening(), calling(server.url, allowed=lambda: allowed) as call:
+            assert await call() == Response(201)
+            allowed = False
+            assert await call() == NOT_SENT
+            allowed = True
+            assert await call() == Response(201)
+            assert len(server.requests) == 2
+            assert server.connections == 1
+
+    asyncio.run(scene())
+
+
+def test_the_question_is_asked_when_a_slow_connection_is_there() -> None:
+    """Allowed when the call began, and not any more when it could be written: nothing of it is."""
+
+    async def scene() -> None:
+        server = RawServer(answering(OK))
+        asked = []
+
+        def allowed() -> bool:
+            asked.append(server.connections)
+            return False
+
+        async with server.listening(), calling(server.url, allowed=allowed) as call:
+            assert await call() == NOT_SENT
+            assert len(asked) == 1
+            await reached(lambda: server.connections == 1, "a connection was made")
+            assert server.requests == []
 
     asyncio.run(scene())
 
@@ -330,17 +402,70 @@ def test_a_name_that_nobody_knows_is_not_sent() -> None:
     assert asyncio.run(scene()) == NOT_SENT
 
 
-def test_a_certificate_that_nobody_trusts_gets_no_call(tmp_path: Path) -> None:
-    """The handshake fails before anything is sent."""
+@pytest.mark.parametrize(
+    ("host", "days", "trusted", "answer"),
+    [
+        ("127.0.0.1", 1.0, True, Response(201)),
+        ("127.0.0.1", 1.0, False, NOT_SENT),
+        ("127.0.0.1", -1.0, True, NOT_SENT),
+        ("127.0.0.2", 1.0, True, NOT_SENT),
+    ],
+    ids=["good", "signed by itself", "expired", "another host's"],
+)
+def test_only_a_good_certificate_gets_a_call(
+    host: str,
+    days: float,
+    trusted: bool,
+    answer: Answer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else the handshake fails before anything is sent."""
 
     async def scene() -> None:
         server = RawServer(answering(OK))
+        tls = certified(tmp_path, days=days, host=host)
+        if trusted:
+            monkeypatch.setenv("SSL_CERT_FILE", str(tls.file))
+        async with server.listening(tls.context), calling(f"https://127.0.0.1:{server.port}") as call:
+            assert await call() == answer
+            assert len(server.requests) == (answer == Response(201))
+
+    asyncio.run(scene())
+
+
+def test_a_host_that_moves_is_found_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new connection asks for the address anew; one that works is kept."""
+    real = socket.getaddrinfo
+    where = "127.0.0.1"
+
+    def resolve(host: str | bytes, *rest: object, **more: object) -> object:
+        asked = where if host in ("api.example", b"api.example") else host
+        return real(asked, *rest, **more)  # type: ignore[arg-type]  # passed on as they came
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    monkeypatch.setattr(transport, "_DNS_SECONDS", 0)
+
+    async def scene() -> None:
+        nonlocal where
+        old, new = RawServer(answering(OK)), RawServer(answering(OK))
         async with (
-            server.listening(certified(tmp_path).context),
-            calling(f"https://127.0.0.1:{server.port}") as call,
+            old.listening(),
+            new.listening(host="127.0.0.2", port=old.port),
+            calling(f"http://api.example:{old.port}") as call,
         ):
-            assert await call() == NOT_SENT
-            assert server.requests == []
+            assert await call() == Response(201)
+            where = "127.0.0.2"
+            assert await call() == Response(201)
+            assert (len(old.requests), len(new.requests)) == (2, 0)
+
+            async def hang_up(writer: asyncio.StreamWriter) -> None:
+                writer.transport.abort()
+
+            old.behave = hang_up
+            assert await call() == RESET
+            assert await call() == Response(201)
+            assert (len(old.requests), len(new.requests)) == (3, 1)
 
     asyncio.run(scene())
 
@@ -368,245 +493,17 @@ def test_looking_reads_and_nothing_else() -> None:
     asyncio.run(scene())
 
 
-def test_a_server_without_tls_gets_no_call() -> None:
-    """Https to a port that speaks plain text fails before anything is sent."""
+@pytest.mark.parametrize("greeting", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n"], ids=["silent", "in clear"])
+def test_a_server_that_does_not_shake_hands_gets_no_call(greeting: bytes) -> None:
+    """Https to a port that says nothing, or answers in clear: half of a call's time is enough to see that."""
 
     async def scene() -> None:
-        server = RawServer(answering(OK))
+        server = RawServer(answering(OK), greeting)
         async with (
             server.listening(),
-            calling(f"https://127.0.0.1:{server.port}", timeout_seconds=2.0) as call,
+            calling(f"https://127.0.0.1:{server.port}", timeout_seconds=TIMEOUT) as call,
         ):
             assert await call() == NOT_SENT
             assert server.requests == []
 
     asyncio.run(scene())
-
-
-# -------------------------------------------------------------------------------- broken and hostile
-
-
-async def hang(_: asyncio.StreamWriter) -> None:
-    """Never answer."""
-    await asyncio.Event().wait()
-
-
-def then_hang(text: bytes) -> Behaviour:
-    """Return the behaviour that begins an answer and stops."""
-
-    async def behave(writer: asyncio.StreamWriter) -> None:
-        writer.write(text)
-        await hang(writer)
-
-    return behave
-
-
-def then_close(text: bytes) -> Behaviour:
-    """Return the behaviour that begins an answer and hangs up politely."""
-
-    async def behave(writer: asyncio.StreamWriter) -> None:
-        writer.write(text)
-        writer.close()
-
-    return behave
-
-
-def then_reset(text: bytes) -> Behaviour:
-    """Return the behaviour that begins an answer and cuts the line."""
-
-    async def behave(writer: asyncio.StreamWriter) -> None:
-        writer.write(text)
-        await writer.drain()
-        await asyncio.sleep(0.05)
-        writer.transport.abort()
-
-    return behave
-
-
-@pytest.mark.parametrize(
-    ("behave", "answer"),
-    [
-        (then_close(b""), RESET),
-        (then_reset(b""), RESET),
-        (then_close(b"HTTP/1.1 201 Cr"), RESET),
-        (then_close(b"HTTP/1.1 201 Created\r\nContent-Le"), RESET),
-        (then_close(b"HTTP/1.1 201 Created\r\nContent-Length: 10\r\n\r\n{}"), BROKEN),
-        (then_reset(b"HTTP/1.1 201 Created\r\nContent-Length: 10\r\n\r\n{}"), BROKEN),
-        (then_close(b"HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{}"), BROKEN),
-        (answering(b"HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n"), BROKEN),
-        (then_close(b"SSH-2.0-OpenSSH_9.2\r\n\r\n"), BROKEN),
-        (then_close(b"\x00\xff\x16\x03" * 100), BROKEN),
-        (then_close(b"HTTP/1.1 abc Created\r\n\r\n"), BROKEN),
-        (then_close(b"HTTP/1.1 201 Created\r\nContent-Length: ten\r\n\r\n"), BROKEN),
-        (then_close(b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}"), BROKEN),
-        (answering(b"HTTP/1.1 201 " + b"x" * 100_000 + b"\r\n\r\n"), BROKEN),
-        (answering(b"HTTP/1.1 201 OK\r\nX: " + b"x" * 100_000 + b"\r\n\r\n"), BROKEN),
-    ],
-    ids=[
-        "closed before the answer",
-        "reset before the answer",
-        "closed in the status line",
-        "closed in the head",
-        "closed in the body",
-        "reset in the body",
-        "closed in a chunk",
-        "no chunk",
-        "another protocol",
-        "noise",
-        "no status",
-        "no length",
-        "two lengths",
-        "huge status line",
-        "huge header",
-    ],
-)
-def test_what_is_no_answer_is_an_unknown_outcome(behave: Behaviour, answer: Fault) -> None:
-    """The API may have done it: the call was sent, and nothing that came back says how it ended."""
-    assert ask(behave)[0] == answer
-
-
-@pytest.mark.parametrize(
-    "behave",
-    [
-        hang,
-        then_hang(b"HTTP/1.1 2"),
-        then_hang(b"HTTP/1.1 201 Created\r\nContent-Length: 10\r\n\r\n{}"),
-        then_hang(b"HTTP/1.1 201 Created\r\n\r\n{}"),
-        then_hang(b"HTTP/1.1 100 Continue\r\n\r\n"),
-    ],
-    ids=["no answer", "half a status line", "half a body", "a body without an end", "only a 100"],
-)
-def test_what_never_ends_ends_with_the_timeout(behave: Behaviour) -> None:
-    """The whole call has one budget, and the connection goes with it."""
-    began = time.monotonic()
-    answer, server = ask(behave, timeout_seconds=TIMEOUT)
-
-    assert answer == TIMED_OUT
-    assert TIMEOUT <= time.monotonic() - began < TIMEOUT + 3.0
-    assert server.open == 0
-
-
-def dripping(opening: bytes, drop: bytes, every: float) -> Behaviour:
-    """Return the behaviour that goes on and on, a little at a time."""
-
-    async def behave(writer: asyncio.StreamWriter) -> None:
-        writer.write(opening)
-        while not writer.is_closing():
-            writer.write(drop)
-            await writer.drain()
-            await asyncio.sleep(every)
-
-    return behave
-
-
-@pytest.mark.parametrize(
-    "behave",
-    [
-        dripping(b"HTTP/1.1 201 Created\r\nContent-Length: 9999\r\n\r\n", b"x", 0.01),
-        dripping(b"HTTP/1.1 201 Created\r\n", b"X: y\r\n", 0.02),
-        dripping(b"", b"HTTP/1.1 100 Continue\r\n\r\n", 0.01),
-    ],
-    ids=["body", "head", "interim answers"],
-)
-def test_an_answer_that_drips_ends_with_the_timeout(behave: Behaviour) -> None:
-    """No byte that comes in time prolongs the call."""
-    began = time.monotonic()
-
-    assert ask(behave, timeout_seconds=TIMEOUT)[0] == TIMED_OUT
-    assert time.monotonic() - began < TIMEOUT + 3.0
-
-
-class Flood:
-    """Sends as fast as it is read, and counts."""
-
-    def __init__(self, opening: bytes, drop: bytes) -> None:
-        self._opening = opening
-        self._drop = drop
-        self.sent = 0
-
-    async def __call__(self, writer: asyncio.StreamWriter) -> None:
-        """Send until the other side hangs up."""
-        writer.write(self._opening)
-        while not writer.is_closing():
-            writer.write(self._drop)
-            self.sent += len(self._drop)
-            await writer.drain()
-
-
-def test_an_endless_body_is_judged_by_its_status() -> None:
-    """The rest is left unread and the connection closed: a few buffers' worth was sent, no more."""
-    flood = Flood(b"HTTP/1.1 201 Created\r\n\r\n", b"x" * 4096)
-    began = time.monotonic()
-
-    answer, server = ask(flood, timeout_seconds=10.0)
-
-    assert answer == Response(201)
-    assert time.monotonic() - began < 8.0
-    assert BODY_LIMIT <= flood.sent < 32 * 2**20
-    assert server.open == 0
-
-
-def test_an_endless_head_is_refused() -> None:
-    """A head has a bound; whoever passes it is no API."""
-    flood = Flood(b"HTTP/1.1 201 Created\r\n", b"X-Name: value\r\n" * 100)
-
-    answer, _ = ask(flood, timeout_seconds=10.0)
-
-    assert answer == BROKEN
-    assert flood.sent < 32 * 2**20
-
-
-def test_a_flood_of_interim_answers_ends_with_the_timeout() -> None:
-    """They are passed over, one by one, until the budget is spent; nothing is kept of them."""
-    flood = Flood(b"", b"HTTP/1.1 103 Early Hints\r\n\r\n" * 10)
-
-    answer, server = ask(flood, timeout_seconds=TIMEOUT)
-
-    assert answer == TIMED_OUT
-    assert server.open == 0
-
-
-def test_an_interim_answer_is_passed_over() -> None:
-    """A 100 or 103 before the answer is not the answer."""
-    assert ask(answering(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\n" + OK))[
-        0
-    ] == Response(201)
-
-
-def test_a_compressed_answer_is_not_unpacked() -> None:
-    """Nobody asked for it. A bomb of 100 MB stays the 100 KB that it is."""
-    bomb = gzip.compress(bytes(100_000_000), compresslevel=1)
-    assert len(bomb) > BODY_LIMIT
-    began = time.process_time()
-
-    answer, _ = ask(answering(head("201 Created", "Content-Encoding: gzip", body=bomb)))
-
-    assert answer == Response(201)
-    assert time.process_time() - began < 1.0
-
-
-def test_surplus_bytes_are_not_the_next_answer() -> None:
-    """What comes behind the announced length belongs to no call: it must not settle the next one."""
-
-    async def scene() -> None:
-        server = RawServer(answering(head("500 Oops") + OK))
-        async with server.listening(), calling(server.url) as call:
-            assert await call() == Response(500)
-            server.behave = answering(head("401 Unauthorized"))
-            assert await call() == Response(401)
-
-    asyncio.run(scene())
-
-
-@pytest.mark.parametrize(
-    "behave",
-    [answering(OK), then_close(b""), then_close(b"noise\r\n\r\n"), hang],
-    ids=["ok", "reset", "noise", "hang"],
-)
-def test_the_key_is_in_no_log(behave: Behaviour, caplog: pytest.LogCaptureFixture) -> None:
-    """However a call ends, the libraries below say nothing of its headers or its body."""
-    with caplog.at_level("DEBUG"):
-        ask(behave, timeout_seconds=TIMEOUT)
-
-    assert KEY not in caplog.text
-    assert "pay-1" not in caplog.text

@@ -38,6 +38,8 @@ class OffsetsMachine(RuleBasedStateMachine):
         self.looked: list[Position] = []
         self.ever_settled: set[int] = set()
         self.lowest_commit = 0
+        #: What the broker has said yes to in this assignment, or was asked to start from.
+        self.confirmed: set[tuple[int, str]] = set()
 
     @precondition(lambda self: self.model is None)
     @rule()
@@ -47,6 +49,7 @@ class OffsetsMachine(RuleBasedStateMachine):
         offset, metadata = self.broker
         self.offsets.assign(Assigned(HERE, self.epoch, offset, metadata), 0.0)
         self.model = Model(self.epoch, offset)
+        self.confirmed = {self.broker}
 
     @precondition(lambda self: self.model is not None)
     @rule(gap=strategies.integers(0, 3), count=strategies.integers(1, 4))
@@ -97,7 +100,28 @@ class OffsetsMachine(RuleBasedStateMachine):
         position = data.draw(strategies.sampled_from(self.looked))
         if position.epoch == self.epoch and position.offset >= self.broker[0]:
             self.broker = (position.offset, position.metadata)
+        if position.epoch == self.epoch:
+            self.confirmed.add((position.offset, position.metadata))
         self.offsets.committed(HERE, position, 0.0)
+
+    @precondition(lambda self: self.looked)
+    @rule()
+    def store_unheard(self) -> None:
+        """The broker stores what was looked at last, and its yes is still on its way."""
+        position = self.looked[-1]
+        if position.epoch == self.epoch and position.offset >= self.broker[0]:
+            self.broker = (position.offset, position.metadata)
+
+    @rule(turn=strategies.integers(0, 3))
+    def commit_unchanged(self, turn: int) -> None:
+        """What is committed only to hear a yes says what was confirmed, and lowers nothing that is stored."""
+        for position in self.offsets.unchanged(turn).values():
+            assert self.model is not None
+            assert (position.offset, position.metadata) in self.confirmed
+            assert position.offset >= self.broker[0]
+            before = self.offsets.committable()
+            self.offsets.committed(HERE, position, 0.0)
+            assert self.offsets.committable() == before
 
     @precondition(lambda self: self.model is not None)
     @rule(stored=strategies.booleans())
@@ -208,3 +232,40 @@ def test_a_fresh_start_is_offered_for_commit_before_anything_arrives() -> None:
     assert position.offset == 42
     offsets.committed(HERE, position, 1.0)
     assert offsets.committable() == {}
+
+
+THERE = Partition("payments", 1)
+
+
+def test_what_is_committed_again_is_exactly_what_the_broker_has() -> None:
+    """Offset and metadata of the start, byte for byte, whoever wrote them; later what was confirmed last."""
+    offsets = Offsets()
+    offsets.assign(Assigned(HERE, 1, 7, "written by something else"), 0.0)
+    position = offsets.unchanged(0)[HERE]
+    assert (position.offset, position.metadata, position.epoch) == (7, "written by something else", 1)
+
+    offsets.receive(Record(HERE, 7, 1, None, None), 0.0)
+    offsets.settle(Record(HERE, 7, 1, None, None), 0.0)
+    assert offsets.unchanged(0) == {}, "while something newer may be on its way, nothing is repeated"
+    committed = offsets.committable()[HERE]
+    offsets.committed(HERE, committed, 0.0)
+    position = offsets.unchanged(0)[HERE]
+    assert (position.offset, position.metadata) == (8, committed.metadata)
+
+
+def test_partitions_take_turns_in_being_committed_again() -> None:
+    """One whose topic is gone, so that its commits are refused, does not stand for all."""
+    offsets = Offsets()
+    offsets.assign(Assigned(HERE, 1, 0), 0.0)
+    offsets.assign(Assigned(THERE, 2, 0), 0.0)
+    assert {partition for turn in range(2) for partition in offsets.unchanged(turn)} == {HERE, THERE}
+
+
+def test_a_start_that_is_not_committed_yet_is_not_committed_again() -> None:
+    """It is offered as new, and nothing else of it is known to the broker."""
+    offsets = Offsets()
+    assert offsets.unchanged(0) == {}
+    offsets.assign(Assigned(HERE, 1, 42, fresh=True), 0.0)
+    assert offsets.unchanged(0) == {}
+    offsets.committed(HERE, offsets.committable()[HERE], 1.0)
+    assert offsets.unchanged(0)[HERE].offset == 42

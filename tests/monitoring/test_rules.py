@@ -141,14 +141,14 @@ def test_a_cure_does_not_let_the_consequences_ring() -> None:
         assert min(kept[name] for name in causes.sources) >= 2 * max(kept[name] for name in causes.targets)
 
 
-@pytest.mark.parametrize("cause", ["AuthRejected", "HoldingAddress"])
+@pytest.mark.parametrize("cause", ["AuthRejected", "HoldingAddress", "HoldingLease"])
 def test_a_stop_of_one_pod_hides_nothing_of_the_others(cause: str) -> None:
     """One new pod with a wrong key fires for the release; what other pods suffer from still rings."""
     silenced = {name for rule in INHIBITIONS if cause in rule.sources for name in rule.targets}
     assert not silenced & {"Stalled", "FreshnessHigh", "PartitionsUnowned", "PartitionsSilent", "VersionSkew"}
 
 
-@pytest.mark.parametrize(("name", "place"), [("AuthRejected", 0), ("HoldingAddress", 1)])
+@pytest.mark.parametrize(("name", "place"), [("AuthRejected", 0), ("HoldingAddress", 1), ("HoldingLease", 2)])
 def test_who_is_left_out_has_a_page(name: str, place: int) -> None:
     """Age and stall leave out instances that another page tells of: it fires on all that leaves them out."""
     page = next(alert for alert in ALERTS if alert.name == name)

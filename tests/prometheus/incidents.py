@@ -10,6 +10,8 @@ from tests.prometheus.release import Setting
 from tests.support.payments import garbage
 
 _ORDINARY: Final = Setting()
+#: So that a tenth of the records is a burst, while a topic is not stopped for it: that takes a fifth.
+_BUSY: Final = Setting(rate=20.0)
 _LATE: Final = ("Stalled", "FreshnessHigh")
 #: By then they have fired, where nothing is delivered.
 _LATE_SECONDS: Final = 40.0
@@ -92,6 +94,7 @@ INCIDENTS: Final = (
         answering("422 share=10%"),
         tells=("DeadLettersFlowing", "DeadLetterBurst", "DeliveryBudgetBurnFast"),
         may=("DeliveryBudgetBurnSlow",),
+        setting=_BUSY,
     ),
     Incident(
         "topic-refused",
@@ -114,6 +117,7 @@ INCIDENTS: Final = (
         "the producer is mended",
         producing(lambda number: garbage(f"poison-{number}"), share=10),
         tells=("DeadLettersFlowing", "DecodeFailuresBurst"),
+        setting=_BUSY,
     ),
     Incident(
         "broker-gone",
@@ -123,7 +127,7 @@ INCIDENTS: Final = (
         tells=("NoConsumers",),
         silent=("PartitionsUnowned",),
         # What is behind the position when the broker goes gets late, and is told as part of the cause.
-        may=("CommitFailing", "FreshnessHigh", *_LATE_AFTERWARDS),
+        may=("CommitFailing", "HoldingLease", "FreshnessHigh", *_LATE_AFTERWARDS),
         own_broker=True,
     ),
     Incident(
@@ -140,7 +144,7 @@ INCIDENTS: Final = (
         "the broker does not answer, and its connections stay",
         "it goes on",
         faults.broker_frozen,
-        tells=("CommitFailing",),
+        tells=("CommitFailing", "HoldingLease"),
         # While the broker is silent, nobody knows where a partition ends; a record that was seen and had not
         # come when it froze gets old.
         may=("PartitionsSilent", "FreshnessHigh"),

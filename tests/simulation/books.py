@@ -51,7 +51,7 @@ class Books:
     def heard(self, place: Place, status: int | None) -> None:
         """Note an answer for good, or None: a try that failed, excused where it belongs to a repeat."""
         if status is None:
-            self.excused += place in self.answered
+            self.excused += place in self.answered or place in self.letters
             return
         self.answered.add(place)
         if status == HTTPStatus.UNPROCESSABLE_ENTITY:

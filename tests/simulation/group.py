@@ -42,8 +42,8 @@ class Peer(Protocol):
 class Group:
     """Deals partitions out among the members: takes away first, gives on when that is done.
 
-    A member that is thrown out hears of it before its partitions are given on: what a member does that has
-    not heard yet is no matter of this simulation.
+    A member that is thrown out hears of it before its partitions are given on. One that is cut off does not:
+    when its session is over they are others', and what it does then is up to its lease.
     """
 
     def __init__(self, world: World, partitions: Sequence[Partition]) -> None:
@@ -80,6 +80,10 @@ class Group:
         """Throw a member out; it comes back at once."""
         member.expelled = True
         member.post(Message(Notice.LOST))
+
+    def evict(self, member: Peer) -> None:
+        """Forget a member that was not heard of for a whole session, and give on what it has."""
+        self.leave(member)
 
     def free(self, partitions: Collection[Partition]) -> None:
         """Note that these partitions are nobody's."""

@@ -4,6 +4,8 @@ import asyncio
 from collections import deque
 from collections.abc import Collection, Sequence
 from contextlib import suppress
+from dataclasses import replace
+from math import inf
 from typing import Final, Protocol
 
 from consumer.core.partitions.offsets import Assigned, Position, Positions
@@ -13,9 +15,12 @@ from consumer.edges.kafka.source import COMMIT_SECONDS, HANDOVER_SECONDS
 from tests.simulation.broker import Broker
 from tests.simulation.group import Group, Message, Notice
 from tests.simulation.world import Storm, World
+from tests.support.history import Fence
 
 #: Seconds that a fetch waits for a first record; longer than in truth, which only saves empty turns.
 _IDLE: Final = 1.0
+#: Seconds between two heartbeats.
+_HEARTBEAT: Final = 1.0
 #: Seconds between two tries to store the last positions.
 _SLICE: Final = 0.1
 
@@ -30,11 +35,14 @@ class Leaving(Protocol):
 class Member:
     """What the real source is to the pipeline: its thread is a lock, its callbacks run inside a fetch."""
 
-    def __init__(self, world: World, broker: Broker, group: Group, drain_seconds: float) -> None:
+    def __init__(
+        self, world: World, broker: Broker, group: Group, *, drain_seconds: float, session_seconds: float
+    ) -> None:
         self._world: Final = world
         self._broker: Final = broker
         self._group: Final = group
         self._drain_seconds: Final = drain_seconds
+        self._session_seconds: Final = session_seconds
         self._thread: Final = asyncio.Lock()
         self._messages: Final[deque[Message]] = deque()
         self._wakeup: Final = asyncio.Event()
@@ -45,9 +53,14 @@ class Member:
         self.epochs: Final[dict[Partition, int]] = {}
         self.expelled = False
         self.gone = False
+        self.cut = False
+        #: Whether its partitions were given away behind its back.
+        self.evicted = False
+        self._commit_taken = world.now
 
-    def start(self, listener: Listener, leaving: Leaving) -> None:
-        """Join the group."""
+    def start(self, name: str, listener: Listener, leaving: Leaving) -> None:
+        """Join the group; ``name`` is the process's."""
+        self._name = name
         self._listener = listener
         self._leaving = leaving
         self._group.join(self)
@@ -60,7 +73,8 @@ class Member:
         while True:
             self._wakeup.clear()
             async with self._thread:
-                records = await self._poll(min(limit, self._world.dice.randint(1, 8)))
+                most = min(limit, self._world.dice.randint(1, 8))
+                records = [] if self.cut else await self._poll(most)
             if records:
                 late = [r for r in self._last_batch if self.epochs.get(r.partition) != r.epoch]
                 self._last_batch = records
@@ -74,6 +88,9 @@ class Member:
 
     async def commit(self, positions: Positions) -> Positions | None:
         """Store, or refuse, or do either and never answer."""
+        if self.cut:
+            await asyncio.sleep(COMMIT_SECONDS)
+            return None
         async with self._thread:
             ours = self.still_ours(positions)
             lost_answer = self._world.chance(0.03)
@@ -82,6 +99,8 @@ class Member:
             if len(stored) > 1 and self._world.chance(0.1):
                 stored = dict([min(stored.items())])
             self._broker.store(stored)
+            if stored:
+                self._commit_taken = self._world.now
         if lost_answer:
             await asyncio.sleep(COMMIT_SECONDS)
             return None
@@ -131,9 +150,43 @@ class Member:
     def die(self) -> None:
         """Be gone without a word."""
         self.gone = True
-        for partition in sorted(self.epochs):
-            self._leaving(partition, clean=False)
+        self._leave(sorted(self.epochs))
         self._abandon()
+
+    def cut_off(self) -> None:
+        """Hear nothing of the group any more, nor be heard by it; all else goes on.
+
+        Its session runs from the last thing that the group has heard of it: the last commit that it took, or
+        a heartbeat since.
+        """
+        self.cut = True
+        now = self._world.now
+        heard = self._world.dice.uniform(max(self._commit_taken, now - _HEARTBEAT), now)
+        asyncio.get_running_loop().call_at(heard + self._session_seconds, self._run_out)
+
+    def heal(self) -> None:
+        """Reach the group again, and hear what has happened."""
+        if self.cut:
+            self.cut = False
+            if self.evicted:
+                self.post(Message(Notice.LOST))
+
+    def _run_out(self) -> None:
+        """Be given up by the group, unheard."""
+        if not self.cut or self.gone or self._world.now < self._commit_taken + self._session_seconds - 1e-6:
+            return
+        self._world.note(f"the session of {self._name} is over")
+        self._leave(sorted(self.epochs))
+        self.expelled = self.evicted = True
+        self._world.fences.append(Fence(self._name, self._world.now))
+        self._abandon()
+        self._group.evict(self)
+
+    def _leave(self, partitions: Sequence[Partition], clean: Collection[Partition] = ()) -> None:
+        """Tell the books that partitions were left, unless they were given away before."""
+        if not self.evicted:
+            for partition in partitions:
+                self._leaving(partition, clean=partition in clean)
 
     def _abandon(self) -> None:
         for message in self._messages:
@@ -186,6 +239,10 @@ class Member:
             message.done.set()
 
     async def _take_over(self, partitions: Sequence[Partition]) -> None:
+        self._world.fences[:] = [
+            replace(fence, end=self._world.now) if fence.sender == self._name and fence.end == inf else fence
+            for fence in self._world.fences
+        ]
         await self._world.pause(0.02)
         given = []
         for partition in partitions:
@@ -213,19 +270,21 @@ class Member:
             del self.epochs[partition]
         self._listener.confirmed(stored)
         self._listener.forget(partitions, lost=False)
-        for partition in partitions:
-            committed = stored.get(partition) == positions.get(partition)
-            self._leaving(partition, clean=in_time and committed)
-        self._group.free(partitions)
+        kept = [p for p in partitions if in_time and stored.get(p) == positions.get(p)]
+        self._leave(partitions, clean=kept)
+        if not self.evicted:
+            self._group.free(partitions)
 
     def _lose(self) -> None:
         partitions = sorted(self.epochs)
         self.epochs.clear()
         self._listener.forget(partitions, lost=True)
-        for partition in partitions:
-            self._leaving(partition, clean=False)
-        self.expelled = False
-        self._group.free(partitions)
+        self._leave(partitions)
+        if self.evicted:
+            self._group.join(self)
+        else:
+            self._group.free(partitions)
+        self.expelled = self.evicted = False
 
     async def _store(self, positions: Positions, seconds: float) -> dict[Partition, Position]:
         until = self._world.now + seconds
@@ -246,7 +305,9 @@ class Member:
             raise asyncio.CancelledError
 
     def _refuses(self) -> bool:
-        return self.expelled or self._world.rages(Storm.COMMITS_REFUSED) or self._world.chance(0.1)
+        return (
+            self.expelled or self.cut or self._world.rages(Storm.COMMITS_REFUSED) or self._world.chance(0.1)
+        )
 
     def still_ours(self, positions: Positions) -> dict[Partition, Position]:
         """Return what the present assignments may commit."""

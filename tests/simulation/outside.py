@@ -90,11 +90,13 @@ class Api:
         self.books: Final = books
         self._ledger: Final = ledger
         self._journal: Final = Journal()
+        self._senders: Final[dict[int, str]] = {}
 
     async def take(self, caller: Caller, path: str, body: bytes) -> Answer:
         """Answer a call, or fail to. The API acts at once, or never: nothing arrives late."""
         entry = self._journal.open(path, self.world.now)
         entry.body = body
+        self._senders[entry.seq] = caller.name
         mishap = self._mishap()
         status = self._act(path, body, entry.seq) if mishap is None or mishap.applied else 0
         await self._think(mishap)
@@ -121,6 +123,7 @@ class Api:
                 entry.answered,
                 entry.status,
                 fault=entry.fault,
+                sender=self._senders[entry.seq],
             )
             for entry in self._journal.entries()
         ]

@@ -17,10 +17,12 @@ from consumer.core.meaning.lifecycle import LifecyclePolicy
 from consumer.core.operations.logbook import Event, Fields
 from consumer.core.partitions.intake import Bounds, Intake
 from consumer.core.partitions.lanes import Ordering
+from consumer.core.partitions.lease import lease_seconds
 from consumer.core.records import Partition
 from consumer.edges.metrics import Metrics
 from consumer.flow.delivery import Delivery, Rules
 from consumer.flow.giving_up import GivingUp
+from consumer.flow.membership import Membership
 from consumer.flow.pipeline import Pipeline
 from consumer.flow.reading import CanonicalReader
 from consumer.flow.traffic import Traffic
@@ -29,7 +31,7 @@ from tests.simulation.books import Books, Place
 from tests.simulation.broker import Broker
 from tests.simulation.group import Group
 from tests.simulation.member import Member
-from tests.simulation.outside import Api, Box, Letters, Line, Registry
+from tests.simulation.outside import TIMEOUT, Api, Box, Letters, Line, Registry
 from tests.simulation.world import Fault, World
 
 _RULES: Final = Rules(PlanRules(accept="any"), 300.0, Sender("simulated", "0"))
@@ -79,6 +81,7 @@ class Setup:
     per_second: float
     commit_seconds: float
     drain_seconds: float
+    session_seconds: float
     accepts: bool = True
     parts: Parts = field(default_factory=Parts)
 
@@ -104,11 +107,23 @@ class Process:
         self._setup: Final = setup
         self._stop: Final = asyncio.Event()
         clock = asyncio.get_running_loop().time
-        traffic = Traffic(Allotment(setup.per_second, None), _metrics(), self._write, self._wake, clock)
+        membership = Membership(lease_seconds(setup.session_seconds, TIMEOUT), clock)
+        traffic = Traffic(
+            Allotment(setup.per_second, None),
+            _metrics(),
+            self._write,
+            self._wake,
+            clock,
+            membership=membership,
+        )
         refusals = Refusals(accept_until=inf if setup.accepts else None, limits=LIMITS)
         giving_up = GivingUp(Box(outside.letters, self), refusals, self._write, self._wake, clock)
         self._member: Final = setup.parts.member(
-            outside.world, outside.broker, outside.group, setup.drain_seconds
+            outside.world,
+            outside.broker,
+            outside.group,
+            drain_seconds=setup.drain_seconds,
+            session_seconds=setup.session_seconds,
         )
         registry = Registry(outside.world, mapping_wrong=self.mapping_wrong)
         self.pipeline: Final = Pipeline(
@@ -168,6 +183,23 @@ class Process:
         self._outside.world.note(f"{self.name} is thrown out of the group")
         self._outside.group.expel(self._member)
 
+    @property
+    def cut(self) -> bool:
+        """Whether the process reaches the API and not its group."""
+        return self._member.cut
+
+    def cut_off(self) -> None:
+        """Let the process lose touch with its group, for a while that may be longer than its session."""
+        self._outside.world.note(f"{self.name} is cut off")
+        self._member.cut_off()
+        asyncio.get_running_loop().call_later(self._outside.world.dice.uniform(1, 20), self.heal)
+
+    def heal(self) -> None:
+        """Let the process reach its group again."""
+        if self._member.cut:
+            self._outside.world.note(f"{self.name} reaches its group again")
+            self._member.heal()
+
     def crash(self) -> None:
         """End the process at once, as SIGKILL does; the group notices after a while."""
         self._outside.world.note(f"{self.name} crashes")
@@ -200,7 +232,7 @@ class Process:
         return LIMITS.floor * (1 + resumed) + len(self.delivered) * LIMITS.most_percent // 100
 
     async def _live(self) -> None:
-        self._member.start(self.pipeline, self._left)
+        self._member.start(self.name, self.pipeline, self._left)
         working = asyncio.create_task(self.pipeline.run())
         stopping = asyncio.create_task(self._stop.wait())
         try:

@@ -82,6 +82,7 @@ class _Simulation:
             per_second=dice.choice((8.0, 25.0, 200.0)),
             commit_seconds=dice.choice((0.1, 0.5, 1.0)),
             drain_seconds=dice.choice((0.5, 5.0, 20.0)),
+            session_seconds=30.0 if faulty else dice.choice((3.0, 6.0)),
             accepts=not faulty,
             parts=parts,
         )
@@ -135,6 +136,8 @@ class _Simulation:
         world, broker = self._outside.world, self._outside.broker
         world.healed = True
         world.note("the world is healed")
+        for process in self._processes:
+            process.heal()
         if any(process.mapping_wrong for process in self._running()):
             self._roll_out()
         if not self._running():
@@ -179,9 +182,11 @@ class _Simulation:
         asyncio.get_running_loop().call_later(self._dice.uniform(0, 3), self._start)
 
     def _strike(self) -> None:
-        """Let something happen to a process, or to the group."""
-        running = self._running()
-        what = self._dice.choice(("crash", "crash", "stop", "expel", "expel", "shuffle", "start"))
+        """Let something happen to a process, or to the group; one that is cut off has trouble enough."""
+        running = [process for process in self._running() if not process.cut]
+        # In a world with faults of ours nothing else is to hide them for long.
+        cuts = () if self._faulty else ("cut", "cut", "cut")
+        what = self._dice.choice(("crash", "crash", "stop", "expel", "expel", "shuffle", "start", *cuts))
         if what == "shuffle":
             self._outside.group.shuffle()
         elif what == "start" or not running:
@@ -192,6 +197,9 @@ class _Simulation:
     def _hit(self, process: Process, what: str) -> None:
         if what == "expel":
             process.expel()
+            return
+        if what == "cut":
+            process.cut_off()
             return
         if what == "crash":
             process.crash()
@@ -215,6 +223,7 @@ class _Simulation:
             secrets=secrets_of(sample for sample, _ in self._samples),
             kills=outside.world.overlaps,
             repeats_allowed=outside.books.excused,
+            fences=outside.world.fences,
         )
 
 

@@ -1,5 +1,6 @@
 """The simulation sees what it is for: with one broken part, some seed soon shows it."""
 
+import asyncio
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from itertools import count
@@ -7,6 +8,8 @@ from typing import Final
 
 import pytest
 
+from consumer.core.api.budget import RetryBudget
+from consumer.core.api.pacing import Turns
 from consumer.core.api.refusals import Ruling
 from consumer.core.api.verdicts import Answer
 from consumer.core.meaning.intents import Action, DeadLetterReason
@@ -15,8 +18,10 @@ from consumer.core.outcomes import Settled
 from consumer.core.partitions import marks
 from consumer.core.partitions.lanes import Lanes, Ticket
 from consumer.core.partitions.offsets import Offsets, Position, Positions
+from consumer.core.partitions.rota import Rota
 from consumer.core.records import Partition, Record
 from consumer.flow.delivery import Permit, Step, Stopped, Story
+from consumer.flow.membership import Membership
 from consumer.flow.pipeline import Pipeline
 from consumer.lab.bodies import CaptureRequest
 from consumer.lab.ledger import Ledger, Outcome, Payment
@@ -123,9 +128,18 @@ class ForgetfulLedger(Ledger):
         yield from self._more
 
 
+class Boundless(Membership):
+    """A lease without an end."""
+
+    def holds(self) -> bool:
+        """Say yes."""
+        return True
+
+
 def widen(pipeline: Pipeline) -> None:
     """Give it lanes in which two can fly."""
-    vars(pipeline)["lanes"] = WideLanes()
+    lanes = WideLanes()
+    vars(pipeline).update(lanes=lanes, _rota=Rota(lanes, RetryBudget(8), Turns({})))
 
 
 def peek(pipeline: Pipeline) -> None:
@@ -156,6 +170,11 @@ def hurry(pipeline: Pipeline) -> None:
         return pipeline.offsets.committable(partitions)
 
     vars(pipeline)["release"] = release
+
+
+def trust(pipeline: Pipeline) -> None:
+    """Let it believe for ever that it is in its group."""
+    vars(pipeline)["_membership"] = Boundless(1.0, asyncio.get_running_loop().time)
 
 
 def drop_kept(pipeline: Pipeline) -> None:
@@ -238,8 +257,9 @@ def test_a_broken_breaker_is_seen(fit: Callable[[Pipeline], None], sign: str) ->
         pytest.param(Parts(fit=widen), Law.L7, id="two-of-a-lane-fly"),
         pytest.param(Parts(fit=hurry), Law.L7, id="a-release-does-not-wait-for-the-wire"),
         pytest.param(Parts(fit=hurry), Law.L8, id="and-then-a-handover-repeats-calls"),
+        pytest.param(Parts(fit=trust), Law.L7, id="a-process-trusts-its-membership"),
         pytest.param(Parts(member=BlindMember), Law.L6, id="a-late-commit-of-an-earlier-assignment"),
-        pytest.param(Parts(member=CredulousMember), Law.L6, id="a-refused-commit-is-taken-for-stored"),
+        pytest.param(Parts(member=CredulousMember), Law.L8, id="a-refused-commit-is-taken-for-stored"),
         pytest.param(Parts(line=RestlessLine), Law.L2, id="a-payment-id-that-changes"),
         pytest.param(Parts(ledger=ForgetfulLedger), Law.L3, id="no-deduplication"),
     ],

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
+from tests.support.history import Fence
+
 #: Virtual seconds in which storms begin and records are produced.
 STORMY_SECONDS: Final = 15.0
 
@@ -46,13 +48,15 @@ class World:
     """One run's fate. All of it comes out of ``dice``; nothing may be drawn in the order of a set.
 
     ``strike`` is called where trouble is due. ``overlaps`` are the moments at which somebody lost a
-    partition and left something on the wire. Only a ``faulty`` world has faults of ours.
+    partition and left something on the wire; ``fences`` are the times of those who lost theirs unheard.
+    Only a ``faulty`` world has faults of ours.
     """
 
     def __init__(self, seed: int, *, faulty: bool = False) -> None:
         self.dice: Final = random.Random(seed)
         self.trace: Final[list[tuple[float, str]]] = []
         self.overlaps: Final[list[float]] = []
+        self.fences: Final[list[Fence]] = []
         self.healed = False
         self.strike: Callable[[], None] = _nothing
         self._noise: Final = self.dice.choice((0.0, 0.3, 1.0, 1.0, 2.0))

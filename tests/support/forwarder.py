@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from contextlib import suppress
 from typing import Final
 
@@ -11,12 +12,16 @@ _CHUNK: Final = 65_536
 
 
 class Forwarder:
-    """Forwards 127.0.0.1:``port`` to ``target`` while it is open; refuses connections before and after."""
+    """Forwards 127.0.0.1:``port`` to ``target`` while it is open; refuses connections before and after.
+
+    ``sent`` has the moments, in monotonic seconds, at which clients have sent something.
+    """
 
     def __init__(self, target: str) -> None:
         host, _, port = target.rpartition(":")
         self._target: Final = (host, int(port))
         self.port: Final = free_port()
+        self.sent: Final[list[float]] = []
         self._listener: socket.socket | None = None
         self._sockets: Final[set[socket.socket]] = set()
         self._threads: Final[list[threading.Thread]] = []
@@ -49,19 +54,20 @@ class Forwarder:
                 self._sockets.add(client)
                 server = socket.create_connection(self._target)
                 self._sockets.add(server)
-                self._run(self._pump, client, server)
-                self._run(self._pump, server, client)
+                self._run(self._pump, client, server, self.sent)
+                self._run(self._pump, server, client, [])
 
-    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
+    def _pump(self, source: socket.socket, sink: socket.socket, moments: list[float]) -> None:
         with suppress(OSError):
             while data := source.recv(_CHUNK):
+                moments.append(time.monotonic())
                 sink.sendall(data)
         self._shut(source)
         self._shut(sink)
 
-    def _run(self, work: object, *sockets: socket.socket) -> None:
+    def _run(self, work: object, *arguments: object) -> None:
         assert callable(work)
-        thread = threading.Thread(target=work, args=sockets, daemon=True)
+        thread = threading.Thread(target=work, args=arguments, daemon=True)
         self._threads.append(thread)
         thread.start()
 

@@ -3,6 +3,7 @@
 All times are seconds of the machine's monotonic clock, which every process of a Linux machine shares.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -56,7 +57,10 @@ class Produced:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One line of the simulator's request log; ``answered`` None: the answer was never begun."""
+    """One line of the simulator's request log; ``answered`` None: the answer was never begun.
+
+    ``sender`` is the process that sent it, where that is known.
+    """
 
     seq: int
     path: str
@@ -66,6 +70,19 @@ class Request:
     status: int | None
     outcome: str | None = None
     fault: str | None = None
+    sender: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """A time in which ``sender`` has no right to send: its partitions are given to others.
+
+    It begins when the group gives them away and ends with the next assignment, ``inf`` where none came.
+    """
+
+    sender: str
+    begin: float
+    end: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +120,8 @@ class History:
     ``requests`` stand in the order of arrival, ``commits`` in that of sight, the last of them after the last
     process ended. ``ends`` are the log ends, ``kills`` when a process was killed without a goodbye, and
     ``repeats_allowed`` how many repeated calls and letters the run may show for that. ``texts`` is what the
-    service wrote for people and machines, by a name; none of ``secrets`` may stand in it.
+    service wrote for people and machines, by a name; none of ``secrets`` may stand in it. ``fences`` are the
+    times in which a process was out of its group and might not know.
     """
 
     produced: Sequence[Produced]
@@ -116,3 +134,4 @@ class History:
     secrets: frozenset[str] = frozenset()
     kills: Sequence[float] = ()
     repeats_allowed: int = 0
+    fences: Sequence[Fence] = ()

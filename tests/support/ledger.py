@@ -10,7 +10,8 @@ L3  counted once: the API holds each (type, payment_id) once and with the exact 
 L4  final state: the API holds what replaying the records in log order leaves behind
 L5  commit safety: below a committed offset everything was settled before the commit was seen
 L6  commits never go back, and end at the end of the log
-L7  order: within a partition and key no call begins before all earlier records are settled
+L7  order: within a partition and key no call begins before all earlier records are settled, and none is sent
+    by a process whose partitions others have
 L8  repeats: settled records are sent or dead-lettered again no more often than the run allows
 L9  hygiene: no secret, id or amount in logs, metrics, status pages and dead-letter headers
 ==  =======================================================================================
@@ -360,9 +361,19 @@ def _commits_monotone(case: Case) -> Iterator[str]:
 
 
 def _order(case: Case) -> Iterator[str]:
+    yield from _sent_behind_a_fence(case.history)
     for lane in case.lanes:
         yield from _begun_too_early(lane)
         yield from _overlapping(lane, case.history.kills)
+
+
+def _sent_behind_a_fence(history: History) -> Iterator[str]:
+    """Yield each request of a process that had lost its partitions: its lease did not stop it."""
+    for fence in history.fences:
+        for request in history.requests:
+            if request.sender == fence.sender and fence.begin < request.arrived < fence.end:
+                late = request.arrived - fence.begin
+                yield f"{fence.sender} sent request {request.seq} {late:.1f} s after it lost its partitions"
 
 
 def _begun_too_early(lane: Sequence[Story]) -> Iterator[str]:

@@ -24,10 +24,14 @@ def answering(text: bytes) -> Behaviour:
 
 
 class RawServer:
-    """Counts connections and keeps requests as they came; ``behave`` answers each of them."""
+    """Counts connections and keeps requests as they came; ``behave`` answers each of them.
 
-    def __init__(self, behave: Behaviour) -> None:
+    ``greeting`` is sent on each new connection, asked or not.
+    """
+
+    def __init__(self, behave: Behaviour, greeting: bytes = b"") -> None:
         self.behave = behave
+        self._greeting = greeting
         self.connections = 0
         self.open = 0
         self.requests: list[bytes] = []
@@ -39,7 +43,9 @@ class RawServer:
         return f"http://127.0.0.1:{self.port}"
 
     @asynccontextmanager
-    async def listening(self, tls: ssl.SSLContext | None = None) -> AsyncIterator["RawServer"]:
+    async def listening(
+        self, tls: ssl.SSLContext | None = None, *, host: str = "127.0.0.1", port: int = 0
+    ) -> AsyncIterator["RawServer"]:
         """Listen inside the block, and cut all connections at its end."""
         talks: set[asyncio.Task[None]] = set()
 
@@ -48,7 +54,7 @@ class RawServer:
             talks.add(talk)
             talk.add_done_callback(talks.discard)
 
-        server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=tls)
+        server = await asyncio.start_server(accept, host, port, ssl=tls)
         self.port = server.sockets[0].getsockname()[1]
         try:
             yield self
@@ -62,6 +68,7 @@ class RawServer:
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         self.open += 1
+        writer.write(self._greeting)
         try:
             while not writer.is_closing():
                 self.requests.append(await _request(reader))

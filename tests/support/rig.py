@@ -27,6 +27,7 @@ from consumer.flow.decoding import Decoder, SchemaFiles
 from consumer.flow.delivery import Delivery, Rules
 from consumer.flow.erasing import ByTopic, ErasureDelivery
 from consumer.flow.giving_up import LETTERS_AT_ONCE, DeadLetterBox, GivingUp
+from consumer.flow.membership import Membership
 from consumer.flow.pipeline import Pipeline
 from consumer.flow.reading import CanonicalReader
 from consumer.flow.traffic import Traffic
@@ -42,6 +43,9 @@ RULES: Final = Rules(
 
 #: The topic whose records erase users, where a rig does that.
 ERASURES: Final = "erasures"
+
+#: Seconds that a proof of membership is good for.
+LEASE_SECONDS: Final = 60.0
 
 #: Seconds between probes on the bench: a cure is found quickly.
 PROBE_PACE: Final = 0.05
@@ -108,12 +112,20 @@ class Rig:
         self.api = around.api or FakeApi()
         self.box: FakeBox = FakeBox() if before is None else before.box
         self.source: FakeSource = FakeSource() if before is None else before.source
-        self.looks_at_clock = 0
+        self.looks_at_clock = self.looks_at_membership = 0
+        #: Seconds in which the machine was asleep: only the membership's clock has counted them.
+        self.slept = 0.0
         self._seconds = around.clock
         self.metrics = metrics = Metrics(self.registry)
         turns = Turns({} if erasures_per_second is None else {ERASURES: erasures_per_second})
         self.traffic = around.traffic(
-            Allotment(rate, around.shares), metrics, self.log, self._wake, self._clock, turns=turns
+            Allotment(rate, around.shares),
+            metrics,
+            self.log,
+            self._wake,
+            self._clock,
+            membership=Membership(LEASE_SECONDS, self._membership_clock),
+            turns=turns,
         )
         self.traffic.gate.pace = PROBE_PACE
         self.refusals = Refusals(accept_until=inf if giving_up.accepts else None, pace=PROBE_PACE)
@@ -164,6 +176,10 @@ class Rig:
     def _clock(self) -> float:
         self.looks_at_clock += 1
         return self._seconds()
+
+    def _membership_clock(self) -> float:
+        self.looks_at_membership += 1
+        return self._seconds() + self.slept
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

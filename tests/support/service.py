@@ -1,6 +1,9 @@
 """The real service as a process of its own, configured by a file, seen through its log and its probes."""
 
+import json
+import time
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from signal import SIGCONT, SIGSTOP, SIGTERM
 from typing import Final, TypeAlias
@@ -93,6 +96,16 @@ class Service:
         """All that it has logged so far."""
         return self._command.text
 
+    def when(self, event: str) -> list[float]:
+        """Return when it has logged ``event``, in the monotonic seconds of this machine; it must log JSON."""
+        behind = time.time() - time.monotonic()
+        lines = (json.loads(line) for line in self.log.splitlines() if line.endswith("}"))
+        return [
+            datetime.fromisoformat(line["timestamp"]).timestamp() - behind
+            for line in lines
+            if line["event"] == event
+        ]
+
     @property
     def running(self) -> bool:
         """Whether the process is there."""
@@ -116,13 +129,13 @@ class Service:
         """Kill it and return when."""
         return self._command.kill()
 
-    def pause(self) -> None:
-        """Freeze it: connections stay open, nothing answers."""
-        self._command.send(SIGSTOP)
+    def pause(self) -> float:
+        """Freeze it and return when: connections stay open, nothing answers."""
+        return self._command.send(SIGSTOP)
 
-    def resume(self) -> None:
-        """Thaw it."""
-        self._command.send(SIGCONT)
+    def resume(self) -> float:
+        """Thaw it and return when."""
+        return self._command.send(SIGCONT)
 
     def close(self) -> None:
         """Make sure that nothing of it is left."""

@@ -107,9 +107,10 @@ class Stage:
             "log": {"level": "debug", "format": "json"},
         }
 
-    def service(self, over: Config | None = None) -> Service:
-        """Return a service, not started; ``over`` goes on top of the configuration."""
-        return self.service_of(f"service-{len(self.services) + 1}", merged(self.config(), over or {}))
+    def service(self, over: Config | None = None, base: Config | None = None) -> Service:
+        """Return a service, not started; ``over`` goes on top of the configuration, or of ``base``."""
+        name = f"service-{len(self.services) + 1}"
+        return self.service_of(name, merged(base or self.config(), over or {}))
 
     def service_of(self, name: str, config: Config) -> Service:
         """Return a service with a whole configuration of its own, in the file ``<name>.yaml``."""

@@ -15,6 +15,7 @@ from tests.support.history import (
     ExpectedCall,
     ExpectedLetter,
     ExpectedSkip,
+    Fence,
     History,
     Produced,
     Recorded,
@@ -296,6 +297,13 @@ PLANTED: Final[Mapping[str, tuple[Change, set[Law]]]] = {
         _all(_again(3, 2.2), lambda h: replace(h, requests=sorted(h.requests, key=lambda r: r.arrived))),
         {Law.L7},
     ),
+    "a zombie that sends what nobody else is sending": (
+        _all(
+            _with_request(7, sender="first"),
+            lambda h: replace(h, fences=[Fence("first", 2.9, 5.0)]),
+        ),
+        {Law.L7},
+    ),
     "a call that is repeated": (_again(4, 5), {Law.L8}),
     "a dead letter that is repeated": (
         lambda h: replace(h, dead_letters=[*h.dead_letters, h.dead_letters[0]]),
@@ -330,6 +338,14 @@ def test_a_planted_violation_is_seen(name: str) -> None:
     change, laws = PLANTED[name]
 
     assert _laws(change(_clean())) == laws
+
+
+@pytest.mark.parametrize("fence", [Fence("first", 3.1), Fence("first", 2.0, 2.9), Fence("second", 2.0)])
+def test_who_has_partitions_may_send(fence: Fence) -> None:
+    """Before the group gave them away, after it gave some back, and of another process altogether."""
+    sent = _with_request(7, sender="first")(_clean())
+
+    assert check(replace(sent, fences=[fence])) == []
 
 
 def test_a_kill_excuses_what_it_left_behind() -> None:

@@ -31,6 +31,7 @@ class HoldCause(StrEnum):
     DEAD_LETTERS = "dead_letters"
     REGISTRY = "registry"
     RATES = "rates"
+    LEASE = "lease"
     SPAN = "span"
     OUT_OF_RANGE = "out_of_range"
 

@@ -18,6 +18,19 @@ WAY_OUT: Final = (
     "and restart"
 )
 
+#: What is the matter, as a sentence without its full stop.
+MATTER: Final[dict[HoldCause, str]] = {
+    HoldCause.CREDENTIALS: "Linkrunner refuses the server key",
+    HoldCause.ADDRESS: "what answers at linkrunner.base_url is not the API",
+    HoldCause.REFUSALS: "too many records of a topic would become dead letters",
+    HoldCause.DEAD_LETTERS: "dead letters can't be written",
+    HoldCause.REGISTRY: "the schema registry does not give a schema",
+    HoldCause.RATES: "an exchange rate is missing",
+    HoldCause.LEASE: "Kafka has not confirmed lately that this instance is in its group",
+    HoldCause.SPAN: "a stuck record holds up its partition",
+    HoldCause.OUT_OF_RANGE: "Kafka has deleted records that were not read",
+}
+
 ADVICE: Final[dict[HoldCause, Advice]] = {
     HoldCause.CREDENTIALS: Advice(
         "all calls", "put a valid server key into the key file; it is read again by itself"
@@ -40,6 +53,11 @@ ADVICE: Final[dict[HoldCause, Advice]] = {
         "payments to convert whose exchange rate is not there yet",
         "put the rates that are missing into the file of currency.rates.path; it is read again by itself",
     ),
+    HoldCause.LEASE: Advice(
+        "all calls of this process",
+        "bring its connection to the group's coordinator back, and see why commits are not confirmed; calls "
+        "go on by themselves with the next one that is",
+    ),
     HoldCause.SPAN: Advice(
         "intake of the partitions concerned",
         "see what the oldest open record waits for; it goes on by itself",
@@ -49,6 +67,9 @@ ADVICE: Final[dict[HoldCause, Advice]] = {
         "their committed offsets are gone from the log: set new ones, or kafka.on_out_of_range: earliest",
     ),
 }
+
+#: Holds that stop every call of the process.
+STOPS_ALL: Final = frozenset({HoldCause.CREDENTIALS, HoldCause.ADDRESS, HoldCause.LEASE})
 
 #: Holds that make the service not ready: a rollout with a wrong key or address stops at its first pod.
 NOT_READY: Final = frozenset({HoldCause.CREDENTIALS, HoldCause.ADDRESS})

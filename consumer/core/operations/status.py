@@ -23,6 +23,32 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True)
+class OldestStatus:
+    """A partition's oldest open record: everything behind it waits to be committed.
+
+    ``age_seconds`` is by the record's own timestamp, None where it has none. ``waits_for`` is a word of
+    ``core.operations.waits``, an HTTP status, or a hold. ``tries`` are its calls so far, ``next_try_seconds``
+    is when the next one is due, None where that depends on others.
+    """
+
+    offset: int
+    age_seconds: float | None
+    waits_for: str
+    tries: int
+    next_try_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class WaitStatus:
+    """Why ``records`` records are parked. The first of them is tried again in ``next_try_seconds``."""
+
+    reason: str
+    records: int
+    next_try_seconds: float
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
 class PartitionStatus:
     """One held partition. Offsets are None until they are known.
 
@@ -30,7 +56,8 @@ class PartitionStatus:
     ``lag`` the records from there to the end. ``open`` counts received and unsettled records, ``queued``
     those of them that no worker has taken. ``headroom_seconds`` is the time until Kafka may delete the
     oldest record that is not settled (the metric ``retention_headroom_seconds``), None where it is not
-    known. ``paused`` says why it is not fetched, empty if it is.
+    known. ``paused`` says why it is not fetched, empty if it is. ``oldest`` is its oldest open record, None
+    where none is open.
     """
 
     topic: str
@@ -42,6 +69,7 @@ class PartitionStatus:
     queued: int
     headroom_seconds: float | None = None
     paused: str = ""
+    oldest: OldestStatus | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +137,19 @@ class RatesHealth:
 
 
 @dataclass(frozen=True, slots=True)
+class LeaseStatus:
+    """How long this process may still send without proving anew that it is in its group, in seconds.
+
+    ``seconds`` is how long a proof is good for, ``proven_seconds_ago`` when the last one was asked for (None:
+    there is none), ``remaining_seconds`` what is left of it. A process without partitions needs none.
+    """
+
+    seconds: float
+    proven_seconds_ago: float | None
+    remaining_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class PaceStatus:
     """How fast calls may leave, and why not faster.
 
@@ -137,6 +178,8 @@ class LastError:
 class Status:
     """Everything that ``/statusz`` shows, as of ``at``. Times are aware.
 
+    ``in_flight`` are calls and dead letters on the wire; ``awaiting_turn`` records have a worker and wait for
+    the rate or a schema. ``waits`` says why records are parked. ``lease`` is None while no partition is held.
     ``registry`` is None where none is configured, ``rates`` where nothing is converted. ``config`` is the
     effective configuration by dotted key, secrets already masked.
     """
@@ -157,6 +200,9 @@ class Status:
     partitions: tuple[PartitionStatus, ...] = ()
     holds: tuple[HoldStatus, ...] = ()
     stopped_topics: tuple[StopStatus, ...] = ()
+    awaiting_turn: int = 0
+    waits: tuple[WaitStatus, ...] = ()
+    lease: LeaseStatus | None = None
     errors: tuple[LastError, ...] = ()
     registry: RegistryHealth | None = None
     rates: RatesHealth | None = None

@@ -278,6 +278,20 @@ class Lanes(Generic[S]):
         self._forget_dropped_sleepers()
         return self._sleepers[0][0] if self._sleepers else None
 
+    def sleeping(self) -> Iterator[tuple[Ticket[S], float]]:
+        """Yield each parked record, and when it is tried again, in no order."""
+        return ((lane.waiting[0], until) for until, number, lane in self._sleepers if number == lane.wake)
+
+    def oldest(self, partition: Partition) -> tuple[Ticket[S], bool] | None:
+        """Return a partition's oldest record, and whether it is in flight; None where there is none."""
+        shard = self._shards.get(partition)
+        if shard is None:
+            return None
+        flights = ((lane.flight, True) for lane in shard.lanes.values() if lane.flight is not None)
+        waiting = ((lane.waiting[0], False) for lane in shard.lanes.values() if lane.waiting)
+        ours = (pair for pair in (*flights, *waiting) if not pair[0].released)
+        return min(ours, key=lambda pair: pair[0].record.offset, default=None)
+
     def load(self, partition: Partition) -> Load:
         """Return what a partition holds."""
         shard = self._shards.get(partition)

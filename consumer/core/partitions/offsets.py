@@ -74,6 +74,7 @@ class _Track:
     version: int = 0
     confirmed: int = 0
     confirmed_offset: int | None = None
+    confirmed_metadata: str = ""
     dirty_since: float | None = None
 
 
@@ -91,7 +92,7 @@ class Offsets:
             track.version = 1
             track.dirty_since = now
         else:
-            track.confirmed_offset = given.offset
+            track.confirmed_offset, track.confirmed_metadata = given.offset, given.metadata
         self._tracks[given.partition] = track
 
     def receive(self, record: Record, now: float) -> bool:
@@ -136,13 +137,30 @@ class Offsets:
             if (track := self._tracks.get(partition)) is not None and track.version != track.confirmed
         }
 
+    def unchanged(self, turn: int) -> dict[Partition, Position]:
+        """Return one position to commit once more exactly as the broker has it, only to hear its yes.
+
+        It is of a partition that has nothing else to commit, so nothing newer can be on its way and be
+        lowered by it; empty where there is none. ``turn`` counts up, so that no single partition, whose topic
+        may be gone, stands for all.
+        """
+        clean = [
+            (partition, track, offset)
+            for partition, track in self._tracks.items()
+            if (offset := track.confirmed_offset) is not None and track.version == track.confirmed
+        ]
+        if not clean:
+            return {}
+        partition, track, offset = clean[turn % len(clean)]
+        return {partition: Position(offset, track.confirmed_metadata, track.epoch, track.confirmed)}
+
     def committed(self, partition: Partition, position: Position, now: float) -> None:
         """Note the broker's yes to ``position``, as :meth:`committable` gave it."""
         track = self._tracks.get(partition)
         if track is None or track.epoch != position.epoch or position.version <= track.confirmed:
             return
         track.confirmed = position.version
-        track.confirmed_offset = position.offset
+        track.confirmed_offset, track.confirmed_metadata = position.offset, position.metadata
         track.dirty_since = None if track.version == track.confirmed else now
 
     def forget(self, partitions: Collection[Partition]) -> dict[Partition, int]:

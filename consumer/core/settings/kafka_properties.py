@@ -52,6 +52,13 @@ class Rule:
         return not self.allowed or not parts.issubset(self.allowed)
 
 
+#: Milliseconds after which a group gives away the partitions of a silent member, unless the user says so.
+SESSION_TIMEOUT_MS: Final = 15_000
+#: With ``group.protocol=consumer`` the brokers decide, and do not tell. Their default, and by default the
+#: least that they allow, is 45 s (``group.consumer.session.timeout.ms``). Of it the last heartbeat may be 5 s
+#: old when a commit is confirmed: there a commit prolongs no session.
+BROKERS_SESSION_MS: Final = 40_000
+
 _TRUE: Final = ("true", "t", "1")
 _FALSE: Final = ("false", "f", "0")
 _REMOVE: Final = "remove it"
@@ -243,6 +250,15 @@ def refusals(role: Role, properties: Mapping[str, str]) -> Iterator[Refusal]:
             yield Refusal(name, rule.what, rule.cure)
         elif role is Role.REGISTRY and name in _REGISTRY_NUMBERS and not re.fullmatch("[0-9]{1,9}", value):
             yield Refusal(name, "must be a whole number", "write it in digits")
+
+
+def session_seconds(properties: Mapping[str, str]) -> float:
+    """Return how long after a confirmed commit the group surely gives nothing of ours to anybody else."""
+    if properties.get("group.protocol", "").strip().lower() == "consumer":
+        return BROKERS_SESSION_MS / 1000
+    text = properties.get("session.timeout.ms", "").strip()
+    # What is no number at all, librdkafka refuses itself.
+    return int(text[:18]) / 1000 if text.isdecimal() else SESSION_TIMEOUT_MS / 1000
 
 
 def for_registry(url: str, properties: Mapping[str, str]) -> dict[str, str | int]:

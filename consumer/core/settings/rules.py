@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
 
+from consumer.core.partitions.lease import calls_outlast, shortest_session
 from consumer.core.partitions.subscription import (
     Letters,
     Subscription,
@@ -14,6 +15,7 @@ from consumer.core.partitions.subscription import (
     pattern_fault,
 )
 from consumer.core.settings.environment import variable_name
+from consumer.core.settings.kafka_properties import session_seconds
 from consumer.core.settings.keys import Path
 from consumer.core.settings.registries import apicurio_api
 from consumer.core.settings.tree import Settings
@@ -297,10 +299,19 @@ def _warnings(settings: Settings) -> Iterator[str]:
             "linkrunner.timeout_seconds is longer than shutdown.drain_seconds: "
             "a stop can cut off a slow call, which is then repeated."
         )
+    kafka = settings.kafka.properties
+    session = session_seconds(kafka)
+    if calls_outlast(session, linkrunner.timeout_seconds):
+        enough = shortest_session(linkrunner.timeout_seconds) * 1000
+        yield (
+            f"linkrunner.timeout_seconds is long beside the {session:g} s after which the group gives away "
+            "the partitions of a lost instance: a slow call of that one can end behind those of its "
+            "successor. Lower it, or set session.timeout.ms under kafka.properties to "
+            f"{enough:.0f} or more (group.protocol consumer leaves it to the brokers)."
+        )
     registry = settings.schema_registry
     if registry.properties and any(map(_is_clear, (registry.url or "").split(","))):
         yield "schema_registry.url is plain http: credentials for the registry travel in clear."
-    kafka = settings.kafka.properties
     if kafka.get("security.protocol", "").lower() == "sasl_plaintext":
         yield "security.protocol in kafka.properties is sasl_plaintext: all travels in clear."
     if settings.erasure.topic is not None and not settings.erasure.enabled:

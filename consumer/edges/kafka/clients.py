@@ -7,6 +7,8 @@ here that carry a promise can't be overridden.
 from collections.abc import Mapping
 from typing import Final, TypeAlias
 
+from consumer.core.settings.kafka_properties import SESSION_TIMEOUT_MS
+
 Value: TypeAlias = str | int | float | bool
 Config: TypeAlias = dict[str, Value]
 
@@ -16,7 +18,7 @@ STATISTICS_SECONDS: Final = 2
 #: Kept unless the user says otherwise. Fetching ahead is bounded, because payments are few and memory is not.
 _CONSUMER_DEFAULTS: Final[Mapping[str, Value]] = {
     "client.id": "linkrunner-consumer",
-    "session.timeout.ms": 15_000,
+    "session.timeout.ms": SESSION_TIMEOUT_MS,
     "max.poll.interval.ms": 300_000,
     "queued.min.messages": 2_000,  # the client's default of 100 000 costs 14 MiB of bookkeeping in a backlog
     "queued.max.messages.kbytes": 4_096,
@@ -94,7 +96,7 @@ def consumer_config(bootstrap_servers: str, group_id: str, properties: Mapping[s
         "bootstrap.servers": bootstrap_servers,
         "group.id": group_id,
     }
-    if properties.get("group.protocol") == "consumer":
+    if str(properties.get("group.protocol")).lower() == "consumer":
         for name in _CLASSIC_ONLY:
             del config[name]
     return config

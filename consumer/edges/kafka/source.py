@@ -45,6 +45,10 @@ POLL_SECONDS: Final = 0.1
 #: Seconds after which an unanswered commit counts as failed.
 COMMIT_SECONDS: Final = 10.0
 
+#: Seconds after which no answer to a commit is expected any more. The client gives up each of its own tries
+#: after ``socket.timeout.ms``, whose default this is.
+LOST_SECONDS: Final = 60.0
+
 #: Seconds within which positions must be stored when partitions are handed over.
 HANDOVER_SECONDS: Final = 5.0
 
@@ -76,6 +80,8 @@ class Source:
         self._thread: Final = ThreadPoolExecutor(max_workers=1, thread_name_prefix="kafka-consumer")
         self._starting: Final = Starting(Brokers(config), start_from, self._read_failed)
         self._epochs: Final = Epochs()
+        self._answer: asyncio.Future[Positions] | None = None
+        self._asked_at = 0.0
         self._failure: ConsumerError | Exception | None = None
         self._stopping = False
         self._closed = False
@@ -112,15 +118,23 @@ class Source:
     async def commit(self, positions: Positions) -> Positions | None:
         """Commit; return those that the broker confirmed, or None where it did not answer in time.
 
-        One commit at a time. A refused one (a rebalance is going on) is normal: look again and retry.
+        One commit at a time. A refused one (a rebalance is going on) is normal: look again and retry. While
+        an earlier one is unanswered none is sent: the client itself sends again what a broken connection
+        cut short, and so the older of two could arrive last and take the offset back.
         """
-        answer: asyncio.Future[Positions] = self._loop.create_future()
-        await self._on_thread(lambda: self._commits.send(positions, answer))
-        try:
-            async with asyncio.timeout(COMMIT_SECONDS):
-                return await answer
-        except TimeoutError:
+        earlier = self._answer
+        waits = earlier is not None and not await self._answered(earlier)
+        if waits and time.monotonic() - self._asked_at < LOST_SECONDS:
             return None
+        answer = self._answer = self._loop.create_future()
+        self._asked_at = time.monotonic()
+        await self._on_thread(lambda: self._commits.send(positions, answer))
+        return answer.result() if await self._answered(answer) else None
+
+    async def _answered(self, answer: "asyncio.Future[Positions]") -> bool:
+        """Wait for a commit's answer; return whether it came in time."""
+        await asyncio.wait({answer}, timeout=COMMIT_SECONDS)
+        return answer.done()
 
     async def commit_and_confirm(self, positions: Positions, seconds: float) -> Positions:
         """Commit and read back until stored or ``seconds`` are over; return what is known to be stored."""

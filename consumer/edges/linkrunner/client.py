@@ -1,6 +1,7 @@
 """One call over HTTP, and what came back. Never an exception, never a second try."""
 
 import asyncio
+import codecs
 from collections.abc import Callable
 from typing import Final
 
@@ -27,15 +28,19 @@ class Linkrunner:
         timeout_seconds: float,
         connections: int,
         user_agent: str,
+        allowed: Callable[[], bool] = lambda: True,
     ) -> None:
         """Take where the API is and how to get the key, which is asked for at each call.
 
-        ``timeout_seconds`` bounds a whole call, from connecting to the last byte looked at.
+        ``timeout_seconds`` bounds a whole call, from connecting to the last byte looked at. ``allowed`` is
+        asked right before a call's first byte is written: to connect may have taken seconds. Its no is a
+        call that was not sent.
         """
         self._base_url: Final = httpx.URL(base_url.rstrip("/"))
         self._key: Final = key
         self._timeout: Final = timeout_seconds
         self._connections: Final = connections
+        self._allowed: Final = allowed
         self._headers: Final = {
             "content-type": "application/json",
             "accept": "application/json",
@@ -46,7 +51,7 @@ class Linkrunner:
 
     async def start(self) -> None:
         """Open the connection pool; nothing is sent."""
-        self._transport = AiohttpTransport(self._connections)
+        self._transport = AiohttpTransport(self._connections, self._allowed)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -108,4 +113,5 @@ async def _read(response: httpx.Response) -> Response:
 
 
 def _is_html(content_type: str, body: bytes) -> bool:
-    return "html" in content_type.lower() or body.lstrip()[:1] == b"<"
+    text = body.removeprefix(codecs.BOM_UTF8).lstrip()
+    return "html" in content_type.lower() or text[:1] == b"<"

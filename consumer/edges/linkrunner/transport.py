@@ -6,15 +6,23 @@ this one an order of magnitude faster at 32 calls in flight. What it promises be
 - a redirect is an answer like any other (following it would hand the key to somebody else);
 - no cookies, no proxy from the environment, no decompression, certificates always verified;
 - failures come as httpx's own exceptions, and truly tell *not sent* (ConnectError, ConnectTimeout) from
-  *outcome unknown* (everything else).
+  *outcome unknown* (everything else);
+- what arrives on an idle connection is nobody's answer: the next call is made on another one;
+- right before the first byte of a request is written, whoever decides that is asked once more.
 """
 
-from collections.abc import AsyncIterator
+import select
+import ssl
+from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import Final, Self
+from weakref import WeakSet
 
 import aiohttp
 import httpx
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.connector import Connection
+from aiohttp.tracing import Trace
 from yarl import URL
 
 #: Seconds that a name's addresses are kept, so that a moved host is found again.
@@ -26,13 +34,60 @@ _IDLE_SECONDS: Final = 30.0
 _CHUNK: Final = 16 * 1024
 
 
-class AiohttpTransport(httpx.AsyncBaseTransport):
-    """A pool of at most ``connections`` connections. Must be made and closed on the running loop."""
+class Withheld(aiohttp.ClientError):
+    """A request that may not be sent any more, now that its connection is there."""
 
-    def __init__(self, connections: int) -> None:
-        connector = aiohttp.TCPConnector(
-            limit=connections, ttl_dns_cache=_DNS_SECONDS, keepalive_timeout=_IDLE_SECONDS
+
+class _Connector(aiohttp.TCPConnector):
+    """Gives connections on which the next bytes to come can only be the answer to the next request."""
+
+    def __init__(self, connections: int, allowed: Callable[[], bool]) -> None:
+        trust = ssl.create_default_context()
+        trust.set_alpn_protocols(["http/1.1"])
+        super().__init__(
+            ssl=trust, limit=connections, ttl_dns_cache=_DNS_SECONDS, keepalive_timeout=_IDLE_SECONDS
         )
+        self._allowed: Final = allowed
+        self._used: Final[WeakSet[ResponseHandler]] = WeakSet()
+
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109  (the name is aiohttp's)
+    ) -> Connection:
+        """Return a connection that is fit for ``req``. Raises :class:`Withheld`."""
+        while True:
+            connection = await super().connect(req, traces, timeout)
+            protocol = connection.protocol
+            assert protocol is not None  # noqa: S101  (only a connection that was given back has none)
+            if protocol in self._used and (protocol.should_close or _has_bytes(connection)):
+                connection.close()
+                continue
+            self._used.add(protocol)
+            if not self._allowed():
+                connection.release()
+                raise Withheld
+            return connection
+
+
+def _has_bytes(connection: Connection) -> bool:
+    """Tell whether something waits in the socket that the event loop has not read yet, or its end."""
+    waiting = select.poll()
+    transport = connection.transport
+    if transport is not None:
+        waiting.register(transport.get_extra_info("socket"), select.POLLIN)
+    return bool(waiting.poll(0))
+
+
+class AiohttpTransport(httpx.AsyncBaseTransport):
+    """A pool of at most ``connections`` connections. Must be made and closed on the running loop.
+
+    ``allowed`` says, for every request anew, whether it may still be sent.
+    """
+
+    def __init__(self, connections: int, allowed: Callable[[], bool] = lambda: True) -> None:
+        connector = _Connector(connections, allowed)
         self._session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -115,6 +170,7 @@ def _translated(error: aiohttp.ClientError | OSError, request: httpx.Request) ->
 
 #: The first that fits. A connector's error is the only proof that nothing was sent.
 _TRANSLATIONS: Final[tuple[tuple[type[Exception], type[httpx.TransportError]], ...]] = (
+    (Withheld, httpx.ConnectError),
     (aiohttp.ConnectionTimeoutError, httpx.ConnectTimeout),
     (aiohttp.ClientConnectorError, httpx.ConnectError),
     (aiohttp.InvalidURL, httpx.UnsupportedProtocol),

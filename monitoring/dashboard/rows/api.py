@@ -92,7 +92,7 @@ ROW: Final = Row(
             height=7,
             words=FLAG,
             names={cause.value: words for cause, words in HELD.items()},
-            alerts=("AuthRejected", "HoldingAddress"),
+            alerts=("AuthRejected", "HoldingAddress", "HoldingLease"),
         ),
         Panel(
             title="Server key",

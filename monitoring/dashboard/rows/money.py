@@ -27,6 +27,7 @@ HELD: Final = {
     HoldCause.DEAD_LETTERS: "Dead letters",
     HoldCause.REGISTRY: "Unknown schemas",
     HoldCause.RATES: "Rates too old",
+    HoldCause.LEASE: "All: Kafka is silent",
     HoldCause.SPAN: "Stuck partition",
     HoldCause.OUT_OF_RANGE: "Records deleted",
 }
@@ -197,6 +198,7 @@ ROW: Final = Row(
                 "DeadLetterPublishFailing",
                 "HoldingRegistry",
                 "HoldingRates",
+                "HoldingLease",
                 "HoldingSpan",
                 "HoldingOutOfRange",
             ),

@@ -90,6 +90,13 @@ CASES: Final = (
         _held(HoldCause.ADDRESS, "0x10 1 0 1 1 0 1 1 0 1 1 0 1 1 0 1 1 0 1 1 0 1 1 0 1 1 0 1 1 0 1 1 0"),
         {"10m": None, "30m": "1"},
     ),
+    *_steady("HoldingLease", HoldCause.LEASE, fires=2, gone=36, remembered=5),
+    Case(
+        "HoldingLease",
+        "fires_where_a_commit_is_confirmed_now_and_then",
+        _held(HoldCause.LEASE, "0x10 1 0 1 1 0 1 1 0 1 1 0 1 1 0 1 1 0 1 1 0 1 1 0 1 1 0 1 1 0 1 1 0"),
+        {"10m": None, "30m": "1"},
+    ),
     *_steady("HoldingOutOfRange", HoldCause.OUT_OF_RANGE, fires=1, gone=21),
     *_steady("HoldingSpan", HoldCause.SPAN, fires=5, gone=26),
     *_flickering("HoldingRefusals", HoldCause.REFUSALS),

@@ -20,11 +20,14 @@ def _work(
     )
 
 
-def _stopped(samples: str, instance: str = "a", *, address: str = "0x60") -> tuple[Series, ...]:
-    """Return whether the key of an instance is taken, and whether its address is wrong."""
+def _stopped(
+    samples: str, instance: str = "a", *, address: str = "0x60", lease: str = "0x60"
+) -> tuple[Series, ...]:
+    """Return whether the key of an instance is taken, its address wrong, and its lease over."""
     return (
         series("auth_ok", samples, instance=instance),
         series("holding", address, instance=instance, cause="address"),
+        series("holding", lease, instance=instance, cause="lease"),
         series("holding", "1x60", instance=instance, cause="span"),
     )
 
@@ -85,6 +88,12 @@ CASES: Final = (
         "Stalled",
         "quiet_where_the_address_is_wrong",
         (*_work("7x60", parked="5x60"), *_stopped("1x60", address="1x60")),
+        {"15m": None, "60m": None},
+    ),
+    Case(
+        "Stalled",
+        "quiet_where_the_lease_is_over",
+        (*_work("7x60", parked="5x60"), *_stopped("1x60", lease="1x60")),
         {"15m": None, "60m": None},
     ),
     Case(

@@ -8,10 +8,13 @@ import pytest
 
 from consumer.core.api.pacing import Pace
 from consumer.core.api.verdicts import HoldCause
+from consumer.core.operations.cures import STOPS_ALL
 from consumer.core.operations.status import (
     Health,
     HoldStatus,
     LastError,
+    LeaseStatus,
+    OldestStatus,
     PaceStatus,
     PartitionStatus,
     RatesHealth,
@@ -19,6 +22,7 @@ from consumer.core.operations.status import (
     SourceStatus,
     Status,
     StopStatus,
+    WaitStatus,
 )
 from consumer.edges.probes.page import duration, page
 
@@ -46,7 +50,10 @@ def status(**changes: object) -> Status:
             SourceStatus(("^none",), "canonical", ()),
         ),
         "partitions": (
-            PartitionStatus(EVIL, 0, 18_211, 18_200, 11, 5, 4, 93_600.0, EVIL),
+            PartitionStatus(
+                EVIL, 0, 18_211, 18_200, 11, 5, 4, 93_600.0, EVIL, OldestStatus(18_200, 1000.0, "503", 4, 2.5)
+            ),
+            PartitionStatus("u", 0, 9, 3, 6, 6, 5, oldest=OldestStatus(3, None, EVIL, 0, None)),
             PartitionStatus("t", 1, None, None, None, 0, 0),
         ),
         "holds": (HoldStatus(HoldCause.CREDENTIALS, NOON - timedelta(minutes=3), EVIL, EVIL),),
@@ -55,6 +62,9 @@ def status(**changes: object) -> Status:
         ),
         "registry": RegistryHealth(reachable=False, trouble=EVIL, known=7),
         "rates": RatesHealth(newest=NOON.date(), currencies=31, trouble=EVIL),
+        "awaiting_turn": 2,
+        "waits": (WaitStatus("503", 7, 2.5, "the API answered 503"), WaitStatus(EVIL, 1, 0.0, EVIL)),
+        "lease": LeaseStatus(9.0, 3.0, 6.0),
         "errors": (LastError(EVIL, NOON - timedelta(seconds=5), EVIL, 1234),),
         "config": {"kafka.group_id" + EVIL: EVIL},
     }
@@ -93,7 +103,7 @@ def test_markup_in_values_is_shown_not_obeyed() -> None:
     """No value becomes a tag, wherever it stands."""
     checked = Checker(page(status()))
     assert "script" not in checked.tags
-    assert sum(text.count(EVIL) for text in checked.texts) == 19
+    assert sum(text.count(EVIL) for text in checked.texts) == 23
 
 
 def test_the_page_needs_nothing_else() -> None:
@@ -108,7 +118,14 @@ def test_the_page_says_what_is_wrong_and_what_to_do() -> None:
     cure = "Put a valid key into the file."
     holds = (HoldStatus(HoldCause.CREDENTIALS, NOON - timedelta(minutes=3), "all sends", cure),)
     texts = " ".join(Checker(page(status(holds=holds))).texts)
-    for shown in ("not ready", "key refused", "up 5 h 12 min", "credentials 3 min ago all sends " + cure):
+    for shown in (
+        "Nothing is sent: Linkrunner refuses the server key.",
+        "not ready",
+        "key refused",
+        "up 5 h 12 min",
+        "Linkrunner refuses the server key  (hold credentials) since 3 min ago; stops all sends What to do: "
+        + cure,
+    ):
         assert shown in texts
     for shown in (
         "3 of 32",
@@ -118,11 +135,15 @@ def test_the_page_says_what_is_wrong_and_what_to_do() -> None:
         "18,211 18,200 11 5 4 1 d 2 h",
         "1,234",
         "5.0 s ago",
+        "503: the API answered 503 7 in 2.5 s",
+        "Wait for their turn 2",
+        "offset 18,200, 16 min 40 s old, 4 tries, waits for 503 (the API answered 503), next try in 2.5 s",
+        "3.0 s ago 9.0 s 6.0 s",
     ):
         assert shown in texts
     assert "^none canonical no topic" in texts
+    assert "t[1] unknown unknown unknown 0 0 unknown no none" in texts
     assert "Silence 2.5 25.0%: 3 of 12 partitions 50% 20% none asked for" in texts
-    assert "t[1] unknown unknown unknown 0 0 unknown no" in texts
     assert "Answers Schemas kept Last trouble no 7" in texts
 
 
@@ -146,12 +167,14 @@ def test_a_stopped_topic_says_what_it_saw_and_how_to_go_on() -> None:
 
 def test_a_quiet_service_has_a_page_too() -> None:
     """Empty tables are said to be empty."""
-    empty: dict[str, object] = {"partitions": (), "holds": (), "errors": (), "config": {}}
-    nothing = {**empty, "registry": None, "rates": None}
+    empty: dict[str, object] = {"partitions": (), "holds": (), "errors": (), "config": {}, "waits": ()}
+    nothing = {**empty, "registry": None, "rates": None, "lease": None}
     quiet = status(health=Health(True, True, True), **nothing)
     texts = " ".join(Checker(page(quiet)).texts)
     for shown in (
-        "Nothing is held.",
+        "This instance holds no partition",
+        "No record waits to be tried again.",
+        "Nothing has to be proven.",
         "No partition is assigned.",
         "No errors.",
         "None is configured.",
@@ -160,6 +183,46 @@ def test_a_quiet_service_has_a_page_too() -> None:
     ):
         assert shown in texts
     assert "not ready" not in texts
+
+
+def test_every_hold_has_a_card() -> None:
+    """What is the matter, in words, for each cause there is; what stops all calls looks like it."""
+    for cause in HoldCause:
+        holds = (HoldStatus(cause, NOON, "these", "do that"),)
+        text = page(status(holds=holds))
+        assert f"(hold {cause.value})" in text
+        assert ('<div class="hold bad">' in text) == (cause in STOPS_ALL)
+
+
+@pytest.mark.parametrize(
+    ("lease", "shown"),
+    [
+        (LeaseStatus(9.0, None, 0.0), "never 9.0 s over: nothing is sent"),
+        (LeaseStatus(9.0, 61.0, 0.0), "1 min 1 s ago 9.0 s over: nothing is sent"),
+        (LeaseStatus(9.0, 0.2, 8.8), "200 ms ago 9.0 s 8.8 s"),
+    ],
+)
+def test_the_lease_says_what_is_left_of_it(lease: LeaseStatus, shown: str) -> None:
+    """And what follows where nothing is."""
+    assert shown in " ".join(Checker(page(status(lease=lease))).texts)
+
+
+def test_states_have_colours_and_words() -> None:
+    """Whoever does not see the colour reads the word."""
+    good = page(status(freshness_seconds=1.0, holds=(), health=Health(True, True, True), waits=()))
+    assert '<dd class="good">1.0 s</dd>' in good
+    assert '<dd class="waits">1 min 1 s</dd>' in page(status(freshness_seconds=61.0))
+    assert '<dd class="bad">10 min 1 s</dd>' in page(status(freshness_seconds=601.0))
+    assert '<td data-name="Paused" class="waits">full: enough is in memory</td>' in page(
+        status(partitions=(PartitionStatus("t", 1, 2, 1, 1, 1, 0, paused="full"),))
+    )
+
+
+def test_a_narrow_screen_still_has_the_names_of_columns() -> None:
+    """There a row is a card, and each of its values is named."""
+    text = page(status())
+    assert "@media (max-width" in text
+    assert text.count("<td") == text.count("<td data-name=")
 
 
 @pytest.mark.parametrize(

@@ -1,22 +1,26 @@
 """The report: what probes, scrapes and the status page are told is what is so."""
 
 import asyncio
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 
+import msgspec
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from consumer.core.api.verdicts import HoldCause, Response
-from consumer.core.errors import Unreadable
+from consumer.core.errors import Unavailable, Unreadable
 from consumer.core.meaning.intents import DeadLetterReason
 from consumer.core.operations.logbook import Event
 from consumer.core.operations.status import RatesHealth, RegistryHealth
 from consumer.core.records import Partition
 from consumer.edges.kafka.statistics import Ends
+from consumer.edges.probes.page import page
 from consumer.flow.report import STUCK_SECONDS, ErrorBook, Facts, Inputs, Rates, ReadFrom, Report
+from tests.support.events import USER
 from tests.support.fakes import FakeLog
 from tests.support.rig import Rig, payments, produce, reached
 
@@ -90,6 +94,108 @@ def make(rates: Rates | None = None) -> Desk:
         ),
     )
     return Desk(rig, group, topics, errors, report)
+
+
+#: What must stand nowhere: an id, a record's key, a user, an amount.
+CANARIES = re.compile(rf"canary-payment|canary-key|{USER}|(?<![\d.])499(?:00|\.00?)?(?![\d.])")
+
+
+def test_what_waits_is_reported_with_its_reason_and_nobodys_data() -> None:
+    """On the wire, in backoff, behind the registry, for a letter, queued: each with why, none with whom."""
+
+    async def scene() -> None:
+        desk = make()
+        rig = desk.rig
+        names = {what: f"canary-payment-{what}" for what in ("wire", "again", "queued", "schema", "letter")}
+        rig.api.hold(names["wire"])
+        rig.api.always[names["again"]] = Response(503, retry_after=None)
+        rig.api.always[names["letter"]] = Response(422)
+        rig.decoder.trouble[names["schema"].encode()] = Unavailable("the registry is away")
+        rig.box.missing.add("payments")
+        for name in names.values():
+            rig.source.timestamp_ms = int(time.time() * 1000) - 5000
+            key = names["wire"] if name == names["queued"] else name
+            produce(rig, HERE, [name], b"canary-key-" + key.encode())
+        async with rig.running():
+            rig.source.assign(HERE)
+            await reached(
+                lambda: rig.api.on_wire and rig.pipeline.lanes.parked == 3, "all are where they wait"
+            )
+            status = desk.report.status()
+            assert {each.reason: each.records for each in status.waits} == {
+                "503": 1,
+                "registry": 1,
+                "dead_letters": 1,
+            }
+            assert all(0 <= each.next_try_seconds <= 30 for each in status.waits)
+            assert (status.in_flight, status.awaiting_turn, status.queued, status.parked) == (1, 0, 1, 3)
+            oldest = status.partitions[0].oldest
+            assert oldest is not None
+            assert (oldest.offset, oldest.waits_for, oldest.tries, oldest.next_try_seconds) == (
+                0,
+                "answer",
+                1,
+                None,
+            )
+            assert oldest.age_seconds is not None
+            assert 5 <= oldest.age_seconds < 60
+            assert status.lease is not None
+            assert 0 < status.lease.remaining_seconds <= status.lease.seconds
+            for text in (msgspec.json.encode(status).decode(), page(status)):
+                assert CANARIES.findall(text) == []
+
+            rig.api.let_go(names["wire"])
+            await reached(lambda: rig.source.committed(HERE) == 1, "the first one is done")
+            head = desk.report.status().partitions[0].oldest
+            assert head is not None
+            assert head.offset == 1
+            assert head.waits_for in {"503", "worker", "answer", "turn"}
+
+    asyncio.run(scene())
+
+
+def test_silence_is_reported() -> None:
+    """How long the API wants no calls, and that records wait for that."""
+
+    async def scene() -> None:
+        desk = make()
+        rig = desk.rig
+        rig.api.script["pay-0"].append(Response(429, retry_after="60"))
+        produce(rig, HERE, payments(1))
+        async with rig.running():
+            rig.source.assign(HERE)
+            await reached(rig.traffic.silence, "the API asks for silence")
+            produce(rig, HERE, payments(2, "more"))
+            await reached(lambda: rig.pipeline.lanes.parked == 3, "all wait")
+            status = desk.report.status()
+            assert 50 < status.pace.now.silence <= 66
+            assert {each.reason: each.records for each in status.waits} == {"429": 1, "silence": 2}
+
+    asyncio.run(scene())
+
+
+def test_a_lease_is_reported_while_partitions_are_held() -> None:
+    """Without partitions there is nothing to prove; behind its end nothing is left."""
+
+    async def scene() -> None:
+        desk = make()
+        rig = desk.rig
+        assert desk.report.status().lease is None
+        async with rig.running():
+            rig.source.assign(HERE)
+            await reached(rig.traffic.membership.holds, "it is proven")
+            rig.source.refuse = 1_000_000
+            rig.slept += 1000
+            lease = desk.report.status().lease
+            assert lease is not None
+            assert lease.remaining_seconds == 0
+            assert [hold.cause for hold in desk.report.status().holds] == [HoldCause.LEASE]
+            assert desk.report.health().ready
+            await rig.source.lose(HERE)
+            assert desk.report.status().lease is None
+            assert desk.report.status().holds == ()
+
+    asyncio.run(scene())
 
 
 def partition_series(desk: Desk) -> dict[str, set[str]]:

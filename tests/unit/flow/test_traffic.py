@@ -17,6 +17,7 @@ from consumer.core.operations.logbook import Event
 from consumer.core.partitions.rota import Way
 from consumer.core.records import Partition
 from consumer.edges.metrics import Metrics
+from consumer.flow.membership import Membership
 from consumer.flow.traffic import Traffic
 from tests.simulation.loop import VirtualLoop
 from tests.support.fakes import FakeLog
@@ -39,6 +40,7 @@ class Bench:
             self.log,
             self._note_opening,
             lambda: self.now,
+            membership=Membership(60.0, lambda: self.now),
             address="https://api",
         )
         self.traffic.on_recovery = self._note_recovery
@@ -178,7 +180,12 @@ class Waiting:
         self.clock = asyncio.get_running_loop().time
         self.log = FakeLog()
         self.traffic = Traffic(
-            Allotment(rate, shares), Metrics(self.registry), self.log, self._wake, self.clock
+            Allotment(rate, shares),
+            Metrics(self.registry),
+            self.log,
+            self._wake,
+            self.clock,
+            membership=Membership(60.0, self.clock),
         )
 
     def _wake(self) -> None:

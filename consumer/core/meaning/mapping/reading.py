@@ -6,15 +6,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from consumer.core.avro.framing import WireFormat
+from consumer.core.meaning.mapping.actions import FIELDS, Does
 from consumer.core.meaning.mapping.converters import Form
 from consumer.core.meaning.mapping.language import (
-    FIELDS,
     All,
     AnyOf,
     AvroBytes,
     Comparison,
     Debezium,
-    Does,
     Field,
     Nested,
     Not,

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from consumer.core.meaning.mapping.actions import ITEM_FIELDS, FieldRule, Kind
 from consumer.core.meaning.mapping.converters import CONVERTERS, OPTIONED, Form
 from consumer.core.meaning.mapping.forms import ACCEPTS, check_amount, check_form
 from consumer.core.meaning.mapping.language import (
-    ITEM_FIELDS,
     Amount,
     Attributes,
     Coalesce,
@@ -14,10 +14,8 @@ from consumer.core.meaning.mapping.language import (
     Conversion,
     Expression,
     Extract,
-    FieldRule,
     FieldValue,
     Items,
-    Kind,
     Nested,
     Origin,
     Path,

@@ -20,8 +20,9 @@ from consumer.core.meaning.intents import (
     Skip,
 )
 from consumer.core.meaning.lifecycle import LifecyclePolicy
+from consumer.core.meaning.mapping.actions import ACTIONS, Does
 from consumer.core.meaning.mapping.expressions import Toolbox
-from consumer.core.meaning.mapping.language import ACTIONS, Does, Field, FieldValue, Route
+from consumer.core.meaning.mapping.language import Field, FieldValue, Route
 from consumer.core.meaning.mapping.predicates import Decide, compile_predicate
 from consumer.core.meaning.mapping.scope import Scope
 from consumer.core.meaning.mapping.settable import (

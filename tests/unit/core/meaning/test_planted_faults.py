@@ -16,7 +16,7 @@ from consumer.core.meaning import lifecycle, money, rates
 from consumer.core.meaning.fields import Fields
 from consumer.core.meaning.lifecycle import Kind, Status
 from consumer.core.meaning.mapping import lint, reading
-from consumer.core.meaning.mapping.language import FIELDS, Does
+from consumer.core.meaning.mapping.actions import FIELDS, Does
 from tests.support.events import USER
 from tests.unit import test_erasure_is_apart as erasure
 from tests.unit.core.api import test_conversion as conversion

@@ -788,7 +788,6 @@ def test_properties_are_known_beside_other_mistakes() -> None:
         ("linkrunner: {base_url: 'http://a'}", "the server key travels in clear"),
         ("linkrunner: {base_url: 'HTTP://a'}", "the server key travels in clear"),
         ("linkrunner: {requests_per_second: 31}", "documented limit"),
-        ("linkrunner: {timeout_seconds: 21}", "shutdown.drain_seconds"),
         ("erasure: {topic: erasures}", "nobody is erased"),
         ("linkrunner: {accept_refusals_until: '2026-03-01T12:00:00Z'}", "has passed: it has no effect"),
         ("linkrunner: {accept_refusals_until: '2026-03-01T12:00:01Z'}", "bad records become dead letters"),
@@ -808,6 +807,46 @@ def test_kafka_in_clear_is_a_warning() -> None:
     """Credentials without TLS are allowed, and said."""
     (warning,) = warnings(settings(kafka("properties: {security.protocol: SASL_PLAINTEXT}")), NOW)
     assert "in clear" in warning
+
+
+def test_a_call_that_outlasts_a_drain_is_a_warning() -> None:
+    """A stop would cut it off."""
+    patient = kafka("properties: {session.timeout.ms: 45000}") + "linkrunner: {timeout_seconds: 21}"
+    (warning,) = warnings(settings(patient), NOW)
+    assert "shutdown.drain_seconds" in warning
+
+
+@pytest.mark.parametrize(
+    ("properties", "timeout", "needed"),
+    [
+        ("", 10.5, "15750"),
+        ("session.timeout.ms: 6000", 4.5, "6750"),
+        ("session.timeout.ms: 14999", 10, "15000"),
+        ("group.protocol: consumer", 27, "40500"),
+        ("group.protocol: Consumer", 27, "40500"),
+    ],
+)
+def test_a_call_that_outlasts_the_session_is_a_warning(properties: str, timeout: float, needed: str) -> None:
+    """What is still on its way when the partitions are given away could end behind the successor's calls."""
+    more = f"linkrunner: {{timeout_seconds: {timeout}}}\nshutdown: {{drain_seconds: 60}}"
+    (warning,) = warnings(settings(kafka(f"properties: {{{properties}}}") + more), NOW)
+    assert "linkrunner.timeout_seconds" in warning
+    assert needed in warning
+
+
+@pytest.mark.parametrize(
+    ("properties", "timeout"),
+    [
+        ("", 10),
+        ("session.timeout.ms: 6000", 4),
+        ("group.protocol: consumer", 26),
+        ("session.timeout.ms: x", 10),
+    ],
+)
+def test_a_call_that_ends_within_the_session_is_none(properties: str, timeout: float) -> None:
+    """And what is no number is librdkafka's to refuse."""
+    more = f"linkrunner: {{timeout_seconds: {timeout}}}\nshutdown: {{drain_seconds: 60}}"
+    assert warnings(settings(kafka(f"properties: {{{properties}}}") + more), NOW) == ()
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from typing import Final
 
 import pytest
 
-from consumer.core.settings.kafka_properties import Role, for_registry, refusals
+from consumer.core.settings.kafka_properties import Role, for_registry, refusals, session_seconds
 
 REFUSED: Final[list[tuple[Role, str, str, str, str]]] = [
     # who, name, value, a part of the reason, a part of the cure
@@ -127,3 +127,18 @@ def test_registry_properties_without_effect_are_refused() -> None:
     """What the service does itself (waiting, trying again, remembering) can't be set twice."""
     names = ["max.retries", "retries.wait.ms", "retries.max.wait.ms", "cache.capacity"]
     assert [refusal.name for refusal in refusals(Role.REGISTRY, dict.fromkeys(names, "1"))] == names
+
+
+@pytest.mark.parametrize(
+    ("properties", "seconds"),
+    [
+        ({}, 15.0),
+        ({"session.timeout.ms": "45000"}, 45.0),
+        ({"group.protocol": "classic", "session.timeout.ms": " 6000 "}, 6.0),
+        ({"group.protocol": "consumer"}, 40.0),
+        ({"session.timeout.ms": "soon"}, 15.0),
+    ],
+)
+def test_how_long_a_silent_member_keeps_its_partitions(properties: dict[str, str], seconds: float) -> None:
+    """The client's session timeout; with the new protocol the brokers' default, less one heartbeat."""
+    assert session_seconds(properties) == seconds
