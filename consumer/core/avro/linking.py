@@ -94,7 +94,7 @@ class Shelf:
 
 def shelf_with(files: Mapping[str, str]) -> Shelf:
     """Return a shelf of the texts of ``files``, which have these names."""
-    return Shelf(files.values(), {text: name for name, text in reversed(files.items())})
+    return Shelf(files.values(), {text: name for name, text in reversed(tuple(files.items()))})
 
 
 def _alike(one: _Definition, other: _Definition) -> bool:

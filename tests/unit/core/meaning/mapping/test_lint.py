@@ -666,7 +666,7 @@ def test_no_operand_is_a_number_that_is_not_finite(operand: str, number: str) ->
 def test_no_constant_is_a_number_that_is_not_finite(value: str, number: str) -> None:
     """JSON can't say it."""
     attributes = f"{{a: {value.replace('NUMBER', number)}}}"
-    (mistake,) = mistakes(f"sources: [{{topics: [t], routes: {capture_routes(attributes=attributes)}}}]")
+    mistake, *_ = mistakes(f"sources: [{{topics: [t], routes: {capture_routes(attributes=attributes)}}}]")
     assert "is no finite number" in mistake
 
 
