@@ -646,3 +646,32 @@ def test_names_of_routes_that_skip_are_known_beforehand() -> None:
         "{name: b, action: reject}]}]"
     )
     assert mapping(text).route_names == ("a",)
+
+
+@pytest.mark.parametrize("number", [".nan", "-.inf", ".INF", "1e999", "!!float nan", "!!float -inf"])
+@pytest.mark.parametrize("operand", ["eq: NUMBER", "in: [1, NUMBER]", "gt: NUMBER", "le: NUMBER"])
+def test_no_operand_is_a_number_that_is_not_finite(operand: str, number: str) -> None:
+    """No record has one that could be equal, and each that is finite is less than infinite."""
+    test = operand.replace("NUMBER", number)
+    (mistake,) = mistakes(
+        f"sources: [{{topics: [t], routes: [{{name: a, when: {{path: x, {test}}}, action: skip}}]}}]"
+    )
+    assert "is no finite number" in mistake
+
+
+@pytest.mark.parametrize("number", [".nan", "1e999"])
+@pytest.mark.parametrize(
+    "value", ["{const: NUMBER}", "{path: x, default: NUMBER}", "{path: x, map: {a: NUMBER}}"]
+)
+def test_no_constant_is_a_number_that_is_not_finite(value: str, number: str) -> None:
+    """JSON can't say it."""
+    attributes = f"{{a: {value.replace('NUMBER', number)}}}"
+    mistake, *_ = mistakes(f"sources: [{{topics: [t], routes: {capture_routes(attributes=attributes)}}}]")
+    assert "is no finite number" in mistake
+
+
+def test_numbers_that_are_finite_and_texts_are_operands() -> None:
+    """As before."""
+    for value in ("1e300", "-0.5", "nan", "'.'", "inf"):
+        when = f"{{path: x, eq: {value}}}"
+        assert not mistakes(f"sources: [{{topics: [t], routes: [{{name: a, when: {when}, action: skip}}]}}]")
