@@ -21,11 +21,11 @@ from consumer.core.meaning.mapping.language import (
     Route,
     SourceDefinition,
 )
-from consumer.core.meaning.mapping.lint_ids import constant_id, shared_ids
+from consumer.core.meaning.mapping.lint_ids import constant_id, ids_by_state, shared_ids
 from consumer.core.meaning.mapping.nodes import near
 from consumer.core.meaning.mapping.reading import UNREAD
 from consumer.core.meaning.mapping.settable import CONTENT_TYPES, PAYMENT_STATUSES, PAYMENT_TYPES
-from consumer.core.meaning.mapping.walking import paths, predicate_paths
+from consumer.core.meaning.mapping.walking import operands, paths, predicate_paths
 from consumer.core.meaning.money import is_currency
 from consumer.core.outcomes import NO_REASON
 from consumer.core.settings.documents import Finding
@@ -113,7 +113,14 @@ def _names(sources: Sequence[SourceDefinition]) -> Iterator[Finding]:
 
 def _asking(when: Predicate | None, routes: Iterable[Route]) -> Route | None:
     """Return the route that has this very predicate."""
-    return next((each for each in routes if each.when == when), None)
+    return next(
+        (each for each in routes if each.when == when and _booleans(each.when) == _booleans(when)), None
+    )
+
+
+def _booleans(when: Predicate | None) -> list[bool]:
+    """Tell of each constant whether it is a boolean: for events true is not 1, for Python it is."""
+    return [isinstance(each, bool) for each in operands(when)]
 
 
 # ------------------------------------------------------------------------------------ routes
@@ -215,6 +222,7 @@ def _lacks_time(where: Where) -> Iterator[Finding]:
 _ROUTE_RULES: Final[tuple[Callable[[Where], Iterable[Finding]], ...]] = (
     _impure,
     constant_id,
+    ids_by_state,
     _unknown_values,
     _currencies,
     _envelopes,

@@ -1,7 +1,6 @@
 """Ids that several payments would share: the API keeps the first record of an id and drops the others."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from collections.abc import Set as AbstractSet
 from typing import Final
 
 from consumer.core.meaning.intents import PaymentStatus
@@ -25,7 +24,7 @@ from consumer.core.meaning.mapping.language import (
     Template,
 )
 from consumer.core.meaning.mapping.settable import PAYMENT_STATUSES
-from consumer.core.meaning.mapping.walking import expressions, own_paths, paths
+from consumer.core.meaning.mapping.walking import expressions, paths
 from consumer.core.patterns import takes_constants
 from consumer.core.settings.documents import Finding
 from consumer.core.settings.documents import Source as Place
@@ -42,7 +41,7 @@ def constant_id(where: Where) -> Iterator[Finding]:
             yield Finding(where.field(field.name), field.place, what, "read it from the event, no constants")
         elif not _identifies(field.value, everywhere=of_payment):
             what = "can be the same for several events: nothing of the event is in it"
-            cure = "read it from the event, not from $topic or $name"
+            cure = "read it from the event, not from $topic, $name or what a map makes of it"
             yield Finding(where.field(field.name), field.place, what, cure)
 
 
@@ -69,10 +68,11 @@ def _gives_a_name(expression: Expression) -> bool:
 
 def _identifies(expression: Expression, *, everywhere: bool) -> bool:
     """Tell whether something of the event itself is in the value; ``everywhere``: whichever option it is."""
-    if everywhere and isinstance(expression.origin, Coalesce):
-        return all(_identifies(option, everywhere=True) for option in expression.origin.options)
-    if _takes_constants(expression) or _gives_a_name(expression):
+    if expression.table is not None or _takes_constants(expression) or _gives_a_name(expression):
         return False
+    if isinstance(expression.origin, Coalesce):
+        options = (_identifies(option, everywhere=everywhere) for option in expression.origin.options)
+        return all(options) if everywhere else any(options)
     return any(_is_of_event(path) for path in paths(expression))
 
 
@@ -86,6 +86,9 @@ def _names_a_type(path: Path) -> bool:
 
 
 # ---------------------------------------------------------------- ids of what is not completed
+
+#: Converters that leave the texts of a template in it, but for case and blanks.
+_HARMLESS: Final = frozenset({"string", "trim", "lower", "upper"})
 
 #: What becomes of a completed payment in a canonical event: it is captured by its payment_id, as it is.
 _CANONICAL: Final = Route(
@@ -122,10 +125,27 @@ def shared_ids(routes: Sequence[Where], sources: Sequence[SourceDefinition]) -> 
             whose = "a completed payment" if shared is where else f"the route {shared.route.name}"
             whose = "a canonical event's payment" if canonical else whose
             what = f"can be the id of {whose} too: the API would keep the first and lose the revenue"
-            cure = 'write a template such as "{id}:initiated"'
-            cure += "" if canonical else ", or one with the path in it that status is from"
-            place = next(field.place for field in where.route.fields if field.name == "payment_id")
-            yield Finding(where.field("payment_id"), place, what, cure)
+            split = shared is where
+            cure = "give them a route of their own, with" if split else "write"
+            yield _of_id(where, what, f'{cure} a template such as "{{id}}:initiated"')
+
+
+def ids_by_state(where: Where) -> Iterator[Finding]:
+    """Find completed payments that are others in each state: counted twice, and met by no refund.
+
+    Where a route also has what is not completed, :func:`shared_ids` tells it.
+    """
+    status, payment_id = where.route.get("status"), where.route.get("payment_id")
+    if status is None or payment_id is None or _statuses(where.route) != {PaymentStatus.COMPLETED}:
+        return
+    if not set(paths(status)).isdisjoint(paths(payment_id)):
+        what = "has in it what status is from: a payment would be another one in each of its states"
+        yield _of_id(where, what, "leave that path out")
+
+
+def _of_id(where: Where, what: str, cure: str) -> Finding:
+    place = next(field.place for field in where.route.fields if field.name == "payment_id")
+    return Finding(where.field("payment_id"), place, what, cure)
 
 
 def _statuses(route: Route) -> set[PaymentStatus]:
@@ -144,22 +164,13 @@ def _statuses(route: Route) -> set[PaymentStatus]:
 def _is_apart(other: Route, completed: Route) -> bool:
     """Tell whether ids of ``other``, where it is not completed, differ from those of completed payments.
 
-    They do by a text that the others' templates have not, or by what the status is made of.
+    They do by a text that the others' templates have not. A path proves nothing: two states can be completed.
     """
     mine, theirs = other.get("payment_id"), completed.get("payment_id")
     if not isinstance(mine, Expression) or not isinstance(theirs, Expression):
         return True  # Told already: it is missing, or could not be read.
     taken = {text for each in expressions(theirs) for text in _texts(each)}
-    options = list(_options(mine))
-    if all(_keeps_texts(each) and not taken.issuperset(_texts(each[-1])) for each in options):
-        return True
-    status = other.get("status")
-    if mine != theirs or status != completed.get("status") or not isinstance(status, Expression):
-        return False
-    made_of = set(paths(status))
-    return bool(made_of) and all(
-        _keeps_all(each) and made_of.issubset(own_paths(each[-1])) for each in options
-    )
+    return all(_keeps_texts(each) and not taken.issuperset(_texts(each[-1])) for each in _options(mine))
 
 
 def _options(expression: Expression) -> Iterator[tuple[Expression, ...]]:
@@ -186,18 +197,9 @@ def _texts(expression: Expression) -> set[str]:
 
 def _keeps_texts(option: Iterable[Expression]) -> bool:
     """Tell whether the texts of a template are still in what becomes of it, but for case and blanks."""
-    return _goes_through(option, {"string", "trim", "lower", "upper"})
-
-
-def _keeps_all(option: Iterable[Expression]) -> bool:
-    """Tell whether two values that differ still differ in the end."""
-    return _goes_through(option, {"string"})
-
-
-def _goes_through(option: Iterable[Expression], harmless: AbstractSet[str]) -> bool:
     return all(
         each.table is None
         and each.default is None
-        and all(isinstance(step, Simple) and step.name in harmless for step in each.conversions)
+        and all(isinstance(step, Simple) and step.name in _HARMLESS for step in each.conversions)
         for each in option
     )

@@ -263,7 +263,7 @@ def _with_operand(operator: Operator, at: At) -> Comparison | None:
 
 
 def _operand(at: At) -> Plain:
-    value = at.plain()
+    value = at.finite()
     if value is None and at.node.value is None:
         at.wrong("is null, which equals nothing", "ask with exists: false")
     return value

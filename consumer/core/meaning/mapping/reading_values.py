@@ -138,7 +138,7 @@ def _origin(key: str, entries: Mapping[str, At]) -> Origin | None:
 
 
 def _constant(at: At) -> Const | None:
-    value = at.plain()
+    value = at.finite()
     if value is None and at.node.value is None:
         at.wrong("is null, which a field is without it", "write a value, or leave it out")
     return None if value is None else Const(value)

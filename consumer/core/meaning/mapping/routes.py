@@ -34,6 +34,7 @@ from consumer.core.meaning.mapping.settable import (
     choice,
     constant,
     content_type_of,
+    currency_of,
     identifier,
     items,
     moment,
@@ -190,13 +191,12 @@ def _not_null(value: FieldValue, tools: Toolbox) -> Get[Money]:
 
 
 def _part(value: FieldValue, tools: Toolbox) -> Get[Money | None]:
-    """Return what gives the amount of a refund; the other amounts have its currency."""
-    get = amount(value, tools)
+    """Return what gives the amount of a refund; the others have its currency, even where it is null."""
+    get, currency = amount(value, tools), currency_of(value, tools)
 
     def part(record: object, scope: Scope) -> Money | None:
         money = get(record, scope)
-        if money is not None:
-            scope.currency = money.currency
+        scope.currency = currency(record, scope) if money is None else money.currency
         return money
 
     return part

@@ -93,7 +93,7 @@ def drop_suffix(patch: pytest.MonkeyPatch) -> None:
 
 def forget_shared_ids(patch: pytest.MonkeyPatch) -> None:
     """Let a mapping start in which what is initiated has the id of what is completed."""
-    patch.setattr(lint, "_shared_ids", lambda *_: ())
+    patch.setattr(lint, "shared_ids", lambda *_: ())
 
 
 # ------------------------------------------------------------------------- users in removes
