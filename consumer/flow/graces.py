@@ -33,7 +33,7 @@ class Graces:
         log: Log,
     ) -> None:
         """``settle`` ends a record for good."""
-        self._removals: Final = removals
+        self.removals: Final = removals
         self._lanes: Final = lanes
         self._settle: Final = settle
         self._log: Final = log
@@ -59,29 +59,29 @@ class Graces:
         """
         in_the_way = False
         capture = Place.of(ticket.record)
-        for place in self._removals.overtaken_by(capture):
+        for place in self.removals.overtaken_by(capture):
             remove = self._aside.get(place)
             if remove is None or not remove.shares_lane(ticket):
                 continue
-            if remove.flying or not self._removals.has_answer(place):
+            if remove.flying or not self.removals.has_answer(place):
                 in_the_way = True
             else:
                 self._settle(remove, _OVERTAKEN)
         if in_the_way:
-            self._hasten(self._removals.stand_back(capture))
+            self._hasten(self.removals.stand_back(capture))
         else:
-            self._removals.come_forward(capture)
+            self.removals.come_forward(capture)
         return in_the_way
 
     def settled(self, ticket: Ticket[Story]) -> None:
         """Let go of a record that is settled, and wake the removes that were held back by it."""
         place = Place.of(ticket.record)
         self._aside.pop(place, None)
-        self._hasten(self._removals.settled(place))
+        self._hasten(self.removals.settled(place))
 
     def forget(self, partitions: Collection[Partition]) -> None:
         """Let go of partitions that are given up."""
-        self._removals.forget(partitions)
+        self.removals.forget(partitions)
         for place in [place for place in self._aside if place.partition in partitions]:
             del self._aside[place]
 
@@ -100,7 +100,7 @@ class Graces:
         heads = (Oldest(Place.of(ticket.record), ticket.story.written) for ticket in self._lanes.heads())
         oldest = min(chain(heads, unread), key=lambda head: head.written, default=None)
         # Many may be over at the same time: they leave the rate to first tries.
-        self._hasten(self._removals.look(now, oldest, crowded), late=True)
+        self._hasten(self.removals.look(now, oldest, crowded), late=True)
         for partition in sorted(crowded - self._crowded):
             count = len(self._lanes.aside(partition))
             self._log(Event.REMOVES_CROWD, topic=partition.topic, partition=partition.number, count=count)

@@ -9,7 +9,7 @@ from tests.e2e.conftest import NewStage
 from tests.support.history import ExpectedCall, ExpectedSkip
 from tests.support.payments import payment, payment_id, payments, refund
 from tests.support.registry import SchemaRegistry
-from tests.support.service import Config
+from tests.support.service import Config, merged
 from tests.support.stage import Stage
 from tests.support.waiting import eventually
 
@@ -19,7 +19,9 @@ STORY = 400
 def _run_story(stage: Stage, story: list[Sample], config: Config) -> None:
     """Deliver ``story`` with one service and compare every number that can be seen with the expectation."""
     produced = stage.produce(story)
-    service = stage.service(config).start()
+    # Each event is one call: refunds that find nothing are not tried again.
+    once = merged(config, {"delivery": {"nothing_to_remove_grace_seconds": 0}})
+    service = stage.service(once).start()
     stage.wait_settled()
     metrics = service.metrics()
     assert service.stop() == 0

@@ -56,6 +56,7 @@ INCIDENTS: Final = (
         "payments come, and their refunds behind them",
         producing(faults.lone_refund, healed=faults.paid_and_refunded, rate=40),
         tells=("RemovalsFindNothing",),
+        setting=Setting(over={"delivery": {"nothing_to_remove_grace_seconds": 1}}),
     ),
     Incident(
         "nothing-paid",

@@ -53,6 +53,8 @@ class Books:
         if status is None:
             self.excused += place in self.answered or place in self.letters
             return
+        if status == HTTPStatus.BAD_REQUEST:  # a removal found nothing, and may be tried again
+            return
         self.answered.add(place)
         if status == HTTPStatus.UNPROCESSABLE_ENTITY:
             self.owing.add(place)

@@ -29,7 +29,8 @@ class Broker:
         log = self.log[partition]
         gap = self._world.dice.choice((0, 0, 0, 0, 1, 3))
         offset = log[-1].offset + 1 + gap if log else gap
-        record = Record(partition, offset, 0, key, value, (("source", b"simulated"),))
+        headers = (("source", b"simulated"),)
+        record = Record(partition, offset, 0, key, value, headers, int(self._world.now * 1000))
         log.append(record)
         self.appended()
         return record

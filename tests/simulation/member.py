@@ -223,6 +223,7 @@ class Member:
                     found.key,
                     found.value,
                     found.headers,
+                    found.timestamp_ms,
                 )
         return None
 

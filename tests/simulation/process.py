@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from consumer.core.api.calls import PlanRules
 from consumer.core.api.refusals import Limits, Refusals
+from consumer.core.api.removals import Removals
 from consumer.core.api.shares import Allotment
 from consumer.core.letters import Sender
 from consumer.core.meaning.lifecycle import LifecyclePolicy
@@ -39,8 +40,9 @@ _RULES: Final = Rules(PlanRules(accept="any"), 300.0, Sender("simulated", "0"))
 LIMITS: Final = Limits(
     window=20, floor=8, floor_after=5, trusted_after=12, most_percent=20, in_a_row=4, good_probes=2
 )
-#: So small that a handful of records fills them.
-_BOUNDS: Final = Bounds(partition_records=8, partition_span=12, records=20)
+#: So small that a handful of records fills them; and so large that removes in their grace don't.
+SMALL: Final = Bounds(partition_records=8, partition_span=12, records=20)
+LARGE: Final = Bounds(partition_records=120, partition_span=300, records=240)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,10 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """The settings of one run's processes; ``accepts``: no topic is ever stopped for its dead letters."""
+    """The settings of one run's processes; ``accepts``: no topic is ever stopped for its dead letters.
+
+    ``grace`` is that of removes, in seconds, ``bounds`` those of the intake.
+    """
 
     ordering: Ordering
     max_in_flight: int
@@ -82,6 +87,8 @@ class Setup:
     commit_seconds: float
     drain_seconds: float
     session_seconds: float
+    grace: float
+    bounds: Bounds = SMALL
     accepts: bool = True
     parts: Parts = field(default_factory=Parts)
 
@@ -116,6 +123,7 @@ class Process:
             clock,
             membership=membership,
         )
+        traffic.removals = Removals(setup.grace)
         refusals = Refusals(accept_until=inf if setup.accepts else None, limits=LIMITS)
         giving_up = GivingUp(Box(outside.letters, self), refusals, self._write, self._wake, clock)
         self._member: Final = setup.parts.member(
@@ -145,7 +153,9 @@ class Process:
             max_in_flight=setup.max_in_flight,
             commit_seconds=setup.commit_seconds,
         )
-        vars(self.pipeline)["_intake"] = Intake(_BOUNDS)
+        vars(self.pipeline)["_intake"] = Intake(setup.bounds)
+        vars(self.pipeline)["_wall"] = clock
+        self.pipeline.unread = self._unread
         setup.parts.fit(self.pipeline)
         self._task: Final = asyncio.create_task(self._live(), name=name)
 
@@ -171,6 +181,10 @@ class Process:
                 self.defects.append(
                     f"{self.name} lanes hold {held} of {partition}, {unsettled} are unsettled"
                 )
+
+    def _unread(self, partition: Partition) -> bool:
+        position = self.pipeline.offsets.position(partition)
+        return position is not None and self._outside.broker.following(partition, position) is not None
 
     def stop(self) -> None:
         """Tell the process to stop, as SIGTERM does."""

@@ -2,11 +2,12 @@
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Final
+from typing import Final, NamedTuple
 from zlib import crc32
 
 from consumer.core.api.verdicts import HoldCause
@@ -18,14 +19,16 @@ from tests.simulation.broker import Broker
 from tests.simulation.group import Group
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.outside import BY_FAULT, Api, Letters
-from tests.simulation.process import LIMITS, Outside, Parts, Process, Setup
+from tests.simulation.process import LARGE, LIMITS, SMALL, Outside, Parts, Process, Setup
 from tests.simulation.world import STORMY_SECONDS, Fault, World
 from tests.support.history import Expected, ExpectedCall, ExpectedLetter, History, Produced
-from tests.support.ledger import canonical, check
+from tests.support.ledger import REMOVE, canonical, check
 from tests.support.model import expected, secrets_of
 
 #: Virtual seconds within which everything is done once the world is healed: a backoff is 30 s at most.
 LIVENESS_SECONDS: Final = 45.0
+#: Longer than any storm and any backoff: within it a payment is delivered, whoever has it.
+_LONG_GRACE: Final = 100.0
 _MAX_PROCESSES: Final = 3
 
 
@@ -72,6 +75,7 @@ class _Simulation:
         broker, group = Broker(world, partitions), Group(world, partitions)
         broker.appended = group.wake
         world.strike = self._strike
+        crossing = not faulty and seasons == 1 and dice.random() < 0.5
         api = Api(world, books, parts.ledger(), refusing=not faulty)
         self._seed: Final = seed
         self._faulty: Final = faulty
@@ -85,15 +89,17 @@ class _Simulation:
             commit_seconds=dice.choice((0.1, 0.5, 1.0)),
             drain_seconds=dice.choice((0.5, 5.0, 20.0)),
             session_seconds=30.0 if faulty else dice.choice((3.0, 6.0)),
+            grace=_LONG_GRACE if crossing else 1.0 if faulty else dice.choice((0.0, 1.0, 5.0)),
+            bounds=LARGE if crossing else SMALL,
             accepts=not faulty,
             parts=parts,
         )
         found = _distinct_samples(seed, max(1, seasons // 10) * dice.randint(5, 60), dice.randint(1, 12))
         self._samples: Final = [
-            (sample, wanted)
-            for sample, wanted in found
-            if not (faulty and isinstance(wanted, ExpectedLetter))
+            each for each in found if not (faulty and isinstance(each.wanted, ExpectedLetter))
         ]
+        if crossing:
+            _let_cross(self._samples, dice, self._lane_of)
         self._processes: Final[list[Process]] = []
         self._problems: Final[list[str]] = []
         self._closing = False
@@ -124,14 +130,22 @@ class _Simulation:
     async def _produce(self) -> None:
         """Append the records, now and then a few at once."""
         pace = self._stormy_seconds / len(self._samples)
-        for sample, wanted in self._samples:
+        for sample, wanted, crosses in self._samples:
             if self._dice.random() < 0.6:
                 await asyncio.sleep(self._dice.expovariate(1 / pace))
-            partitions = self._outside.broker.partitions
-            partition = partitions[crc32(sample.key) % len(partitions)]
+            partition = self._partition_of(sample)
             key = None if sample.key == _NO_KEY else sample.key
             record = self._outside.broker.append(partition, key, sample.value)
-            self._outside.books.add(Produced(record, wanted, BY_FAULT if self._faulty else frozenset()))
+            faults = BY_FAULT if self._faulty else frozenset()
+            self._outside.books.add(Produced(record, wanted, faults, crosses))
+
+    def _partition_of(self, sample: Sample) -> Partition:
+        partitions = self._outside.broker.partitions
+        return partitions[crc32(sample.key) % len(partitions)]
+
+    def _lane_of(self, sample: Sample) -> object:
+        key = sample.key if self._setup.ordering is Ordering.KEY else b""
+        return self._partition_of(sample), key
 
     async def _finish(self) -> None:
         """Let everything be well, see that all gets done, and stop what runs."""
@@ -146,12 +160,12 @@ class _Simulation:
             self._start()
         before = {process.name: len(process.delivered) for process in self._processes}
         try:
-            async with asyncio.timeout(LIVENESS_SECONDS):
+            async with asyncio.timeout(LIVENESS_SECONDS + 2 * self._setup.grace):
                 while not broker.finished():
                     broker.news.clear()
                     await broker.news.wait()
         except TimeoutError:
-            self._problems.append(f"not done {LIVENESS_SECONDS:.0f} s after the world was healed")
+            self._problems.append("not done long after the world was healed")
         self._closing = True
         for process in self._running():
             self._check_going_on(process, len(process.delivered) - before.get(process.name, 0))
@@ -222,18 +236,55 @@ class _Simulation:
             commits=outside.broker.commits,
             ends=outside.broker.ends(),
             texts={process.name: "\n".join(process.log) for process in self._processes},
-            secrets=secrets_of(sample for sample, _ in self._samples),
+            secrets=secrets_of(each.sample for each in self._samples),
             kills=outside.world.overlaps,
             repeats_allowed=outside.books.excused,
             fences=outside.world.fences,
         )
 
 
+class _Produce(NamedTuple):
+    """A record to produce and what has to become of it; ``crosses``: a refund in another lane."""
+
+    sample: Sample
+    wanted: Expected
+    crosses: bool = False
+
+    @property
+    def payment_id(self) -> str:
+        return str(self.wanted.body["payment_id"]) if isinstance(self.wanted, ExpectedCall) else ""
+
+    @property
+    def removes(self) -> bool:
+        return isinstance(self.wanted, ExpectedCall) and self.wanted.path == REMOVE
+
+
+def _let_cross(samples: list[_Produce], dice: random.Random, lane_of: Callable[[Sample], object]) -> None:
+    """Give refunds that have one payment a lane of their own, or put them before it, or both.
+
+    In another lane a refund has to find its payment, wherever it stands; before it in the same one it must
+    not.
+    """
+    counts = Counter(each.payment_id for each in samples)
+    for each in [each for each in samples if each.removes and counts[each.payment_id] == 2]:
+        there = samples.index(each)
+        payment = next(i for i, other in enumerate(samples) if other.payment_id == each.payment_id)
+        moved = each.sample
+        if dice.random() < 0.7:
+            moved = replace(moved, key=b"refunds-%d" % dice.randrange(3))
+        crosses = lane_of(moved) != lane_of(samples[payment].sample)
+        if payment < there and dice.random() < 0.5:
+            del samples[there]
+            there = dice.randint(max(0, payment - 5), payment)
+            samples.insert(there, each)
+        samples[there] = each._replace(sample=moved, crosses=crosses)
+
+
 #: Stands for no key among the samples.
 _NO_KEY: Final = b"key-0"
 
 
-def _distinct_samples(seed: int, number: int, keys: int) -> list[tuple[Sample, Expected]]:
+def _distinct_samples(seed: int, number: int, keys: int) -> list[_Produce]:
     """Return records of few keys, with what has to become of each.
 
     All of one payment have the same key. No two are the same call: nobody could tell whose a call is.
@@ -247,7 +298,7 @@ def _distinct_samples(seed: int, number: int, keys: int) -> list[tuple[Sample, E
             if call in seen:
                 continue
             seen.add(call)
-        found.append((replace(sample, key=b"key-%d" % (crc32(sample.key) % keys)), wanted))
+        found.append(_Produce(replace(sample, key=b"key-%d" % (crc32(sample.key) % keys)), wanted))
     return found
 
 

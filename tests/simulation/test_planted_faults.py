@@ -11,8 +11,10 @@ import pytest
 from consumer.core.api.budget import RetryBudget
 from consumer.core.api.pacing import Turns
 from consumer.core.api.refusals import Ruling
+from consumer.core.api.removals import Ended
 from consumer.core.api.verdicts import Answer
 from consumer.core.meaning.intents import Action, DeadLetterReason
+from consumer.core.operations.logbook import Log
 from consumer.core.outcomes import Outcome as Settling
 from consumer.core.outcomes import Settled
 from consumer.core.partitions import marks
@@ -21,6 +23,7 @@ from consumer.core.partitions.offsets import Offsets, Position, Positions
 from consumer.core.partitions.rota import Rota
 from consumer.core.records import Partition, Record
 from consumer.flow.delivery import Permit, Step, Stopped, Story
+from consumer.flow.graces import Graces
 from consumer.flow.membership import Membership
 from consumer.flow.pipeline import Pipeline
 from consumer.lab.bodies import CaptureRequest
@@ -139,7 +142,10 @@ class Boundless(Membership):
 def widen(pipeline: Pipeline) -> None:
     """Give it lanes in which two can fly."""
     lanes = WideLanes()
-    vars(pipeline).update(lanes=lanes, _rota=Rota(lanes, RetryBudget(8), Turns({})))
+    settle: Callable[[Ticket[Story], Settled], None] = vars(pipeline.graces)["_settle"]
+    log: Log = vars(pipeline)["_log"]
+    graces = Graces(pipeline.graces.removals, lanes, settle, log)
+    vars(pipeline).update(lanes=lanes, _rota=Rota(lanes, RetryBudget(8), Turns({})), graces=graces)
 
 
 def peek(pipeline: Pipeline) -> None:
@@ -246,6 +252,17 @@ def test_a_broken_breaker_is_seen(fit: Callable[[Pipeline], None], sign: str) ->
     assert any(sign in problem for problem in found)
 
 
+def wait_for_nothing(pipeline: Pipeline) -> None:
+    """Let it end every grace with its first 400."""
+    removals = pipeline.graces.removals
+    vars(removals)["found_nothing"] = lambda *_, echo: Ended.ECHO if echo else Ended.NOTHING_FOUND
+
+
+def never_make_way(pipeline: Pipeline) -> None:
+    """Let it send captures while a removal of the same payment waits beside their lane."""
+    vars(pipeline.graces)["in_the_way"] = lambda _: False
+
+
 @pytest.mark.parametrize(
     ("parts", "sign"),
     [
@@ -260,6 +277,8 @@ def test_a_broken_breaker_is_seen(fit: Callable[[Pipeline], None], sign: str) ->
         pytest.param(Parts(fit=trust), Law.L7, id="a-process-trusts-its-membership"),
         pytest.param(Parts(member=BlindMember), Law.L6, id="a-late-commit-of-an-earlier-assignment"),
         pytest.param(Parts(member=CredulousMember), Law.L8, id="a-refused-commit-is-taken-for-stored"),
+        pytest.param(Parts(fit=wait_for_nothing), Law.L4, id="removals-that-are-given-up-at-once"),
+        pytest.param(Parts(fit=never_make_way), Law.L4, id="removals-that-meet-what-comes-later"),
         pytest.param(Parts(line=RestlessLine), Law.L2, id="a-payment-id-that-changes"),
         pytest.param(Parts(ledger=ForgetfulLedger), Law.L3, id="no-deduplication"),
     ],

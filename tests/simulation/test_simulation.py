@@ -18,6 +18,8 @@ import pytest
 from consumer.core.operations.logbook import Event
 from tests.simulation.outside import BY_FAULT
 from tests.simulation.run import Run, simulate
+from tests.support.history import ExpectedCall
+from tests.support.ledger import REMOVE
 
 RUNS: Final = int(os.environ.get("SIMULATION_RUNS", "300"))
 FIRST_SEED: Final = int(os.environ.get("SIMULATION_FIRST_SEED", "0"))
@@ -103,5 +105,24 @@ def test_the_runs_are_worth_something() -> None:
         Event.PARTITION_PAUSED,
         Event.RECORD_SKIPPED,
         Event.RECORD_DEAD_LETTERED,
+        Event.REMOVE_WAITS,
+        Event.REMOVES_CROWD,
     ):
         assert sum(what in line for run in runs for _, line in run.trace) >= 3, what
+
+
+def test_refunds_cross_their_payments() -> None:
+    """Among a few dozen seeds, removals find their payment late, and payments end the wait of their lane."""
+    late = overtaken = 0
+    for run in (simulate(seed) for seed in range(60)):
+        recorded = {payment.payment_id for payment in run.history.recorded}
+        for produced in run.history.produced:
+            expected = produced.expected
+            if not isinstance(expected, ExpectedCall) or expected.path != REMOVE:
+                continue
+            answers = [r.status for r in run.history.requests if r.body == expected.body and r.fault is None]
+            late += produced.crosses and 200 in answers[1:] and answers[0] == 400
+            payment_id = expected.body["payment_id"]
+            overtaken += not produced.crosses and set(answers) == {400} and payment_id in recorded
+    assert late >= 10
+    assert overtaken >= 10

@@ -42,12 +42,14 @@ class Produced:
     """A record that the broker acknowledged, and what has to become of it.
 
     ``faults`` are reasons for which a fault of ours (a wrong mapping) may have set it aside all the same, or
-    have had it refused before it was delivered.
+    have had it refused before it was delivered. ``crosses``: a removal whose payment is in another lane,
+    before or behind it: it has to find that all the same.
     """
 
     record: Record
     expected: Expected
     faults: frozenset[str] = frozenset()
+    crosses: bool = False
 
     @property
     def lane(self) -> tuple[Partition, bytes | None]:

@@ -7,12 +7,15 @@ dead letters, the committed offsets, the texts), and at what had to: never at th
 L1  nothing lost: every acknowledged record is answered for good, dead-lettered or a listed skip
 L2  nothing invented: every request and every dead letter is what one of the records has to become
 L3  counted once: the API holds each (type, payment_id) once and with the exact amount, so sums agree
-L4  final state: the API holds what replaying the records in log order leaves behind
+L4  final state: the API holds what replaying the records in log order leaves behind, and no payment whose
+    removal crossed it from another lane
 L5  commit safety: below a committed offset everything was settled before the commit was seen
 L6  commits never go back, and end at the end of the log
 L7  order: within a partition and key no call begins before all earlier records are settled, and none is sent
-    by a process whose partitions others have
-L8  repeats: settled records are sent or dead-lettered again no more often than the run allows
+    by a process whose partitions others have; a removal that found nothing waits for nobody but captures of
+    its payment
+L8  repeats: settled records are sent or dead-lettered again no more often than the run allows; a removal
+    that finds nothing may be tried again
 L9  hygiene: no secret, id or amount in logs, metrics, status pages and dead-letter headers
 ==  =======================================================================================
 """
@@ -125,6 +128,32 @@ class Story:
     def where(self) -> str:
         """``topic[partition]@offset``."""
         return self.produced.record.where
+
+    @property
+    def payment_id(self) -> str:
+        """The payment that its call is about, empty without a call."""
+        expected = self.produced.expected
+        return str(expected.body["payment_id"]) if isinstance(expected, ExpectedCall) else ""
+
+    @property
+    def removes(self) -> bool:
+        """Whether its call is a removal."""
+        expected = self.produced.expected
+        return isinstance(expected, ExpectedCall) and expected.path == REMOVE
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether a try may have been done before its first answer: a 400 is taken for an echo of that."""
+        return any(request.arrived < self.settled and not is_final(request) for request in self.requests)
+
+    @property
+    def done(self) -> float:
+        """When a call of it had first succeeded, NEVER if none has."""
+        return min((_answered(r) for r in self.requests if is_final(r) and r.status in _DONE), default=NEVER)
+
+    def aside(self, request: Request) -> bool:
+        """Tell whether a request is out of line: behind a removal's first 400, or of one that crosses."""
+        return self.removes and (self.produced.crosses or request.arrived > self.settled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,11 +332,23 @@ def _final_state(case: Case) -> Iterator[str]:
 
 
 def _unsure(case: Case) -> Iterator[str]:
-    """Yield payments of which a fault of ours has set a record aside: its call may have been made before."""
+    """Yield payments of which nobody can tell.
+
+    Those of which a fault of ours has set a record aside: its call may have been made before. And where a
+    removal comes from another lane, those that were captured again behind it, after a hand-over that went
+    wrong, and those of a removal whose 400 was taken for an echo.
+    """
+    captured: dict[str, float] = defaultdict(float)
+    for story in case.stories:
+        if story.payment_id and not story.removes:
+            last = max((request.arrived for request in story.requests), default=0.0)
+            captured[story.payment_id] = max(captured[story.payment_id], last)
     for story in case.stories:
         expected = story.produced.expected
         if story.letters and story.produced.faults and isinstance(expected, ExpectedCall):
-            yield str(expected.body["payment_id"])
+            yield story.payment_id
+        if story.produced.crosses and (story.doubtful or NEVER > captured[story.payment_id] > story.done):
+            yield story.payment_id
 
 
 def _calls(case: Case) -> Iterator[ExpectedCall]:
@@ -328,12 +369,14 @@ def _first_captures(case: Case) -> Mapping[tuple[str, str], Mapping[str, object]
 def _replay(case: Case) -> set[tuple[str, str]]:
     """Return the pairs that are left after every call in log order; a removal takes all types of an id."""
     left: dict[str, set[str]] = defaultdict(set)
+    crossed = {story.payment_id for story in case.stories if story.produced.crosses}
     for call in _calls(case):
         payment_id = str(call.body["payment_id"])
         if call.path == CAPTURE:
             left[payment_id].add(str(call.body["type"]))
         else:
             left.pop(payment_id, None)
+    left = {name: kinds for name, kinds in left.items() if name not in crossed}
     return {(kind, payment_id) for payment_id, kinds in left.items() for kind in kinds}
 
 
@@ -380,9 +423,10 @@ def _begun_too_early(lane: Sequence[Story]) -> Iterator[str]:
     """Yield each record whose first call began before an earlier record of the lane was settled."""
     open_until, earlier = 0.0, ""
     for story in lane:
-        if story.requests and story.requests[0].arrived < open_until:
+        crosses = story.produced.crosses
+        if story.requests and story.requests[0].arrived < open_until and not crosses:
             yield f"{story.where} was sent before {earlier} was settled"
-        if story.settled > open_until:
+        if story.settled > open_until and not crosses:
             open_until, earlier = story.settled, story.where
 
 
@@ -391,11 +435,15 @@ def _overlapping(lane: Sequence[Story], kills: Sequence[float]) -> Iterator[str]
 
     A call that a killed process left behind is nobody's any more.
     """
-    requests = sorted(
-        ((request, story.where) for story in lane for request in story.requests),
-        key=lambda pair: pair[0].arrived,
-    )
-    for (before, _), (after, where) in pairwise(requests):
+    in_line = [(r, story.where) for story in lane for r in story.requests if not story.aside(r)]
+    yield from _overlaps(in_line, kills)
+    for payment_id in {story.payment_id for story in lane if any(map(story.aside, story.requests))}:
+        same = [story for story in lane if story.payment_id == payment_id]
+        yield from _overlaps([(r, story.where) for story in same for r in story.requests], kills)
+
+
+def _overlaps(requests: Iterable[tuple[Request, str]], kills: Sequence[float]) -> Iterator[str]:
+    for (before, _), (after, where) in pairwise(sorted(requests, key=lambda pair: pair[0].arrived)):
         under_way = before.answered is not None and after.arrived < before.answered
         if under_way and not any(before.arrived <= kill <= after.arrived for kill in kills):
             yield f"{where} was sent while request {before.seq} of its lane was under way"
@@ -411,7 +459,13 @@ def _repeats(case: Case) -> Iterator[str]:
 
 def _times_too_often(story: Story) -> int:
     answer = story.answer
-    if story.produced.faults:
+    if story.removes:
+        # What finds nothing is tried again: only the first of such a series is a repeat.
+        pairs = pairwise(sorted(story.requests, key=lambda request: request.arrived))
+        again = sum(
+            after.arrived > story.done and before.status != HTTPStatus.BAD_REQUEST for before, after in pairs
+        )
+    elif story.produced.faults:
         # Refused by a fault and not set aside, it is tried again until it is settled.
         again = sum(request.arrived > story.settled for request in story.requests)
     else:

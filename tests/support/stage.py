@@ -88,7 +88,7 @@ class Stage:
         self.topics.create(self.letter_topic, 1, {"message.timestamp.type": "LogAppendTime"})
 
     def config(self) -> Config:
-        """Return the configuration that a service starts from: fast, and without a limit of its own."""
+        """Return the configuration that a service starts from: fast, impatient, and without a limit."""
         # a broker that is not ours may refuse sessions below its default minimum
         session = 6000 if self.kafka.kind is Kind.ENV else 3000
         return {
@@ -103,6 +103,7 @@ class Stage:
                 "server_key_file": str(self.key_file),
                 "requests_per_second": 2000,
             },
+            "delivery": {"nothing_to_remove_grace_seconds": 0.5},
             "currency": {"accept": "any"},
             "log": {"level": "debug", "format": "json"},
         }
