@@ -14,25 +14,24 @@ _HEAD: Final = """# Every answer and fault
 
 <!-- Generated from docs/faults.json by `make docs`. -->
 
-What the service makes of each answer of the API and of each way to have none, as seen: the real service as a process,
-[the API simulator](simulator.md) as another, Kafka embedded. Ten payments are delivered; then the fault begins and more
-payments come; after some seconds it ends. Then the books are compared: every payment is in the API once, with its exact
-amount, in order, or in the dead-letter topic, and every offset is committed.
+What the service makes of each answer of the API and of each way to have none, as seen: the real service as a
+process, [the API simulator](simulator.md) as another, Kafka embedded. Ten payments are delivered; then the
+fault begins and more payments come; after some seconds it ends. Then the books are compared: every payment is
+in the API once, with its exact amount, in order, or in the dead-letter topic, and every offset is committed.
 
 - *Calls* are those for the payments of the fault, every try. A call has {timeout:g} s here ([10 s by
   default](configuration.md)).
-- *Back* is the time from the end of the fault to the first good answer, *all* that until the last payment is answered: the
-  longest wait of a record that had failed often by then.
+- *Back* is the time from the end of the fault to the first good answer, *all* that until the last payment is
+  answered: the longest wait of a record that had failed often by then.
 - *Lost* and *twice* are what the books say. A row with anything but 0 fails.
 
-What the columns of the API's answers mean in general, and how long is waited: [the answers](../README.md#answers-of-the-api),
-[the holds](holds.md).
+What is behind it: [the answers](../README.md#answers-of-the-api), [the holds](holds.md).
 
 """
 
 _TAIL: Final = """
-Measured on {machine}. To play it: `python -m benchmarks.faults`, or `python -m benchmarks.faults NAME` for a row (the names are
-in `benchmarks/faults/cases.py`); to record it anew: `python -m benchmarks.faults --record`, then `make docs`.
+Measured on {machine}. To play it: `python -m benchmarks.faults`, or with the names of rows behind it (they are
+in `benchmarks/faults/cases.py`). To record it anew: `python -m benchmarks.faults --record`, then `make docs`.
 """
 
 _COLUMNS: Final = ("Fault", "What the service does", "Calls", "Back", "All", "Lost", "Twice", "Dead letters")
