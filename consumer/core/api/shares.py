@@ -87,8 +87,8 @@ class Shares:
     def _within(self, topic: str, now: float, seconds: float) -> list[_Count]:
         """Return what was counted in the last seconds, the count at their beginning included."""
         counts = self._counts[topic]
-        begin = max((each.since for each in counts if each.since <= now - seconds), default=-math.inf)
-        return [each for each in counts if each.since >= begin]
+        first = max((n for n, each in enumerate(counts) if each.since <= now - seconds), default=0)
+        return counts[first:]
 
 
 class Allotment:
