@@ -103,7 +103,7 @@ class Questions:
                 counts[topic] = len(found.partitions)
             elif found.trouble in _NOT_THERE:
                 counts[topic] = 0
-        # Where the controller is silent, or does not know this question, there is still the list of all topics.
+        # Where the controller is silent or does not know this question, the list of all topics tells too.
         unanswered = set(topics) - counts.keys()
         return counts | self._listed(unanswered) if unanswered else counts
 
