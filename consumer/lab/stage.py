@@ -228,6 +228,7 @@ def configuration(
             "server_key_file": str(key_file),
             "timeout_seconds": _FAULTY_TIMEOUT_SECONDS if plan.faults else _TIMEOUT_SECONDS,
             "requests_per_second": slow if plan.faults else _FAST,
+            "rate_scope": "pod",
         },
         "delivery": {"nothing_to_remove_grace_seconds": _GRACE_SECONDS},
         "currency": {"accept": list(CURRENCIES)},

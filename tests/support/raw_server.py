@@ -71,7 +71,7 @@ class RawServer:
         writer.write(self._greeting)
         try:
             while not writer.is_closing():
-                self.requests.append(await _request(reader))
+                self.requests.append(await read_request(reader))
                 await self._answer(reader, writer)
         except (OSError, asyncio.IncompleteReadError):
             pass  # the other side has hung up: what it saw is what the test asks
@@ -92,7 +92,8 @@ class RawServer:
             behaving.result()
 
 
-async def _request(reader: asyncio.StreamReader) -> bytes:
+async def read_request(reader: asyncio.StreamReader) -> bytes:
+    """Read one request with its body; raises IncompleteReadError where there is no more."""
     head = await reader.readuntil(b"\r\n\r\n")
     lines = head.lower().split(b"\r\n")
     length = next((int(line.split(b":")[1]) for line in lines if line.startswith(b"content-length:")), 0)

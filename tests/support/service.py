@@ -38,6 +38,10 @@ class Metrics:
             if sample.name == PREFIX + name and labels.items() <= sample.labels.items()
         )
 
+    def reasons(self, name: str, label: str) -> set[str]:
+        """Return the values of ``label`` for which a series of ``name`` (without prefix) is above 0."""
+        return {s.labels[label] for s in self._samples if s.name == PREFIX + name and s.value > 0}
+
 
 class Service:
     """``linkrunner-consumer run --config FILE``, the file made from ``config``, probes on a free port.

@@ -144,7 +144,7 @@ class Stage:
 
     def wait_settled(self, within: float = 60.0) -> None:
         """Return once everything that was produced is committed."""
-        ends = {p: end for p, end in self.topics.end_offsets(self.topic).items() if end}
+        (ends,) = eventually(self._ends, within, "the brokers tell where the partitions end")
         eventually(lambda: self._reached(ends), within, f"commits up to {sorted(ends.values())}")
 
     def letters(self) -> list[Record]:
@@ -180,6 +180,13 @@ class Stage:
             service.close()
         self.commits.close()
         self.api.close()
+
+    def _ends(self) -> Sequence[dict[Partition, int]]:
+        try:
+            ends = self.topics.end_offsets(self.topic)
+        except KafkaException:  # a leader that is only starting
+            return ()
+        return ({partition: end for partition, end in ends.items() if end},)
 
     def _reached(self, ends: dict[Partition, int]) -> bool:
         return ends.items() <= self.commits.latest().items()

@@ -12,9 +12,11 @@ from consumer.core.api.gates import PROBE_PACE
 from consumer.core.api.refusals import LIMITS
 from consumer.core.api.verdicts import HoldCause
 from consumer.core.operations.cures import NOT_READY
+from consumer.core.partitions.lease import calls_outlast, lease_seconds
 from consumer.core.records import Partition, Record
 from consumer.core.settings import configuration, documents
 from consumer.core.settings.documents import Source
+from consumer.core.settings.kafka_properties import session_seconds
 from consumer.flow.giving_up import LETTERS_AT_ONCE
 
 PAGE: Final = (Path(__file__).parents[2] / "docs" / "holds.md").read_text(encoding="utf-8")
@@ -53,6 +55,17 @@ def test_the_numbers_are_those_of_the_breaker() -> None:
         assert sentence in PROSE
     assert LIMITS.window * LIMITS.most_percent // 100 < LIMITS.floor
     assert patience.LONGEST_STRETCH == 60.0
+
+
+def test_the_lengths_of_the_lease_are_those_of_the_code() -> None:
+    """Each row is what the process would have, and says whether it warns."""
+    assert len(rows("## Lease")) == 5
+    for session, call, shown in rows("## Lease"):
+        digits = re.sub(r"\D", "", session)
+        properties = {"session.timeout.ms": digits} if digits else {"group.protocol": "consumer"}
+        seconds, most = session_seconds(properties), float(call.split()[0])
+        warned = ", with a warning" if calls_outlast(seconds, most) else ""
+        assert shown == f"{lease_seconds(seconds, most):g} s{warned}"
 
 
 def test_the_way_out_is_a_configuration() -> None:

@@ -353,7 +353,13 @@ CATALOGUE: Final = (
         "records",
         "Dead letters that the broker did not take. Their offsets wait.",
     ),
-    MetricSpec("commits_total", _COUNTER, "commits", "Offset commits by result.", (_RESULT,)),
+    MetricSpec(
+        "commits_total",
+        _COUNTER,
+        "commits",
+        "Offset commits by result, those included that only prove the membership in the group.",
+        (_RESULT,),
+    ),
     MetricSpec(
         "rebalances_total",
         _COUNTER,

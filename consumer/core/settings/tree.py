@@ -246,7 +246,9 @@ class CommitSettings(Section):
     """How often progress is stored in Kafka."""
 
     interval_seconds: Number = Field(default=1.0, ge=0.1, le=60)
-    """Time between commits. After a crash, what was finished since the last commit is sent again."""
+    """Time between commits. After a crash, what was finished since the last commit is sent again. Commits
+    come more often where that is needed to prove that this process is in its group: at each third of
+    [the lease](holds.md#lease)."""
 
 
 class HttpSettings(Section):

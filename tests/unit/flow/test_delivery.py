@@ -26,6 +26,7 @@ from consumer.core.api.verdicts import (
 from consumer.core.errors import Unavailable, Unreadable
 from consumer.core.meaning.intents import Action, DeadLetterReason
 from consumer.core.meaning.lifecycle import LifecyclePolicy
+from consumer.core.operations import waits
 from consumer.core.operations.catalogue import PREFIX
 from consumer.core.operations.logbook import Event
 from consumer.core.outcomes import Outcome, Settled
@@ -375,7 +376,7 @@ def test_a_call_waits_for_the_end_of_a_silence_elsewhere() -> None:
     desk.traffic.silent_for = 60.0
 
     assert steps(desk, desk.story(), desk.story(value=None)) == [
-        Wait(60.0),
+        Wait(60.0, why=waits.SILENCE),
         Settled(Action.NONE, Outcome.SKIPPED, "tombstone"),
     ]
     assert desk.api.calls == []
