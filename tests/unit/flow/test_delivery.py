@@ -2,8 +2,9 @@
 
 import asyncio
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
+from typing import Literal
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -32,7 +33,7 @@ from consumer.core.operations.logbook import Event
 from consumer.core.outcomes import Outcome, Settled
 from consumer.core.records import Partition, Record
 from consumer.edges.metrics import Metrics
-from consumer.flow.delivery import Delivery, Step, Stopped, Story, Wait
+from consumer.flow.delivery import Aside, Delivery, Rules, Step, Stopped, Story, Wait
 from consumer.flow.giving_up import GivingUp
 from consumer.flow.reading import CanonicalReader
 from tests.support.events import line, money, payment_event
@@ -40,6 +41,7 @@ from tests.support.fakes import FakeApi, FakeBox, FakeDecoder, FakeLog
 from tests.support.rig import RULES, reached
 
 PAID = b"pay-1"
+NOTHING_TO_REMOVE = Settled(Action.REMOVE, Outcome.NOTHING_TO_REMOVE, status=400)
 DELIVERED = Settled(Action.CAPTURE, Outcome.DELIVERED, status=201)
 
 
@@ -75,13 +77,18 @@ class Desk:
         )
         self.permits = True
         self.offset = 0
-        self.delivery = Delivery(
+        self.metrics = Metrics(self.registry)
+        self.delivery = self.deliver(RULES)
+
+    def deliver(self, rules: Rules) -> Delivery:
+        """Return a delivery by these rules."""
+        return Delivery(
             reader=CanonicalReader(self.decoder, LifecyclePolicy()),
             api=self.api,
             traffic=self.traffic,
             giving_up=self.giving_up,
-            rules=RULES,
-            metrics=Metrics(self.registry),
+            rules=rules,
+            metrics=self.metrics,
             log=self.log,
             clock=lambda: self.now,
         )
@@ -146,8 +153,86 @@ def test_a_remove_that_finds_nothing_is_settled() -> None:
     desk = desk_with(kind="REFUND")
     desk.api.answer = Response(400)
 
-    assert steps(desk, desk.story()) == [Settled(Action.REMOVE, Outcome.NOTHING_TO_REMOVE, status=400)]
+    assert steps(desk, desk.story()) == [NOTHING_TO_REMOVE]
     assert desk.box.letters == []
+
+
+def desk_with_grace(rules: Rules = RULES) -> Desk:
+    """Return a desk where the record is a refund with a grace, and the API has nothing to remove."""
+    desk = desk_with(kind="REFUND")
+    desk.traffic.removals = Removals(60.0)
+    desk.traffic.removals.look(desk.now, None, ())
+    desk.delivery = desk.deliver(rules)
+    desk.api.answer = Response(400)
+    return desk
+
+
+def test_a_remove_in_its_grace_waits_aside() -> None:
+    """It is no end: the lane goes on, and the next try sends the same bytes."""
+    desk = desk_with_grace()
+    story = desk.story()
+
+    assert steps(desk, story, story) == [Aside(1.0), Aside(2.0)]
+    assert len({call.body for call in desk.api.calls}) == 1
+    assert [line["attempts"] for line in desk.log.told(Event.REMOVE_WAITS)] == [1, 2]
+    assert "pay-1" not in str(desk.log.lines)
+
+
+@pytest.mark.parametrize("policy", ["settle", "dead_letter"])
+def test_the_end_of_a_grace_is_chosen(policy: Literal["settle", "dead_letter"]) -> None:
+    """Settled, or a letter with the API's 400; both are removes in the metrics."""
+    desk = desk_with_grace(replace(RULES, nothing_to_remove=policy))
+    desk.traffic.removals.answering.answered(desk.now)
+    story = desk.story()
+    (first,) = steps(desk, story)
+    desk.traffic.removals.answering.answered(desk.now + 60)
+    desk.traffic.removals.look(desk.now + 60, None, ())
+    (last,) = steps(desk, story)
+
+    assert isinstance(first, Aside)
+    if policy == "settle":
+        assert last == NOTHING_TO_REMOVE
+        assert desk.box.letters == []
+    else:
+        assert last == Settled(Action.REMOVE, Outcome.DEAD_LETTERED, "nothing_to_remove", 400)
+        assert desk.box.reasons() == ["nothing_to_remove"]
+
+
+@pytest.mark.parametrize("policy", ["settle", "dead_letter"])
+@pytest.mark.parametrize("lost", [Fault(FaultKind.TIMEOUT), Fault(FaultKind.RESET), Response(500)])
+def test_an_echo_of_our_own_success_is_settled_at_once(
+    lost: Answer, policy: Literal["settle", "dead_letter"]
+) -> None:
+    """A 400 after a try that may have been done needs no grace, and is never a letter."""
+    desk = desk_with_grace(replace(RULES, nothing_to_remove=policy))
+    desk.api.script["pay-1"].append(lost)
+    story = desk.story()
+    tried, settled = steps(desk, story, story)
+
+    assert isinstance(tried, Wait)
+    assert settled == NOTHING_TO_REMOVE
+    assert desk.box.letters == []
+
+
+def test_a_refusal_to_take_the_call_makes_no_echo() -> None:
+    """A 503 and a refused connection say that nothing was done: the 400 behind them begins a grace."""
+    desk = desk_with_grace()
+    desk.api.script["pay-1"].extend([Response(503), Fault(FaultKind.CONNECT, sent=False)])
+    story = desk.story()
+
+    assert isinstance(steps(desk, story, story, story)[-1], Aside)
+
+
+def test_a_remove_waits_for_a_capture_of_its_payment() -> None:
+    """It makes no call while the capture is open elsewhere."""
+    desk = desk_with_grace()
+    desk.api.answer = Response(503)
+    desk.decoder.events[b"capture"] = payment_event(payment_id="pay-1")
+    steps(desk, desk.story(b"capture"))
+    before = len(desk.api.calls)
+
+    assert steps(desk, desk.story()) == [Aside(10.0)]
+    assert len(desk.api.calls) == before
 
 
 @pytest.mark.parametrize(

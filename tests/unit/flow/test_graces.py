@@ -3,13 +3,15 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 
+from consumer.core.api.verdicts import Response
 from consumer.core.errors import Unavailable
+from consumer.core.operations import waits
 from consumer.core.operations.logbook import Event
 from consumer.core.records import Partition
 from tests.simulation.loop import VirtualLoop
 from tests.support.events import payment_event
 from tests.support.fakes import LedgerApi
-from tests.support.rig import Around, Rig
+from tests.support.rig import ERASURES, Around, Rig, erasure
 
 PAYMENTS, REFUNDS, OTHERS = Partition("payments", 0), Partition("refunds", 0), Partition("others", 0)
 GRACE = 60.0
@@ -18,11 +20,15 @@ GRACE = 60.0
 class Bench:
     """A rig on virtual time, with an API that knows its payments."""
 
-    def __init__(self, *, rate: float = 100_000.0, max_in_flight: int = 8) -> None:
+    def __init__(
+        self, *, rate: float = 100_000.0, max_in_flight: int = 8, erasures_per_second: float | None = None
+    ) -> None:
         self.clock = asyncio.get_running_loop().time
         self.api = LedgerApi()
         around = Around(clock=self.clock, wall=self.clock, api=self.api, grace=GRACE)
-        self.rig = Rig(around=around, rate=rate, max_in_flight=max_in_flight)
+        self.rig = Rig(
+            around=around, rate=rate, max_in_flight=max_in_flight, erasures_per_second=erasures_per_second
+        )
         self.rig.source.poll_seconds = 1.0
 
     def pay(self, partition: Partition, name: str, key: bytes | None = None, ago: float = 0.0) -> None:
@@ -207,6 +213,40 @@ def test_a_stop_does_not_wait_for_a_grace() -> None:
             stored = bench.rig.source.stored[REFUNDS]
             assert stored.offset == 0
             assert stored.metadata, "what is settled above it travels with the commit"
+
+    virtual(scene())
+
+
+def test_an_erasure_has_no_grace() -> None:
+    """No single payment is expected: it is settled by its first 400, whatever the grace of refunds."""
+
+    async def scene() -> None:
+        bench = Bench(erasures_per_second=100.0)
+        bench.api.always["nobody"] = Response(400)
+        bench.rig.source.produce(Partition(ERASURES, 0), erasure("nobody"))
+        async with bench.rig.running():
+            bench.rig.source.assign(Partition(ERASURES, 0))
+            assert await bench.committed(Partition(ERASURES, 0)) < 1
+            assert [call.path for call in bench.api.calls] == ["/remove-payment"]
+            assert bench.rig.metric("erasures_total", outcome="nothing_to_remove") == 1
+
+    virtual(scene())
+
+
+def test_the_status_says_how_many_wait() -> None:
+    """Of them and of all that is parked; the word for what they wait for has a sentence."""
+
+    async def scene() -> None:
+        bench = Bench()
+        bench.refund(REFUNDS, "pay")
+        async with bench.rig.running():
+            bench.rig.source.assign(REFUNDS)
+            await bench.until(lambda: bench.rig.pipeline.graces.waiting)
+            lanes = bench.rig.pipeline.lanes
+            assert [ticket.story.waits_for for ticket, _ in lanes.sleeping()] == [waits.GRACE]
+            oldest = lanes.oldest(REFUNDS)
+            assert oldest is not None
+            assert oldest[0].aside
 
     virtual(scene())
 

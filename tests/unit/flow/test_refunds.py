@@ -92,11 +92,12 @@ class Scene:
             rig.decoder.events[value] = payment_event(kind=kind, payment_id=PAY)
         for value in self.unreadable:
             rig.decoder.trouble[value] = Unavailable("the registry is away")
-        self.source.refuse = 10**9 if crash else 0
+        stored = dict(self.source.stored)
         async with rig.running():
             self.source.assign(*(partitions or ALL))
             yield rig
-        self.source.refuse = 0
+        if crash:
+            self.source.stored = stored
 
     async def until(self, condition: Callable[[], object], within: float = 600.0) -> float:
         """Let time pass until something is so, and return how long that took."""
@@ -318,6 +319,17 @@ async def echo(scene: Scene) -> None:
         assert scene.calls() == "CRR"
 
 
+async def no_echo(scene: Scene) -> None:
+    """The first try fails with an unknown outcome, and was not done; the payment comes behind the second."""
+    async with scene.running():
+        scene.api.script[PAY].append(Response(500))
+        scene.append(REFUNDS, REFUND)
+        assert await scene.settled() < 3
+        scene.append(PAYMENTS, PAYMENT)
+        await scene.settled()
+        assert scene.calls() == "RRC"
+
+
 async def capture_is_tried_again(scene: Scene) -> None:
     """The payment is recorded and its answer gets lost; the refund comes before it is sent again."""
     async with scene.running():
@@ -519,6 +531,12 @@ ROWS: Final = (
         Refund.NOTHING,
         echo,
         policy="dead_letter",
+    ),
+    Row(
+        "refund elsewhere, its first try gets a 5xx and was not done, the next a 400; then payment",
+        Payment.COUNTED,
+        Refund.NOTHING,
+        no_echo,
     ),
     Row(
         "payment whose answer is lost, refund elsewhere before it is sent again",

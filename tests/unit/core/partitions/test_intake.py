@@ -49,6 +49,23 @@ def test_a_pause_ends_well_below_the_bound(held: Held, resumes: bool) -> None:
     assert decide({A: held}, frozenset({A})).paused == (NOBODY if resumes else frozenset({A}))
 
 
+@pytest.mark.parametrize(
+    ("part", "crowded"),
+    [
+        (Held(0, 0, 0, 0, 2, 249), False),
+        (Held(0, 0, 0, 0, 3, 0), True),
+        (Held(0, 0, 0, 0, 0, 250), True),
+        (Held(0, 0, 49, 0), False),
+        (Held(0, 0, 50, 0), True),
+    ],
+)
+def test_a_part_crowds_its_partition_where_it_alone_would_keep_it_paused(part: Held, crowded: bool) -> None:
+    """Half of a bound is enough: of what may be blocked, or of the span."""
+    intake = Intake(BOUNDS)
+    intake.decide({A: part, B: NOTHING}, NOBODY)
+    assert intake.crowded({A: part, B: NOTHING}) == (frozenset({A}) if crowded else NOBODY)
+
+
 CROWD = Bounds(partition_records=500, partition_bytes=10**6, partition_span=10**4, records=60, size=10**6)
 
 
