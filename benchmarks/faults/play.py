@@ -75,8 +75,10 @@ def play(case: Case, kafka: Kafka, folder: Path) -> Outcome:
         if service.stop() != 0:
             raise Unexpected(f"{case.name}: the service did not stop cleanly")
         stage.produced[:] = [replace(each, faults=case.excuses) for each in stage.produced]
-        violations = check(stage.history(repeats_allowed=front.done))
         letters = len(stage.letters())
+        # The embedded broker gives a letter the time of its record: the call before seems to come behind it.
+        seeming = letters if case.excuses else 0
+        violations = check(stage.history(repeats_allowed=front.done + seeming))
         if violations or not case.expect.letters[0] <= letters <= case.expect.letters[1]:
             raise Unexpected(f"{case.name}: {letters} dead letters, {[str(each) for each in violations[:5]]}")
         calls = _total(metrics, "calls_total") - before

@@ -14,8 +14,8 @@ from consumer.cli.loading import configure
 from consumer.cli.output import ExitCode, Output, write_json
 from consumer.core.api.calls import NeedsRates, Planned
 from consumer.core.avro import from_json
-from consumer.core.avro.from_json import NotFitting
 from consumer.core.avro.inspection import WriterSchema
+from consumer.core.avro.leaves import NotFitting
 from consumer.core.avro.mapped import MappedCodec
 from consumer.core.errors import Unreadable
 from consumer.core.meaning.intents import Reject, Skip

@@ -14,12 +14,11 @@ from consumer.core.api import calls
 from consumer.core.api.calls import NeedsRates, Planned
 from consumer.core.avro.framing import ByApicurioId, ByFingerprint, ByGuid, ById, Framed, Raw
 from consumer.core.avro.from_json import parse
+from consumer.core.meaning.ecommerce import MAX_ATTRIBUTES, MAX_NAME_CHARACTERS, MAX_TEXT_CHARACTERS
 from consumer.core.meaning.intents import Capture, Reject, Skip
 from consumer.core.meaning.mapping import FieldTrace, RouteTrace, Step
-from consumer.core.meaning.mapping.language import Operator
 from consumer.core.meaning.masks import Mask, writable
 from consumer.core.meaning.money import Money
-from consumer.core.meaning.telling import ISO_DIGITS
 from consumer.core.records import Record
 from consumer.core.settings.documents import Source as Place
 from consumer.flow.decoding import Opened
@@ -35,6 +34,12 @@ UNIT: Final = (
 
 #: Characters of one value in the text; the JSON has all of it.
 _WIDTH: Final = 120
+
+#: Why an attribute is not sent, as the rules of the catalogue data have it.
+_NOT_SENT: Final = (
+    f"a reserved name or one of more than {MAX_NAME_CHARACTERS} characters, a text of more than "
+    f"{MAX_TEXT_CHARACTERS}, no finite number, or beyond the first {MAX_ATTRIBUTES}"
+)
 
 #: What a mask has made, which needs no quotes.
 _MASKED: Final = re.compile(
@@ -139,24 +144,14 @@ def _framing(framed: Framed) -> Tree:
 
 def _steps(steps: Sequence[Step], mask: Mask, also: frozenset[str] = frozenset()) -> list[Tree]:
     return [
-        {"what": step.what, "value": step.value if step.what == ISO_DIGITS else mask.shown(step.value, also)}
+        {"what": writable(step.what), "value": step.value if step.ours else mask.shown(step.value, also)}
         for step in steps
     ]
 
 
 def _route(route: RouteTrace, mask: Mask) -> Tree:
-    tests = [
-        {"what": step.what, "value": step.value if _is_answer(step) else mask.shown(step.value)}
-        for step in route.tests
-    ]
-    settings = {step.what: step.value for step in route.tests if step.what.startswith("lifecycle.")}
-    tests = [{**test, "value": settings.get(str(test["what"]), test["value"])} for test in tests]
+    tests = _steps(route.tests, mask)
     return {"name": route.name, "at": _at(route.place), "matched": route.matched, "tests": tests}
-
-
-def _is_answer(step: Step) -> bool:
-    """Tell whether a step is the answer of a comparison and not a value of the record."""
-    return isinstance(step.value, bool) and set(step.what.split(", ")) <= set(Operator)
 
 
 def _field(field: FieldTrace, mask: Mask) -> Tree:
@@ -298,7 +293,7 @@ def _data(tree: Tree) -> Iterator[str]:
         cost = "counted" if rule["severity"] == "warning" else "the ecommerce fields are left out"
         yield f"  {rule['rule']} {rule['meaning']}: {cost}"
     if tree["dropped_attributes"]:
-        yield f"  {tree['dropped_attributes']} attribute(s) dropped: a reserved name, or no finite number"
+        yield f"  {tree['dropped_attributes']} attribute(s) dropped: {_NOT_SENT}"
 
 
 def _end(tree: Tree, *, masked: bool) -> Iterator[str]:

@@ -9,9 +9,9 @@ repeats, whose ways grow exponentially, are refused, and so is what looks around
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from itertools import accumulate, takewhile
+from itertools import accumulate, islice, takewhile
 from math import comb
 from typing import Final
 
@@ -40,6 +40,9 @@ _TOKEN: Final = re.compile(
 
 
 _DEPTH: Final = {"open": 1, "close": -1}
+#: Repeats of nothing at all.
+_NEVER: Final = re.compile(r"\{(?:0*,)?0+\}[?+]?")
+_BASIC_PLANE: Final = 0x10000
 #: Escapes that stand for several characters.
 _CLASSES: Final = frozenset({r"\d", r"\D", r"\w", r"\W", r"\s", r"\S"})
 
@@ -150,8 +153,36 @@ def takes_constants(pattern: str) -> bool:
     captures = (at for at, token in enumerate(tokens) if token.lastgroup == "open" and token[0] != "(?:")
     if (begin := next(captures, None)) is not None:
         end = next(at for at in range(begin, len(tokens)) if depths[at] < depths[begin])
-        tokens = tokens[begin:end]
-    return not any(token.lastgroup == "set" or token[0] == "." or token[0] in _CLASSES for token in tokens)
+        tokens = tokens[begin + 1 : end]
+    return not _differs(tokens)
+
+
+def _differs(tokens: Iterable[re.Match[str]]) -> bool:
+    """Tell whether two texts that these tokens take can differ by more than what the tokens choose from."""
+    groups, last = [False], False  # by open group, and of the part that a repeat would repeat
+    for token in tokens:
+        if token.lastgroup == "repeat":
+            last = last and not _NEVER.fullmatch(token[0])
+            continue
+        groups[-1] |= last
+        match token.lastgroup:
+            case "open":
+                groups.append(False)
+                last = False
+            case "close":
+                last = groups.pop()
+            case "set":
+                last = _is_choice(token[0])
+            case _:
+                last = token[0] == "." or token[0] in _CLASSES
+    return groups[-1] or last
+
+
+def _is_choice(characters: str) -> bool:
+    """Tell whether a set takes anything but one single character, as ``[P]`` and ``[P-P]`` do."""
+    takes = re.compile(characters).match
+    taken = filter(takes, map(chr, range(_BASIC_PLANE)))
+    return len(list(islice(taken, 2))) != 1
 
 
 def _costs(pattern: str) -> _Costs:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from consumer.core.avro.inspection import WriterSchema
-from consumer.core.avro.linking import Shelf
+from consumer.core.avro.linking import shelf_with
 from consumer.core.avro.mapped import MappedCodec
 from consumer.core.avro.nested import NestedAvro
 from consumer.core.errors import ConfigurationError, Unreadable
@@ -79,7 +79,8 @@ def _schemas_of(
     """
     named = mapping_files(mapping)
     held = {name: _read_file(Path(name)) for name, _ in named}
-    shelf = Shelf(each.text for each in (*held.values(), *map(_read_file, more)) if not each.fault)
+    listed = {**held, **{str(path): _read_file(path) for path in more}}
+    shelf = shelf_with({name: each.text for name, each in listed.items() if not each.fault})
     schemas, findings = {}, []
     for name, node in named:
         what = held[name].fault

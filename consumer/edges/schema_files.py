@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
 from consumer.core.avro.inspection import MAX_SCHEMA_BYTES, WriterSchema, inspect
-from consumer.core.avro.linking import Shelf
+from consumer.core.avro.linking import Shelf, shelf_with
 from consumer.core.errors import Unreadable
 
 
@@ -51,7 +51,7 @@ def read_schemas(
     A file that others or ``users`` need has to be a schema, and no one that ``codec`` can decode by.
     """
     texts = [_text(path) for path in paths]
-    shelf = Shelf(text for text in texts if isinstance(text, str))
+    shelf = _shelf(paths, texts)
     helpers = shelf.helpers(text for text in map(_text, users) if isinstance(text, str))
     return tuple(
         _examined(text, _Helper() if text in helpers else codec, shelf) if isinstance(text, str) else text
@@ -61,7 +61,13 @@ def read_schemas(
 
 def shelf_of(paths: Iterable[Path]) -> Shelf:
     """Return what can be read of ``paths``, to look types up in."""
-    return Shelf(text for text in map(_text, paths) if isinstance(text, str))
+    listed = tuple(paths)
+    return _shelf(listed, [_text(path) for path in listed])
+
+
+def _shelf(paths: Sequence[Path], texts: Sequence[str | SchemaFault]) -> Shelf:
+    pairs = zip(paths, texts, strict=True)
+    return shelf_with({str(path): text for path, text in pairs if isinstance(text, str)})
 
 
 def _text(path: Path) -> str | SchemaFault:

@@ -508,8 +508,11 @@ class Pipeline:
             return
         self.confirmed(confirmed)
         if confirmed:
+            held_up = self._membership.missing()
             self._membership.proven(asked)
             if self._membership.holds():
+                if held_up:
+                    self._traffic.come_back()
                 self._wake.set()
             else:
                 self._commit_now.set()

@@ -95,6 +95,10 @@ class Traffic:
             raise
         return allowed and may_send() and not self.silence()
 
+    def come_back(self) -> None:
+        """Let calls come back step by step: all were stopped for a reason that is not the API's."""
+        self.pacer.come_back(self.clock())
+
     def way(self) -> Way:
         """Return what there is for calls now."""
         now = self.clock()

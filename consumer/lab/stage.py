@@ -226,6 +226,7 @@ def configuration(
             "server_key_file": str(key_file),
             "timeout_seconds": _FAULTY_TIMEOUT_SECONDS if plan.faults else _TIMEOUT_SECONDS,
             "requests_per_second": slow if plan.faults else _FAST,
+            "rate_scope": "pod",
         },
         "currency": {"accept": list(CURRENCIES)},
         "http": {"host": "127.0.0.1", "port": port},

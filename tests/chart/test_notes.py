@@ -86,8 +86,23 @@ WARNED: Final[dict[str, tuple[Values, str]]] = {
         "config.linkrunner.base_url is plain http",
     ),
     "calls longer than the drain": (
-        change("config.linkrunner.timeout_seconds", 20.5),
+        merged(
+            change("config.linkrunner.timeout_seconds", 20.5),
+            nested(("config", "kafka", "properties", "session.timeout.ms"), 45_000),
+        ),
         "config.linkrunner.timeout_seconds, 20.5, is longer than config.shutdown.drain_seconds, 20: a",
+    ),
+    "calls that outlast the session": (
+        change("config.linkrunner.timeout_seconds", 10.5),
+        "config.linkrunner.timeout_seconds, 10.5, is long beside the 15 s after which the group",
+    ),
+    "calls that outlast the brokers' session": (
+        merged(
+            change("config.linkrunner.timeout_seconds", 30),
+            change("config.shutdown.drain_seconds", 30),
+            nested(("config", "kafka", "properties", "group.protocol"), "consumer"),
+        ),
+        "config.linkrunner.timeout_seconds, 30, is long beside the 40 s after which the group",
     ),
     "bad records that are let through": (
         change("config.linkrunner.accept_refusals_until", "2026-03-01T12:00:00Z"),
@@ -180,7 +195,7 @@ def test_every_warning_of_the_service_is_one_of_the_chart() -> None:
     config["kafka"]["properties"] = dict(settings.kafka.properties)
     config["schema_registry"]["properties"] = dict(settings.schema_registry.properties)
     told = service_warnings(settings, datetime.now(UTC))
-    assert len(told) == 6
+    assert len(told) == 7
     assert len(warnings(merged(CALM, {"config": config}))) == len(told)
 
 

@@ -10,6 +10,8 @@ from tests.prometheus.release import Setting
 from tests.support.payments import garbage
 
 _ORDINARY: Final = Setting()
+#: So that a tenth of the records is a burst, while a topic is not stopped for it: that takes a fifth.
+_BUSY: Final = Setting(rate=20.0)
 _LATE: Final = ("Stalled", "FreshnessHigh")
 #: By then they have fired, where nothing is delivered.
 _LATE_SECONDS: Final = 40.0
@@ -92,6 +94,7 @@ INCIDENTS: Final = (
         answering("422 share=10%"),
         tells=("DeadLettersFlowing", "DeadLetterBurst", "DeliveryBudgetBurnFast"),
         may=("DeliveryBudgetBurnSlow",),
+        setting=_BUSY,
     ),
     Incident(
         "topic-refused",
@@ -114,6 +117,7 @@ INCIDENTS: Final = (
         "the producer is mended",
         producing(lambda number: garbage(f"poison-{number}"), share=10),
         tells=("DeadLettersFlowing", "DecodeFailuresBurst"),
+        setting=_BUSY,
     ),
     Incident(
         "broker-gone",

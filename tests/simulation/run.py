@@ -43,29 +43,30 @@ class Run:
         return "\n".join(f"{when:9.4f} {what}" for when, what in self.trace[-lines:])
 
 
-def simulate(seed: int, parts: Parts | None = None, *, faulty: bool = False) -> Run:
+def simulate(seed: int, parts: Parts | None = None, *, faulty: bool = False, seasons: int = 1) -> Run:
     """Run ``seed`` from start to end and judge it. The same seed gives the same run.
 
-    In a ``faulty`` one all records are good, and faults of ours make them look bad for a while.
+    In a ``faulty`` one all records are good, and faults of ours make them look bad for a while. ``seasons``
+    is how long it lasts, in :data:`~tests.simulation.world.STORMY_SECONDS` each.
     """
     state = random.getstate()
     random.seed(seed)  # the jitter of retries
     try:
         with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-            return runner.run(_run(seed, parts or Parts(), faulty=faulty))
+            return runner.run(_run(seed, parts or Parts(), faulty=faulty, seasons=seasons))
     finally:
         random.setstate(state)
 
 
-async def _run(seed: int, parts: Parts, *, faulty: bool) -> Run:
-    return await _Simulation(seed, parts, faulty=faulty).run()
+async def _run(seed: int, parts: Parts, *, faulty: bool, seasons: int) -> Run:
+    return await _Simulation(seed, parts, faulty=faulty, seasons=seasons).run()
 
 
 class _Simulation:
     """A run on its way. Made inside the loop that it runs on."""
 
-    def __init__(self, seed: int, parts: Parts, *, faulty: bool) -> None:
-        world, books = World(seed, faulty=faulty), Books(faulty)
+    def __init__(self, seed: int, parts: Parts, *, faulty: bool, seasons: int) -> None:
+        world, books = World(seed, faulty=faulty, seasons=seasons), Books(faulty)
         dice = world.dice
         partitions = [Partition("payments", number) for number in range(dice.randint(1, 4))]
         broker, group = Broker(world, partitions), Group(world, partitions)
@@ -74,6 +75,7 @@ class _Simulation:
         api = Api(world, books, parts.ledger(), refusing=not faulty)
         self._seed: Final = seed
         self._faulty: Final = faulty
+        self._stormy_seconds: Final = seasons * STORMY_SECONDS
         self._dice: Final = dice
         self._outside: Final = Outside(world, books, broker, group, api, Letters(world, books))
         self._setup: Final = Setup(
@@ -86,7 +88,7 @@ class _Simulation:
             accepts=not faulty,
             parts=parts,
         )
-        found = _distinct_samples(seed, dice.randint(5, 60), dice.randint(1, 12))
+        found = _distinct_samples(seed, max(1, seasons // 10) * dice.randint(5, 60), dice.randint(1, 12))
         self._samples: Final = [
             (sample, wanted)
             for sample, wanted in found
@@ -121,7 +123,7 @@ class _Simulation:
 
     async def _produce(self) -> None:
         """Append the records, now and then a few at once."""
-        pace = STORMY_SECONDS / len(self._samples)
+        pace = self._stormy_seconds / len(self._samples)
         for sample, wanted in self._samples:
             if self._dice.random() < 0.6:
                 await asyncio.sleep(self._dice.expovariate(1 / pace))

@@ -8,6 +8,8 @@ from typing import Final
 
 import pytest
 
+from consumer.core.api.budget import RetryBudget
+from consumer.core.api.pacing import Turns
 from consumer.core.api.refusals import Ruling
 from consumer.core.api.verdicts import Answer
 from consumer.core.meaning.intents import Action, DeadLetterReason
@@ -16,6 +18,7 @@ from consumer.core.outcomes import Settled
 from consumer.core.partitions import marks
 from consumer.core.partitions.lanes import Lanes, Ticket
 from consumer.core.partitions.offsets import Offsets, Position, Positions
+from consumer.core.partitions.rota import Rota
 from consumer.core.records import Partition, Record
 from consumer.flow.delivery import Permit, Step, Stopped, Story
 from consumer.flow.membership import Membership
@@ -135,7 +138,8 @@ class Boundless(Membership):
 
 def widen(pipeline: Pipeline) -> None:
     """Give it lanes in which two can fly."""
-    vars(pipeline)["lanes"] = WideLanes()
+    lanes = WideLanes()
+    vars(pipeline).update(lanes=lanes, _rota=Rota(lanes, RetryBudget(8), Turns({})))
 
 
 def peek(pipeline: Pipeline) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from consumer.core.api.budget import RetryBudget
-from consumer.core.api.pacing import Meter, Pacer, Ramp
+from consumer.core.api.pacing import Meter, Pacer, Ramp, Second
 from consumer.core.api.verdicts import Again, Fault, FaultKind, Response
 from consumer.flow.traffic import Traffic
 from tests.simulation import rates
@@ -76,9 +76,17 @@ def with_ramp(ramp: type[Ramp]) -> Callable[[Pacer], None]:
     return fit
 
 
+class BlindSecond(Second):
+    """Does not look at the last second."""
+
+    def wait(self, now: float) -> float:
+        """Return that one more call fits in."""
+        return min(0.0, super().wait(now))
+
+
 def hoard(pacer: Pacer) -> None:
-    """Give a pacer another meter."""
-    vars(pacer)["_meter"] = HoardingMeter()
+    """Let a pacer keep idle time, and not look at the last second."""
+    vars(pacer).update(_meter=HoardingMeter(), _second=BlindSecond())
 
 
 def outage(parts: Parts) -> Log:

@@ -9,7 +9,7 @@ from typing import Final
 
 from tests.support.history import Fence
 
-#: Virtual seconds in which storms begin and records are produced.
+#: Virtual seconds of one season: in each, storms begin anew and records are produced.
 STORMY_SECONDS: Final = 15.0
 
 
@@ -52,7 +52,7 @@ class World:
     Only a ``faulty`` world has faults of ours.
     """
 
-    def __init__(self, seed: int, *, faulty: bool = False) -> None:
+    def __init__(self, seed: int, *, faulty: bool = False, seasons: int = 1) -> None:
         self.dice: Final = random.Random(seed)
         self.trace: Final[list[tuple[float, str]]] = []
         self.overlaps: Final[list[float]] = []
@@ -61,11 +61,16 @@ class World:
         self.strike: Callable[[], None] = _nothing
         self._noise: Final = self.dice.choice((0.0, 0.3, 1.0, 1.0, 2.0))
         self._calm: Final = self.dice.choice((15, 40, 40, 200))
-        self._spells: Final = [self._spell(storm) for storm in Storm if self.dice.random() < 1 / 3]
+        self._spells: Final = [
+            self._spell(storm, season)
+            for season in range(seasons)
+            for storm in Storm
+            if self.dice.random() < 1 / 3
+        ]
         self._steps_to_trouble = self._draw_steps()
         if faulty:
             faults = (fault for fault in Fault if self.dice.random() < 0.6)
-            self._spells.extend(self._spell(fault) for fault in faults)
+            self._spells.extend(self._spell(fault, 0) for fault in faults)
 
     @property
     def now(self) -> float:
@@ -114,8 +119,8 @@ class World:
         elif not self.healed:
             self.strike()
 
-    def _spell(self, storm: Storm | Fault) -> Spell:
-        begin = self.dice.uniform(0, STORMY_SECONDS)
+    def _spell(self, storm: Storm | Fault, season: int) -> Spell:
+        begin = self.dice.uniform(0, STORMY_SECONDS) + season * STORMY_SECONDS
         return Spell(storm, begin, begin + self.dice.uniform(0.5, 8))
 
 

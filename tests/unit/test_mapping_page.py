@@ -15,8 +15,9 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from consumer.core.meaning.mapping import MappedEvent, Source, mapping_schema
+from consumer.core.meaning.mapping.actions import FIELDS, ITEM_FIELDS
 from consumer.core.meaning.mapping.converters import CONVERTERS, OPTIONED
-from consumer.core.meaning.mapping.language import FIELDS, ITEM_FIELDS, Operator, Root
+from consumer.core.meaning.mapping.language import Operator, Root
 from consumer.core.meaning.mapping.reading import ROUTE_KEYS, SOURCE_KEYS
 from consumer.core.meaning.mapping.reading_values import AMOUNT_KEYS, MODIFIERS, ORIGINS
 from consumer.core.meaning.mapping.settable import PAYMENT_STATUSES

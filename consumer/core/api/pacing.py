@@ -327,9 +327,7 @@ class Pacer:
         """
         self._change(now)
         self._silent_until = max(self._silent_until, now + seconds + jitter * min(seconds, RETURN_SPREAD))
-        self._cut.freeze(self._silent_until)
-        if not self._ramp.down:
-            self._ramp.begins = max(self._ramp.begins, self._silent_until)
+        self._rise_from(self._silent_until)
 
     def limited(self, now: float, began: float) -> bool:
         """Note that the API refused a call as one too many; return whether the rate is cut by it."""
@@ -347,6 +345,11 @@ class Pacer:
         if seconds >= OUTAGE_SECONDS:
             self.hold(now)
         return seconds
+
+    def come_back(self, now: float) -> None:
+        """Let the rate rise anew from now on: all calls were stopped for a reason that is not the API's."""
+        self._change(now)
+        self._rise_from(now)
 
     def hold(self, now: float) -> None:
         """Leave only the lowest rate, until something gets through."""
@@ -367,6 +370,11 @@ class Pacer:
         return False
 
     # --- inside ---
+
+    def _rise_from(self, moment: float) -> None:
+        self._cut.freeze(moment)
+        if not self._ramp.down:
+            self._ramp.begins = max(self._ramp.begins, moment)
 
     def _cut_limit(self) -> float:
         return self._limit * self._cut.factor

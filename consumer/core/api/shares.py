@@ -44,8 +44,10 @@ class Shares:
         """Note how many partitions there are: of all ``topics`` that are read, ``counts`` has those known."""
         seen = {topic: counts[topic] for topic in topics if topic in counts}
         gone = dict.fromkeys(self._counts.keys() - set(topics), 0)
+        # Where there was nothing, nobody has a share that would be too large now.
+        first = not self._known or self.of_all(now) == 0
         for topic, partitions in (seen | gone).items():
-            self._note(topic, partitions, now)
+            self._note(topic, partitions, now, first=first)
         self._known = self._known or (bool(topics) and self._counts.keys() >= set(topics))
 
     def holds(self, partitions: Collection[Partition]) -> None:
@@ -68,12 +70,11 @@ class Shares:
         """Return the part of the group's rate that is ours, from 0 to 1."""
         return self.of_ours(now) / self.of_all(now) if self._known and self.of_all(now) else 0.0
 
-    def _note(self, topic: str, partitions: int, now: float) -> None:
-        counts = self._counts.get(topic)
-        if counts is None:
-            # What is there at the first look was there before: everybody knows of it.
-            first = [_Count(-math.inf, 0), _Count(now, partitions)]
-            self._counts[topic] = first if self._known else [_Count(-math.inf, partitions)]
+    def _note(self, topic: str, partitions: int, now: float, *, first: bool) -> None:
+        """Note a count; what is there at a ``first`` look was there before: everybody knows of it."""
+        counts = self._counts.setdefault(topic, [_Count(-math.inf, 0)])
+        if first and partitions:
+            self._counts[topic] = [_Count(-math.inf, partitions)]
         elif counts[-1].partitions != partitions:
             kept = self._within(topic, now, 2 * SETTLED_SECONDS)
             self._counts[topic] = [*kept, _Count(now, partitions)]
@@ -86,8 +87,8 @@ class Shares:
     def _within(self, topic: str, now: float, seconds: float) -> list[_Count]:
         """Return what was counted in the last seconds, the count at their beginning included."""
         counts = self._counts[topic]
-        begin = max((each.since for each in counts if each.since <= now - seconds), default=-math.inf)
-        return [each for each in counts if each.since >= begin]
+        first = max((n for n, each in enumerate(counts) if each.since <= now - seconds), default=0)
+        return counts[first:]
 
 
 class Allotment:

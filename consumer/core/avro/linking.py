@@ -6,7 +6,8 @@ written out: every type is defined where it is used first, as producers do who h
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Final
+from types import MappingProxyType
+from typing import Final, TypeAlias
 
 from consumer.core.avro.inspection import (
     MAX_REFERENCE_LEVELS,
@@ -19,31 +20,49 @@ from consumer.core.avro.inspection import (
 from consumer.core.avro.weights import PRIMITIVES
 
 _NAMED: Final = frozenset({"record", "enum", "fixed"})
+_Definition: TypeAlias = Mapping[str, Json]
+_NO_NAMES: Final[Mapping[str, str]] = MappingProxyType({})
+#: Characters of a type's name in an error.
+_NAME_WIDTH: Final = 200
 
 
 class Shelf:
-    """The texts of schema files to look types up in. What is no schema has none."""
+    """The texts of schema files to look types up in. What is no schema has none.
 
-    def __init__(self, texts: Iterable[str] = ()) -> None:
+    ``files`` are the names of the files that texts are from, where they are known.
+    """
+
+    def __init__(self, texts: Iterable[str] = (), files: Mapping[str, str] = _NO_NAMES) -> None:
         self._texts: Final = tuple(dict.fromkeys(texts))
-        self._defined: Final[dict[str, str]] = {}
+        self._files: Final = files
+        self._defined: Final[dict[str, dict[str, _Definition]]] = {}
         for text in self._texts:
-            for name in _names(text)[0]:
-                self._defined.setdefault(name, text)
+            for name, definition in _names(text)[0].items():
+                self._defined.setdefault(name, {})[text] = definition
 
     def link(self, text: str) -> WriterSchema:
         """Return the schema ``text`` with the files that it needs, each behind those that it needs itself.
 
-        A type that no file defines is left to be refused by whoever reads the schema; of two files that have
-        one the first is taken. Raises :class:`Unreadable` (``undecodable``) where that are too many files.
+        A type that no file defines is left to be refused by whoever reads the schema; of files that define
+        one alike the first is taken. Raises :class:`Unreadable` (``undecodable``) where two define it
+        differently, because the order of files must not decide what an amount is, and where that are too
+        many files.
         """
         found: dict[str, None] = {}
         self._collect(text, found, (text,))
         return WriterSchema(text, tuple(found))
 
     def helpers(self, others: Iterable[str] = ()) -> frozenset[str]:
-        """Return the texts of the shelf that others on it, or those given, need."""
-        return frozenset(needed for text in (*self._texts, *others) for needed in self._needed(text))
+        """Return the texts of the shelf that others on it, or those given, need; never raises.
+
+        Of a type that is defined more than once, all that define it are.
+        """
+        return frozenset(
+            helper
+            for text in (*self._texts, *others)
+            for name in self._missing(text)
+            for helper in self._defined[name]
+        )
 
     def _collect(self, text: str, found: dict[str, None], way: tuple[str, ...]) -> None:
         for needed in self._needed(text):
@@ -55,15 +74,48 @@ class Shelf:
             found[needed] = None
 
     def _needed(self, text: str) -> Iterator[str]:
+        for name in self._missing(text):
+            first, *others = self._defined[name].items()
+            for other, definition in others:
+                if not _alike(first[1], definition):
+                    raise unusable(f"needs {_quoted(name)}, which {self._both(first[0], other)} differently")
+            yield first[0]
+
+    def _missing(self, text: str) -> Iterator[str]:
+        """Yield what ``text`` uses and leaves to others, where the shelf has it."""
         defined, used = _names(text)
-        for name in used:
-            if name not in defined and name in self._defined and self._defined[name] != text:
-                yield self._defined[name]
+        yield from (name for name in used if name not in defined and name in self._defined)
+
+    def _both(self, one: str, other: str) -> str:
+        if one in self._files and other in self._files:
+            return f"{self._files[one]} and {self._files[other]} define"
+        return "two files define"
 
 
-def _names(text: str) -> tuple[dict[str, None], dict[str, None]]:
-    """Return the full names that a schema defines, and those that it uses; none of what is no schema."""
-    defined: dict[str, None] = {}
+def shelf_with(files: Mapping[str, str]) -> Shelf:
+    """Return a shelf of the texts of ``files``, which have these names."""
+    return Shelf(files.values(), {text: name for name, text in reversed(tuple(files.items()))})
+
+
+def _alike(one: _Definition, other: _Definition) -> bool:
+    """Tell whether two definitions of a name are the same JSON, in which true is not 1."""
+    try:
+        return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+    except RecursionError:
+        return False
+
+
+def _quoted(name: str) -> str:
+    """Return a name as an error can have it: what is in a file may be long, and no text at all."""
+    return ascii(name if len(name) <= _NAME_WIDTH else f"{name[:_NAME_WIDTH]}...")
+
+
+def _names(text: str) -> tuple[dict[str, _Definition], dict[str, None]]:
+    """Return what a schema defines by full name, and the full names that it uses; none of what is no schema.
+
+    A definition has its full name in it: what is in it means the same wherever it stands.
+    """
+    defined: dict[str, _Definition] = {}
     used: dict[str, None] = {}
 
     def look(schema: Json, namespace: str) -> None:
@@ -74,10 +126,12 @@ def _names(text: str) -> tuple[dict[str, None], dict[str, None]]:
             for branch in schema:
                 look(branch, namespace)
         elif isinstance(schema, dict):
-            inner = namespace
-            if schema.get("type") in _NAMED and isinstance(schema.get("name"), str):
-                name = _full(str(schema["name"]), schema.get("namespace", namespace))
-                defined[name] = None
+            inner, kind, own = namespace, schema.get("type"), schema.get("name")
+            if isinstance(kind, str) and kind in _NAMED and isinstance(own, str):
+                space = schema.get("namespace", namespace)
+                name = _full(own, space if isinstance(space, str) else namespace)
+                rest = {key: value for key, value in schema.items() if key != "namespace"}
+                defined.setdefault(name, {**rest, "name": name})
                 inner = name.rpartition(".")[0]
             for part in _parts(schema):
                 look(part, inner)
@@ -96,7 +150,7 @@ def _parts(schema: Mapping[str, Json]) -> Iterator[Json]:
     yield from (field.get("type") for field in entries if isinstance(field, dict))
 
 
-def _full(name: str, namespace: Json) -> str:
+def _full(name: str, namespace: str) -> str:
     return name if "." in name or not namespace else f"{namespace}.{name}"
 
 

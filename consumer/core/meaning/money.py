@@ -14,6 +14,10 @@ class InvalidMoney(ValueError):
     """An amount that can't be read; the text says what about it is wrong, never the amount."""
 
 
+class NoMinorUnits(InvalidMoney):
+    """An amount in a currency to which ISO 4217 gives no minor units, without fraction digits of its own."""
+
+
 class Money(Struct, frozen=True, gc=False):
     """An amount in major units (499.00 for 49900 paise) of the ISO 4217 currency ``currency``."""
 
@@ -38,7 +42,8 @@ def from_minor_units(minor_units: int, currency: str, fraction_digits: int | Non
     """Return ``minor_units`` as exact major units.
 
     ``fraction_digits`` None means the currency's ISO 4217 exponent. Raises :class:`InvalidMoney` for a code
-    that ISO 4217 does not list, for one without an exponent where none is given, for digits outside 0..18.
+    that ISO 4217 does not list and for digits outside 0..18, :class:`NoMinorUnits` for a currency without an
+    exponent where none is given.
     """
     digits = _EXPONENTS.get(currency) if fraction_digits is None else fraction_digits
     if fraction_digits is not None or digits is None:  # else the table has just told both
@@ -53,7 +58,7 @@ def _checked(digits: int | None, currency: str) -> int:
     if not is_currency(currency):
         raise InvalidMoney("is in a currency that is no ISO 4217 code in upper case")
     if digits is None:
-        raise InvalidMoney("is in a currency without minor units, and fraction_digits is not given")
+        raise NoMinorUnits("is in a currency without minor units, and fraction_digits is not given")
     if not 0 <= digits <= MAX_FRACTION_DIGITS:
         raise InvalidMoney(f"has fraction_digits outside 0..{MAX_FRACTION_DIGITS}")
     return digits

@@ -20,7 +20,7 @@ from consumer.core.settings.documents import Source as Place
 TABLE: Final = Place("docs/events.md")
 
 #: The one step that is no value of the event: how many digits the currency has.
-ISO_DIGITS: Final = "digits by ISO 4217"
+_ISO_DIGITS: Final = "digits by ISO 4217"
 
 _AMOUNTS: Final = ("amount", "original_amount", "cumulative_refunded")
 
@@ -53,7 +53,7 @@ def _row(event: Mapping[str, object]) -> Row | None:
 def _route(row: Row, event: Mapping[str, object], policy: LifecyclePolicy) -> RouteTrace:
     read = [Step(name, event.get(name)) for name in ("kind", "status")]
     settings = [
-        Step(f"lifecycle.{setting}", value(policy))
+        Step(f"lifecycle.{setting}", value(policy), ours=True)
         for setting, value in _SETTINGS.items()
         if f"lifecycle.{setting}" in row.told
     ]
@@ -117,7 +117,9 @@ def _money(event: Mapping[str, object], name: str) -> list[Step]:
     return [
         Step(f"{name}.minor_units", money.get("minor_units")),
         Step(f"{name}.currency", currency),
-        Step(f"{name}.fraction_digits", digits) if digits is not None else Step(ISO_DIGITS, known),
+        Step(f"{name}.fraction_digits", digits)
+        if digits is not None
+        else Step(_ISO_DIGITS, known, ours=True),
     ]
 
 

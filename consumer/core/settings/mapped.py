@@ -9,7 +9,7 @@ from consumer.core.avro.inspection import WriterSchema
 from consumer.core.avro.mapped import MappedCodec
 from consumer.core.avro.nested import NestedAvro
 from consumer.core.meaning.mapping import Mapping, Severity, Source, check_against
-from consumer.core.meaning.mapping.language import Does
+from consumer.core.meaning.mapping.actions import Does
 from consumer.core.settings import rules
 from consumer.core.settings.documents import Finding
 from consumer.core.settings.documents import Source as Place

@@ -103,7 +103,21 @@ class Questions:
                 counts[topic] = len(found.partitions)
             elif found.trouble in _NOT_THERE:
                 counts[topic] = 0
-        return counts
+        # Where the controller is silent or does not know this question, the list of all topics tells too.
+        unanswered = set(topics) - counts.keys()
+        return counts | self._listed(unanswered) if unanswered else counts
+
+    def _listed(self, topics: Collection[str]) -> dict[str, int]:
+        """Return the numbers of partitions by the list of all topics, none where nobody tells in time."""
+        try:
+            found = self.admin.list_topics(timeout=self.seconds).topics
+        except KafkaException:
+            return {}
+        return {
+            topic: len(found[topic].partitions) if topic in found and found[topic].error is None else 0
+            for topic in topics
+            if topic not in found or found[topic].error is None or self._is_not_there(found[topic].error)
+        }
 
     def ends(self, partitions: Collection[Partition]) -> dict[Partition, int]:
         """Return the offset behind the last committed record of each partition whose leader answers."""

@@ -40,6 +40,14 @@
 {{- if and (not .Values.existingConfigMap) (gt (float64 $timeout) (float64 $drain)) -}}
   {{- $warnings = append $warnings (printf "config.linkrunner.timeout_seconds, %v, is longer than config.shutdown.drain_seconds, %s: a stop can cut off a slow call, which is then repeated." $timeout $drain) -}}
 {{- end -}}
+{{- $properties := dig "kafka" "properties" dict $config -}}
+{{- $session := dig "session.timeout.ms" 15000 $properties | toString | trim | float64 -}}
+{{- if eq (dig "group.protocol" "" $properties | toString | trim | lower) "consumer" -}}
+  {{- $session = 40000.0 -}}
+{{- end -}}
+{{- if and (not .Values.existingConfigMap) (gt $session 0.0) (gt (mulf 1500.0 (float64 $timeout)) $session) -}}
+  {{- $warnings = append $warnings (printf "config.linkrunner.timeout_seconds, %v, is long beside the %v s after which the group gives away the partitions of a lost pod: a slow call of that one can end behind those of its successor. Lower it, or set session.timeout.ms in config.kafka.properties to %.0f or more (group.protocol consumer leaves it to the brokers)." $timeout (divf $session 1000.0) (mulf 1500.0 (float64 $timeout))) -}}
+{{- end -}}
 {{- with dig "linkrunner" "accept_refusals_until" "" $config -}}
   {{- $warnings = append $warnings (printf "config.linkrunner.accept_refusals_until is set: until %s bad records become dead letters, however many, and no topic is stopped for them. Take it out afterwards." .) -}}
 {{- end -}}

@@ -468,6 +468,22 @@ class TestTraces:
         result = told(SALE | {"items": [{"id": "canary-sku", "quantity": 1}]})
         assert "R5 an item has no readable unit_price: the ecommerce fields are left out" in result.stdout
 
+    @pytest.mark.parametrize(
+        ("attributes", "limit"),
+        [
+            ({"currency": "x"}, "a reserved name"),
+            ({"n" * 129: "x"}, "of more than 128 characters"),
+            ({"name": "x" * 257}, "a text of more than 256"),
+            ({f"n{number}": "x" for number in range(193)}, "beyond the first 192"),
+        ],
+    )
+    def test_why_attributes_are_dropped_is_told(self, attributes: dict[str, str], limit: str) -> None:
+        """With every limit that there is."""
+        lines = told(SALE | {"attributes": attributes}).stdout.splitlines()
+        (line,) = (line for line in lines if "attribute(s) dropped" in line)
+        assert line.strip().startswith("1 attribute(s) dropped: ")
+        assert limit in line
+
 
 class TestMasks:
     """Without ``--reveal`` nothing of a record is shown."""
@@ -513,6 +529,41 @@ class TestMasks:
         """The same for any schema."""
         result = mapped(ORDER | change, "--output", output, "--key", "canary-key")
         assert [canary for canary in CANARIES if canary in result.output] == []
+
+    @pytest.mark.parametrize("output", ["text", "json"])
+    @pytest.mark.parametrize("value", ["canary-user", "canary-user\ud800", 777333, True])
+    @pytest.mark.parametrize(
+        "path", ["lifecycle.owner_email", "lifecycle.partial_refunds", "eq", "exists", '"digits by ISO 4217"']
+    )
+    def test_paths_named_like_what_is_ours(self, path: str, value: object, output: str) -> None:
+        """A mapping's author names them; what is ours is not told by its name."""
+        route = f"{{name: asked, when: {{path: '{path}', eq: x}}, action: skip}}"
+        taken = (
+            "{name: taken, action: remove, set: {payment_id: {coalesce: "
+            f"[{{path: '{path}', as: string}}]}}}}}}"
+        )
+        Path("m.yaml").write_text(f"sources: [{{topics: [orders], routes: [{route}, {taken}]}}]\n")
+        names = path.strip('"').split(".")
+        event: object = value
+        for name in reversed(names):
+            event = {name: event}
+        result = mapped(event, "--output", output)
+        assert not isinstance(result.exception, Exception)
+        assert result.exit_code in {0, 4}
+        assert [canary for canary in CANARIES if canary in result.output] == []
+        kind = {str: "text", int: "integer", bool: "boolean"}[type(value)]
+        assert f"<{kind}" in result.output
+        if output == "json":
+            routes = read(result)["routes"]
+            assert isinstance(routes, list)
+            asked, answer = routes[0]["tests"]
+            assert str(asked["value"]).startswith(f"<{kind}")
+            assert answer == {"what": "eq", "value": False}
+
+    def test_settings_are_shown_beside_canonical_events(self) -> None:
+        """They are the operator's own."""
+        refund = SALE | {"kind": "REFUND", "original_amount": {"minor_units": 7773331, "currency": "INR"}}
+        assert 'lifecycle.partial_refunds = "' in told(refund).stdout
 
     @pytest.mark.parametrize(
         "text", ['{"user_id": "canary-user"', '"canary-user"', "canary-user", '["canary-key"]']

@@ -135,6 +135,15 @@ class TestSchemasOverFiles:
         assert "reads total.cent, and the schema has no cent there; did you mean cents?" in wrong
         assert self.found(self.ALL, "{wire_format: confluent}", "cent").startswith("sources[0].decoding")
 
+    def test_a_type_that_two_files_define_differently_is_refused(self) -> None:
+        """Nothing starts, whichever is first; a source's own schema and those that need it are told."""
+        Path("other.avsc").write_text(MONEY.replace("long", "int"), encoding="utf-8")
+        for listed in ("money.avsc, other.avsc", "other.avsc, money.avsc"):
+            decoding = f"decoding: {{schemas: [order.avsc, {listed}]}}"
+            both = f"needs 'shop.Money', which {' and '.join(listed.split(', '))} define differently"
+            assert both in self.found(decoding)
+            assert both in self.found(decoding, "{wire_format: raw, schema: order.avsc}")
+
     def test_without_a_registry_auto_is_single_object(self) -> None:
         """With one, the records may be of any schema in it."""
         assert "has no cent there" in self.found(self.ALL, "{wire_format: auto}", "cent")

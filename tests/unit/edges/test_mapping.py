@@ -145,3 +145,27 @@ def test_what_the_settings_have_to_mend_stands_in_their_file() -> None:
     assert mistake.where == "erasure.topic (c.yaml:4)"
     (mistake,) = mistakes(LEAST + "dead_letters: {topic: orders}\n")
     assert mistake.where == "dead_letters.topic (c.yaml:4)"
+
+
+MONEY: Final = '{"type": "record", "name": "Money", "fields": [{"name": "units", "type": "%s"}]}'
+USER: Final = '{"type": "record", "name": "Order", "fields": [{"name": "total", "type": "Money"}]}'
+NESTED: Final = """\
+    sources:
+      - topics: [orders]
+        unwrap: {avro_bytes: {path: payload, schema: order.avsc}}
+        routes: [{name: paid, action: skip}]
+    """
+
+
+@pytest.mark.parametrize("order", ["[one.avsc, two.avsc]", "[two.avsc, one.avsc]"])
+def test_files_that_define_a_type_differently_are_refused(order: str) -> None:
+    """Both are named; the order of the list decides nothing. Alike they are fine."""
+    Path("order.avsc").write_text(USER, encoding="utf-8")
+    Path("one.avsc").write_text(MONEY % "long", encoding="utf-8")
+    Path("two.avsc").write_text(MONEY % "int", encoding="utf-8")
+    text = f"{LEAST}decoding: {{schemas: {order}}}\n"
+    first, second = order.strip("[]").split(", ")
+    mistake = mistakes(text, NESTED)[0]
+    assert f"needs 'Money', which {first} and {second} define differently" in mistake.what
+    Path("two.avsc").write_text(f" {MONEY}" % "long", encoding="utf-8")
+    assert configured(text, NESTED).topics == ("orders",)

@@ -70,8 +70,9 @@ def test_a_process_that_was_asleep_sends_nothing_until_it_has_proven_itself_agai
             assert rig.log.told(Event.HOLD_STARTED)[0]["cause"] == "lease"
             assert rig.traffic.auth_ok
             rig.source.refuse = 0
+            await reached(lambda: rig.pipeline.holding() == frozenset(), "the hold is over")
+            assert rig.traffic.pacer.pace(rig.traffic.clock()).ramp < 1.0
             await all_committed(rig, HERE)
-            assert rig.pipeline.holding() == frozenset()
             assert rig.accounted_for(HERE)
             assert rig.box.letters == []
 

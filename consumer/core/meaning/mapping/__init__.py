@@ -15,7 +15,8 @@ from consumer.core.meaning.mapping.events import MappedEvent
 from consumer.core.meaning.mapping.json_schema import mapping_schema
 from consumer.core.meaning.mapping.language import SourceDecoding
 from consumer.core.meaning.mapping.reading import read_mapping
-from consumer.core.meaning.mapping.schema_check import SchemaFinding, Severity, check_against
+from consumer.core.meaning.mapping.schema_check import check_against
+from consumer.core.meaning.mapping.schema_findings import SchemaFinding, Severity
 from consumer.core.meaning.mapping.sources import Source
 from consumer.core.meaning.mapping.trace import FieldTrace, RouteTrace, Step, Trace
 

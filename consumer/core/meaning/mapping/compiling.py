@@ -7,8 +7,9 @@ from typing import TypeAlias
 
 from consumer.core.avro.inspection import WriterSchema
 from consumer.core.errors import Unreadable
+from consumer.core.meaning.mapping.actions import Does
 from consumer.core.meaning.mapping.converters import DecodeNested
-from consumer.core.meaning.mapping.language import Does, Nested, SourceDefinition
+from consumer.core.meaning.mapping.language import Nested, SourceDefinition
 from consumer.core.meaning.mapping.lint import lint, warnings
 from consumer.core.meaning.mapping.reading import Reading
 from consumer.core.meaning.mapping.sources import Source

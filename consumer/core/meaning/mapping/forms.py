@@ -5,6 +5,7 @@ from functools import reduce
 from operator import or_
 from typing import Final, assert_never
 
+from consumer.core.meaning.mapping.actions import Kind
 from consumer.core.meaning.mapping.converters import CONVERTERS, OPTIONED, Form
 from consumer.core.meaning.mapping.expressions import Toolbox, compile_expression
 from consumer.core.meaning.mapping.language import (
@@ -14,7 +15,6 @@ from consumer.core.meaning.mapping.language import (
     Conversion,
     Expression,
     Extract,
-    Kind,
     Nested,
     Origin,
     Quantise,

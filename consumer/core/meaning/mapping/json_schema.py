@@ -8,16 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, TypeAlias
 
 from consumer.core.avro.framing import WireFormat
+from consumer.core.meaning.mapping.actions import FIELDS, ITEM_FIELDS, Does, FieldRule, Kind
 from consumer.core.meaning.mapping.converters import CONVERTERS, OPTIONED
-from consumer.core.meaning.mapping.language import (
-    FIELDS,
-    ITEM_FIELDS,
-    Does,
-    FieldRule,
-    Kind,
-    Operator,
-    Rounding,
-)
+from consumer.core.meaning.mapping.language import Operator, Rounding
 from consumer.core.meaning.mapping.reading import GROUPS, ROUTE_KEYS, ROUTE_NAME, SOURCE_KEYS, TESTED
 from consumer.core.meaning.mapping.reading_values import AMOUNT_KEYS, MODIFIERS, ORIGINS
 from consumer.core.meaning.mapping.settable import CONTENT_TYPES, PAYMENT_STATUSES, PAYMENT_TYPES

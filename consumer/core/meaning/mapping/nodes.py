@@ -1,11 +1,17 @@
 """Reading of YAML nodes that goes on after a mistake, so that one look at a file finds all of them."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from math import isfinite
+from typing import Final
 
 from consumer.core.settings.documents import Finding, Node, Plain
 from consumer.core.settings.documents import Source as Place
+
+#: How YAML's core schema writes them (chapter 10.3.2). They are read as texts, which nobody means by them.
+_NOT_FINITE: Final = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,15 @@ class At:
             self.wrong("must be one value", "write a text, a number, true or false")
             return None
         return self.node.value
+
+    def finite(self) -> Plain:
+        """Return a scalar that a record can have and JSON can say; no number that is not finite is one."""
+        value = self.plain()
+        infinite = isinstance(value, float) and not isfinite(value)
+        if infinite or (isinstance(value, str) and _NOT_FINITE.fullmatch(value)):
+            self.wrong("is no finite number", "write a number in digits, a text, true or false")
+            return None
+        return value
 
     def text(self, cure: str) -> str | None:
         """Return a text that is not blank; anything else is a mistake."""

@@ -78,7 +78,7 @@ def _noting(test: Test, decide: Decide, tools: Toolbox) -> Decide:
     def noted(record: object, scope: Scope) -> bool:
         answer = decide(record, scope)
         if scope.notes is not None:
-            scope.notes.append(Note(told, answer))
+            scope.notes.append(Note(told, answer, ours=True))
         return answer
 
     return noted

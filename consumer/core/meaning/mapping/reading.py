@@ -6,15 +6,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from consumer.core.avro.framing import WireFormat
+from consumer.core.meaning.mapping.actions import FIELDS, Does
 from consumer.core.meaning.mapping.converters import Form
 from consumer.core.meaning.mapping.language import (
-    FIELDS,
     All,
     AnyOf,
     AvroBytes,
     Comparison,
     Debezium,
-    Does,
     Field,
     Nested,
     Not,
@@ -264,7 +263,7 @@ def _with_operand(operator: Operator, at: At) -> Comparison | None:
 
 
 def _operand(at: At) -> Plain:
-    value = at.plain()
+    value = at.finite()
     if value is None and at.node.value is None:
         at.wrong("is null, which equals nothing", "ask with exists: false")
     return value

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from consumer.core.meaning.mapping.actions import ITEM_FIELDS, FieldRule, Kind
 from consumer.core.meaning.mapping.converters import CONVERTERS, OPTIONED, Form
 from consumer.core.meaning.mapping.forms import ACCEPTS, check_amount, check_form
 from consumer.core.meaning.mapping.language import (
-    ITEM_FIELDS,
     Amount,
     Attributes,
     Coalesce,
@@ -14,10 +14,8 @@ from consumer.core.meaning.mapping.language import (
     Conversion,
     Expression,
     Extract,
-    FieldRule,
     FieldValue,
     Items,
-    Kind,
     Nested,
     Origin,
     Path,
@@ -140,7 +138,7 @@ def _origin(key: str, entries: Mapping[str, At]) -> Origin | None:
 
 
 def _constant(at: At) -> Const | None:
-    value = at.plain()
+    value = at.finite()
     if value is None and at.node.value is None:
         at.wrong("is null, which a field is without it", "write a value, or leave it out")
     return None if value is None else Const(value)

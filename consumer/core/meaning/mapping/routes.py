@@ -20,8 +20,9 @@ from consumer.core.meaning.intents import (
     Skip,
 )
 from consumer.core.meaning.lifecycle import LifecyclePolicy
+from consumer.core.meaning.mapping.actions import ACTIONS, Does
 from consumer.core.meaning.mapping.expressions import Toolbox
-from consumer.core.meaning.mapping.language import ACTIONS, Does, Field, FieldValue, Route
+from consumer.core.meaning.mapping.language import Field, FieldValue, Route
 from consumer.core.meaning.mapping.predicates import Decide, compile_predicate
 from consumer.core.meaning.mapping.scope import Scope
 from consumer.core.meaning.mapping.settable import (
@@ -33,6 +34,7 @@ from consumer.core.meaning.mapping.settable import (
     choice,
     constant,
     content_type_of,
+    currency_of,
     identifier,
     items,
     moment,
@@ -189,13 +191,12 @@ def _not_null(value: FieldValue, tools: Toolbox) -> Get[Money]:
 
 
 def _part(value: FieldValue, tools: Toolbox) -> Get[Money | None]:
-    """Return what gives the amount of a refund; the other amounts have its currency."""
-    get = amount(value, tools)
+    """Return what gives the amount of a refund; the others have its currency, even where it is null."""
+    get, currency = amount(value, tools), currency_of(value, tools)
 
     def part(record: object, scope: Scope) -> Money | None:
         money = get(record, scope)
-        if money is not None:
-            scope.currency = money.currency
+        scope.currency = currency(record, scope) if money is None else money.currency
         return money
 
     return part

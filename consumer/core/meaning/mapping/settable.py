@@ -28,7 +28,7 @@ from consumer.core.meaning.mapping.values import (
     type_name,
     wanted,
 )
-from consumer.core.meaning.money import InvalidMoney, Money, from_minor_units, is_currency
+from consumer.core.meaning.money import InvalidMoney, Money, NoMinorUnits, from_minor_units, is_currency
 
 _T = TypeVar("_T")
 #: Reads the value of one field out of a record.
@@ -163,11 +163,17 @@ def amount(value: FieldValue, tools: Toolbox) -> Get[Money | None]:
         units = units_of(found, label)
         code = scope.currency if currency is None else currency(record, scope)
         if code is None:
-            raise WrongValue("has no currency to take over, because the amount is null")
+            cure = "give it a currency of its own"
+            raise WrongValue(
+                f"has no currency to take over, because amount and its currency are null: {cure}"
+            )
         if units is not None:
             digits = exponents.get(code) if exponent is None else exponent(record, scope)
             try:
                 return from_minor_units(units, code, digits)
+            except NoMinorUnits:
+                cure = "set exponent, or its digits in exponents"
+                raise WrongValue(f"{label} is in a currency without minor units: {cure}") from None
             except InvalidMoney as wrong:
                 raise WrongValue(f"{label} {wrong}") from None
         if not isinstance(found, Decimal):
@@ -178,6 +184,21 @@ def amount(value: FieldValue, tools: Toolbox) -> Get[Money | None]:
         if not is_currency(code):
             raise WrongValue(f"{label} is in a currency that is no ISO 4217 code in upper case")
         return Money(_bounded(found, label), code)
+
+    return get
+
+
+def currency_of(value: FieldValue, tools: Toolbox) -> Get[str | None]:
+    """Return what gives the currency of an amount, whatever the amount is; None where it can't be read."""
+    if not isinstance(value, Amount) or value.currency is None:
+        return constant(None)
+    currency = _currency(value.currency, tools)
+
+    def get(record: object, scope: Scope) -> str | None:
+        try:
+            return currency(record, scope)
+        except WrongValue:
+            return None
 
     return get
 

@@ -11,10 +11,15 @@ from consumer.core.settings.documents import Source as Place
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing that was done, as the mapping writes it, and what came out."""
+    """One thing that was done, as the mapping writes it, and what came out.
+
+    ``ours`` says that ``value`` is no value of the record: a setting, a constant of ours, or the answer of a
+    comparison. Only that may be shown unmasked; ``what`` can't tell, as a mapping's author writes it.
+    """
 
     what: str
     value: object
+    ours: bool = False
 
 
 @dataclass(frozen=True, slots=True)

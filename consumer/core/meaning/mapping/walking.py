@@ -9,6 +9,7 @@ from consumer.core.meaning.mapping.language import (
     Attributes,
     AvroBytes,
     Coalesce,
+    Const,
     Expression,
     FieldValue,
     Items,
@@ -22,6 +23,7 @@ from consumer.core.meaning.mapping.language import (
     Template,
     Test,
 )
+from consumer.core.settings.documents import Plain
 
 
 def expressions(value: FieldValue) -> Iterator[Expression]:
@@ -92,6 +94,21 @@ def predicate_paths(predicate: Predicate | None) -> Iterator[Path]:
     for test in tests(predicate):
         yield from paths(test.value)
         yield from (each.operand for each in test.comparisons if isinstance(each.operand, Path))
+
+
+def operands(predicate: Predicate | None) -> Iterator[Plain]:
+    """Yield every constant in a predicate, in the order in which they stand there."""
+    for test in tests(predicate):
+        for expression in expressions(test.value):
+            if isinstance(expression.origin, Const):
+                yield expression.origin.value
+            yield from (value for _, value in expression.table or ())
+            if expression.default is not None:
+                yield expression.default.value
+        for comparison in test.comparisons:
+            operand = comparison.operand
+            if not isinstance(operand, Path):
+                yield from operand if isinstance(operand, tuple) else (operand,)
 
 
 def negated(predicate: Predicate | None) -> Iterator[Path]:

@@ -176,6 +176,19 @@ def test_the_rate_rises_after_a_silence(rate: float) -> None:
     assert pacer.pace(back + 5.0).ramp == 1.0
 
 
+def test_a_process_that_was_stopped_comes_back_slowly_and_keeps_a_silence() -> None:
+    """After a pause that has nothing to do with the API its rate rises like after any other."""
+    pacer = Pacer(25.0)
+    pacer.come_back(START)
+    assert pacer.pace(START).ramp == 0.1
+    assert pacer.pace(START + RAMP_SECONDS).ramp == 1.0
+
+    pacer.stop(START + 10.0, 30.0)
+    pacer.come_back(START + 20.0)
+    assert pacer.silence(START + 20.0) == 20.0
+    assert pacer.pace(START + 40.0).ramp == 0.1
+
+
 # --- outage and hold ---
 
 

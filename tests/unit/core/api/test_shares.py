@@ -85,6 +85,16 @@ def test_a_new_topic_counts_for_its_holder_later() -> None:
     assert shares.share(START + 10 + SETTLED_SECONDS) == 0.5
 
 
+def test_topics_that_appear_where_nothing_was_count_at_once() -> None:
+    """A service that was there before its topics does not wait: nobody else has a share that is too large."""
+    shares = shares_of({"payments": 0, "refunds": 0}, *partitions("payments", 0), *partitions("refunds", 0))
+    assert shares.known
+    assert shares.share(START) == 0.0
+    shares.counted(["payments", "refunds"], {"payments": 3, "refunds": 1}, START + 100)
+
+    assert shares.share(START + 100) == 0.5
+
+
 def test_a_topic_that_is_gone_counts_against_everybody_for_a_while() -> None:
     """Another process may still have its share of it."""
     shares = shares_of({"payments": 4, "refunds": 4}, *partitions("payments", 0, 1))

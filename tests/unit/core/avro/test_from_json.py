@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consumer.core.avro.from_json import NotFitting, encode, parse, words
+from consumer.core.avro.from_json import encode, parse, words
 from consumer.core.avro.inspection import WriterSchema
+from consumer.core.avro.leaves import NotFitting
 from consumer.core.avro.mapped import MappedCodec
 from tests.support.avro import canonical
 from tests.support.avro import encode as fastavro_encode

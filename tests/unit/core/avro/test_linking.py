@@ -2,9 +2,12 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Final
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from consumer.core.avro.codec import fingerprint
 from consumer.core.avro.from_json import encode
@@ -106,6 +109,62 @@ def test_files_that_are_no_schemas_have_no_types(shelf: list[str]) -> None:
     """They are refused where they are named."""
     assert Shelf(shelf).link(LINE) == WriterSchema(LINE)
     assert Shelf(shelf).helpers() == frozenset()
+
+
+CENTS: Final = record("Money", minor="int", currency="string")
+
+
+@pytest.mark.parametrize("shelf", [[MONEY, CENTS], [CENTS, MONEY], [CENTS, LINE, MONEY]])
+def test_a_type_that_is_defined_in_two_ways_is_refused(shelf: list[str]) -> None:
+    """The order of files must not decide what an amount is; whoever does not need it goes on."""
+    with pytest.raises(Unreadable, match=r"needs 'shop\.Money', which two files define differently"):
+        Shelf(shelf).link(LINE)
+    with pytest.raises(Unreadable, match=r"'shop\.Money', which (a and b|b and a) define differently"):
+        Shelf(shelf, {MONEY: "a", CENTS: "b", LINE: "c"}).link(LINE)
+    assert Shelf(shelf).link(CENTS) == WriterSchema(CENTS)
+    assert Shelf(shelf).link(record("A", x="int")).references == ()
+    assert Shelf(shelf).helpers([LINE]) == {MONEY, CENTS}
+
+
+def test_a_need_of_what_is_needed_is_looked_at_too() -> None:
+    """And true is not 1."""
+    one, true = (record("Money", minor={"type": "long", "x": x}, currency="string") for x in (1, True))
+    with pytest.raises(Unreadable, match="define differently"):
+        Shelf([LINE, one, true]).link(record("A", line="Line"))
+
+
+def test_a_type_that_is_defined_twice_alike_is_fine() -> None:
+    """Whatever the order of keys, the spaces, and how its name is written."""
+    loaded = json.loads(MONEY)
+    spaced = json.dumps(dict(reversed(loaded.items())), indent=2)
+    del loaded["namespace"]
+    full = json.dumps(loaded | {"name": "shop.Money"})
+    within = record("Holder", money=loaded)
+    for other in (spaced, full, within):
+        assert Shelf([MONEY, other]).link(LINE) == WriterSchema(LINE, (MONEY,))
+
+
+WORDS: Final = st.sampled_from(
+    ["type", "name", "namespace", "fields", "items", "values", "record", "enum", "fixed", "null", "A", "a.B"]
+)
+TREES: Final = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | WORDS | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=5),
+    max_leaves=20,
+)
+
+
+@given(texts=st.lists(TREES.map(json.dumps), max_size=4), text=TREES.map(json.dumps))
+@example([], '{"type": {"type": ["null", "string"]}}')
+@example([], '{"type": ["null", "string"], "name": "A"}')
+@example([], '{"type": "record", "name": "A", "namespace": {"x": []}, "fields": [{"type": "B"}]}')
+@example([], '{"type": "record", "name": "A", "fields": [{"type": {"type": ["null", "string"]}}]}')
+def test_any_json_is_linked_or_refused(texts: list[str], text: str) -> None:
+    """No file ends a command as a bug: what is no schema is refused by who reads it."""
+    shelf = Shelf(texts)
+    assert shelf.helpers([text]) <= set(texts)
+    with suppress(Unreadable):
+        assert set(shelf.link(text).references) <= set(texts)
 
 
 def test_how_much_a_file_may_need_is_bounded() -> None:

@@ -16,7 +16,7 @@ from consumer.core.meaning import lifecycle, money, rates
 from consumer.core.meaning.fields import Fields
 from consumer.core.meaning.lifecycle import Kind, Status
 from consumer.core.meaning.mapping import lint, reading
-from consumer.core.meaning.mapping.language import FIELDS, Does
+from consumer.core.meaning.mapping.actions import FIELDS, Does
 from tests.support.events import USER
 from tests.unit import test_erasure_is_apart as erasure
 from tests.unit.core.api import test_conversion as conversion
@@ -93,7 +93,7 @@ def drop_suffix(patch: pytest.MonkeyPatch) -> None:
 
 def forget_shared_ids(patch: pytest.MonkeyPatch) -> None:
     """Let a mapping start in which what is initiated has the id of what is completed."""
-    patch.setattr(lint, "_shared_ids", lambda *_: ())
+    patch.setattr(lint, "shared_ids", lambda *_: ())
 
 
 # ------------------------------------------------------------------------- users in removes

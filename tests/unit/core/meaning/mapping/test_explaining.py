@@ -27,8 +27,8 @@ def test_routes_are_told_up_to_the_one_that_matched() -> None:
     """Each with its predicates as far as they were asked."""
     trace = TWO.explain(RECORD, POLICY)
     assert [(route.name, route.matched) for route in trace.routes] == [("back", False), ("paid", True)]
-    assert trace.routes[0].tests == (Step("status", "PAID"), Step("eq", False))
-    assert trace.routes[1].tests == (Step("status", "PAID"), Step("in", True))
+    assert trace.routes[0].tests == (Step("status", "PAID"), Step("eq", False, ours=True))
+    assert trace.routes[1].tests == (Step("status", "PAID"), Step("in", True, ours=True))
     assert trace.routes[0].place.line == 1
 
 

@@ -163,7 +163,12 @@ REFUSED: Final = [
         1,
         "currency that is no ISO 4217 code",
     ),
-    ("amount", "{path: x, as: minor, currency: {const: XAU}}", 1, "a currency without minor units"),
+    (
+        "amount",
+        "{path: x, as: minor, currency: {const: XAU}}",
+        1,
+        "x is in a currency without minor units: set exponent",
+    ),
     (
         "amount",
         "{path: x, as: minor, exponent: {path: y}, currency: {const: INR}}",
@@ -447,6 +452,16 @@ REFUND: Final = routes(
             {
                 "reject": "mapping",
                 "detail": "route back: amount: is in another currency than original_amount",
+            },
+        ),
+        ({"o": 5, "t": 5}, {"remove": {"payment_id": "p"}}),
+        ({"o": 5, "t": 4}, {"skip": "partial_refund"}),
+        (
+            {"o": 5, "t": 4, "c": None},
+            {
+                "reject": "mapping",
+                "detail": "route back: cumulative_refunded: has no currency to take over, because amount and "
+                "its currency are null: give it a currency of its own",
             },
         ),
         ({"a": 5, "o": -5}, {"reject": "mapping", "detail": "route back: amount: is negative"}),

@@ -368,12 +368,38 @@ def test_no_spelling_hides_an_id_that_completed_payments_have(payment_id: str) -
         '{coalesce: [{template: "{id}:{s}"}, {path: id}]}',
         "{template: \"{id}:{s}\", as: {regex: '(.*):.*'}}",
         '{template: "{id}:{t}"}',
+        '{template: "{id}:{s}"}',
     ],
 )
-def test_a_path_tells_apart_only_as_a_part_of_every_id(payment_id: str) -> None:
-    """A shared path alone proves nothing."""
-    (line,) = mistakes(statuses((payment_id, "{path: s, map: {a: PAYMENT_COMPLETED, b: PAYMENT_FAILED}}")))
+@pytest.mark.parametrize(
+    "status",
+    [
+        "{path: s, map: {a: PAYMENT_COMPLETED, b: PAYMENT_FAILED}}",
+        "{path: s, map: {a: PAYMENT_COMPLETED, c: PAYMENT_COMPLETED, b: PAYMENT_FAILED}}",
+        "{path: s, map: {b: PAYMENT_FAILED}, default: PAYMENT_COMPLETED}",
+        "{path: s}",
+    ],
+)
+def test_no_path_tells_the_statuses_of_one_route_apart(payment_id: str, status: str) -> None:
+    """A payment that goes through two completed states would be two, and no refund would meet its id."""
+    (line,) = mistakes(statuses((payment_id, status)))
     assert "can be the id of a completed payment too" in line
+    assert line.endswith('; give them a route of their own, with a template such as "{id}:initiated"')
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        "{path: s, map: {CAPTURED: PAYMENT_COMPLETED, SETTLED: PAYMENT_COMPLETED}}",
+        "{path: s, map: {PAID: PAYMENT_COMPLETED}}",
+        "{path: s, map: {PAID: PAYMENT_COMPLETED}, default: PAYMENT_COMPLETED}",
+    ],
+)
+def test_a_completed_payment_is_one_whatever_its_state(status: str) -> None:
+    """The API would count one for each state, and a refund by the plain id would meet none of them."""
+    (line,) = mistakes(statuses(('{template: "{id}:{s}"}', status)))
+    assert "routes.r0.set.payment_id (mapping.yaml:1): has in it what status is from" in line
+    assert mistakes(statuses(("{path: id}", status))) == []
 
 
 CANONICAL: Final = "{topics: [c], schema: canonical}"
@@ -386,10 +412,6 @@ def test_canonical_events_have_ids_too() -> None:
     (line,) = mistakes(shared)
     assert "sources[1].routes.r0.set.payment_id (mapping.yaml:1): can be the id of a canonical event" in line
     assert line.endswith('; write a template such as "{id}:initiated"')
-    both = "{path: s, map: {a: PAYMENT_COMPLETED, b: PAYMENT_FAILED}}"
-    by_status = statuses(('{template: "{id}{s}"}', both))
-    assert mistakes(by_status) == []
-    assert len(mistakes(by_status.replace("sources: [", f"sources: [{CANONICAL}, "))) == 1
     apart = statuses(('{template: "{id}:initiated"}', started), ("{path: id}", "{const: PAYMENT_COMPLETED}"))
     assert mistakes(apart.replace("sources: [", f"sources: [{CANONICAL}, ")) == []
 
@@ -415,6 +437,8 @@ def test_texts_that_completed_ids_have_too_prove_nothing() -> None:
         '{template: "{$topic}-{$name}"}',
         "{coalesce: [{path: id}, {path: $topic}]}",
         "{path: id, as: {regex: 'ord'}}",
+        "{path: id, as: {regex: '([P])ay.*'}}",
+        "{path: id, as: {regex: '((?:.{0})P).*'}}",
         "{path: id, as: {regex: '(ord)-[0-9]+'}}",
         "{path: id, as: [{regex: 'ord-[0-9]+|(?:a)'}, {regex: '(?P<x>ord|sub).*'}, upper]}",
         "{path: id, map: {a: one, b: two}}",
@@ -438,6 +462,10 @@ def test_no_spelling_hides_a_constant_id(payment_id: str, action: str) -> None:
         "{path: $topic}",
         '{template: "{$topic}-{$name}"}',
         "{path: u, as: {regex: '(user)-.*'}}",
+        "{path: status, map: {PAID: u1}}",
+        "{path: status, map: {PAID: u1, SETTLED: u2}, default: u3}",
+        "{coalesce: [{path: status, map: {PAID: u1}}, {const: u2}]}",
+        "{coalesce: [{path: u, as: {regex: '(user)-.*'}}, {path: $topic}]}",
         "{path: body, as: [json, {path: kind.$name}]}",
     ],
 )
@@ -450,6 +478,7 @@ def test_no_user_is_everybody(user_id: str) -> None:
 def test_a_user_may_have_a_constant_to_fall_back_on() -> None:
     """Guests may be one user."""
     assert mistakes(one_route(user_id="{path: u, default: guest}")) == []
+    assert mistakes(one_route(user_id="{coalesce: [{path: u}, {path: status, map: {PAID: u1}}]}")) == []
 
 
 @pytest.mark.parametrize(
@@ -537,7 +566,6 @@ ALLOWED: Final = {
         ('{template: "{id}:failed:{attempt}"}', "{const: PAYMENT_FAILED}"),
         ("{path: id}", "{const: PAYMENT_COMPLETED}"),
     ),
-    "an id with the status in it": statuses(('{template: "{id}:{s}"}', "{path: s}")),
     "a text of its own, in capitals": statuses(
         ('{template: "{id}:failed", as: upper}', "{const: PAYMENT_FAILED}"),
         ('{template: "{id}:{attempt}"}', "{const: PAYMENT_COMPLETED}"),
@@ -554,6 +582,18 @@ ALLOWED: Final = {
     "only failures": statuses(("{path: id}", "{const: PAYMENT_FAILED}")),
     "a skip by offset": "sources: [{topics: [t], "
     "routes: [{name: old, when: {path: $offset, lt: 5}, action: skip}]}]",
+    "a number and a boolean": "sources: [{topics: [t], "
+    "routes: [{name: a, when: {path: x, eq: 1}, action: skip}, "
+    "{name: b, when: {path: x, eq: true}, action: skip}]}]",
+    "a list of numbers and one of booleans": "sources: [{topics: [t], "
+    "routes: [{name: a, when: {not: {path: x, in: [0, 2]}}, action: skip}, "
+    "{name: b, when: {not: {path: x, in: [false, 2]}}, action: skip}]}]",
+    "numbers and booleans to fall back on": "sources: [{topics: [t], "
+    "routes: [{name: a, when: {coalesce: [{path: x, map: {'1': 1}, default: 0}], eq: 1}, action: skip}, "
+    "{name: b, when: {coalesce: [{path: x, map: {'1': true}, default: 0}], eq: 1}, action: skip}, "
+    "{name: c, when: {coalesce: [{path: x, map: {'1': 1}, default: false}], eq: 1}, action: skip}, "
+    "{name: d, when: {coalesce: [{path: x}, {const: 1}], eq: 1}, action: skip}, "
+    "{name: e, when: {coalesce: [{path: x}, {const: true}], eq: 1}, action: skip}]}]",
     "one name in two sources": "sources: [{topics: [t], "
     "routes: [{name: a, action: skip}]}, {topics: [s], routes: [{name: a, action: skip}]}]",
     "envelope behind unwrap": "sources: [{topics: [t], "
@@ -646,3 +686,32 @@ def test_names_of_routes_that_skip_are_known_beforehand() -> None:
         "{name: b, action: reject}]}]"
     )
     assert mapping(text).route_names == ("a",)
+
+
+@pytest.mark.parametrize("number", [".nan", "-.inf", ".INF", "1e999", "!!float nan", "!!float -inf"])
+@pytest.mark.parametrize("operand", ["eq: NUMBER", "in: [1, NUMBER]", "gt: NUMBER", "le: NUMBER"])
+def test_no_operand_is_a_number_that_is_not_finite(operand: str, number: str) -> None:
+    """No record has one that could be equal, and each that is finite is less than infinite."""
+    test = operand.replace("NUMBER", number)
+    (mistake,) = mistakes(
+        f"sources: [{{topics: [t], routes: [{{name: a, when: {{path: x, {test}}}, action: skip}}]}}]"
+    )
+    assert "is no finite number" in mistake
+
+
+@pytest.mark.parametrize("number", [".nan", "1e999"])
+@pytest.mark.parametrize(
+    "value", ["{const: NUMBER}", "{path: x, default: NUMBER}", "{path: x, map: {a: NUMBER}}"]
+)
+def test_no_constant_is_a_number_that_is_not_finite(value: str, number: str) -> None:
+    """JSON can't say it."""
+    attributes = f"{{a: {value.replace('NUMBER', number)}}}"
+    mistake, *_ = mistakes(f"sources: [{{topics: [t], routes: {capture_routes(attributes=attributes)}}}]")
+    assert "is no finite number" in mistake
+
+
+def test_numbers_that_are_finite_and_texts_are_operands() -> None:
+    """As before."""
+    for value in ("1e300", "-0.5", "nan", "'.'", "inf"):
+        when = f"{{path: x, eq: {value}}}"
+        assert not mistakes(f"sources: [{{topics: [t], routes: [{{name: a, when: {when}, action: skip}}]}}]")
