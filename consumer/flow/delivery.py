@@ -70,8 +70,8 @@ class Reader(Protocol):
 class Api(Protocol):
     """Sends calls."""
 
-    async def send(self, path: str, body: bytes) -> Answer:
-        """Send once; never raises for what the other side does."""
+    async def send(self, path: str, body: bytes) -> Answer | None:
+        """Send once; never raises for what the other side does. None: it might not be sent any more."""
 
 
 class Sendable(Protocol):
@@ -266,18 +266,29 @@ class Storyteller(ABC):
         """Return what becomes of a removal that found nothing."""
         return Settled(action, Outcome.NOTHING_TO_REMOVE, status=status)
 
-    async def _send(self, story: Story, planned: Sendable, permit: Permit) -> Step:
+    async def _try(self, story: Story, planned: Sendable, permit: Permit) -> tuple[Answer, float] | None:
+        """Send once; return the answer and when the call began, None where nothing was sent."""
         if not await permit():
-            return Stopped()
+            return None
         story.tries += 1
-        action = planned.action
         began = self._clock()
         story.on_wire = True
         try:
             answer = await self._api.send(planned.path, planned.body)
         finally:
             story.on_wire = False
-        self._metrics.call_ended(action, _status(answer), self._clock() - began)
+        if answer is None:
+            story.tries -= 1
+            return None
+        self._metrics.call_ended(planned.action, _status(answer), self._clock() - began)
+        return answer, began
+
+    async def _send(self, story: Story, planned: Sendable, permit: Permit) -> Step:
+        tried = await self._try(story, planned, permit)
+        if tried is None:
+            return Stopped()
+        action = planned.action
+        answer, began = tried
         verdict = verdicts.judge(
             action, answer, now=datetime.now(UTC), retry_after_cap=self._call_rules.retry_after_cap
         )

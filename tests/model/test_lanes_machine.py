@@ -252,6 +252,20 @@ class LanesMachine(RuleBasedStateMachine):
             if aside.until is None and not aside.flies
         }
 
+    @invariant()
+    def what_waits_can_be_looked_at(self) -> None:
+        """Each parked record with its time, and the oldest record of each partition with whether it flies."""
+        assert {self.lane_of(ticket): until for ticket, until in self.lanes.sleeping()} == self.parked
+        for partition in PARTITIONS:
+            heads = {queue[0]: lane for lane, queue in self.queues.items() if queue and lane[0] == partition}
+            oldest = self.lanes.oldest(partition)
+            assert (oldest is None) == (not heads)
+            if oldest is not None:
+                ticket, flies = oldest
+                assert ticket.story == min(heads)
+                flight = self.flying.get(heads[ticket.story])
+                assert flies == (flight is not None and flight[0] is ticket)
+
     def wake_up(self) -> None:
         """Let those that are due wait no longer."""
         self.parked = {lane: until for lane, until in self.parked.items() if until > self.now}

@@ -14,7 +14,7 @@ from consumer.core.records import Partition
 
 #: Seconds within which each process looks at the brokers, a slow answer included.
 LOOK_SECONDS = 13.0
-TOPICS = ["payments", "refunds", "erasures"]
+TOPICS = ["payments", "refunds", "erasures", "chargebacks", "topups"]
 PODS = [0, 1, 2]
 TINY = 1e-9
 
@@ -30,6 +30,7 @@ class GroupMachine(RuleBasedStateMachine):
         self.pods = {pod: Shares() for pod in PODS}
         self.looked = dict.fromkeys(PODS, self.now)
         self.changed = 0.0
+        self.deleted: set[str] = set()
         for pod in PODS:
             self.look(pod)
 
@@ -66,7 +67,9 @@ class GroupMachine(RuleBasedStateMachine):
 
     @rule(topic=strategies.sampled_from(TOPICS), more=strategies.integers(1, 5))
     def grow(self, topic: str, more: int) -> None:
-        """A topic is made, or gets more partitions."""
+        """A topic is made, or gets more partitions; none is made anew."""
+        if topic in self.deleted:
+            return
         self.topics[topic] = self.topics.get(topic, 0) + more
         self.changed = self.now
 
@@ -76,6 +79,7 @@ class GroupMachine(RuleBasedStateMachine):
         """A topic is deleted for good; its partitions are taken back."""
         topic = data.draw(strategies.sampled_from(sorted(self.topics)))
         del self.topics[topic]
+        self.deleted.add(topic)
         self.changed = self.now
         self.revoke([partition for partition in self.holders if partition.topic == topic])
 

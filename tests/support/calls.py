@@ -29,8 +29,8 @@ async def calling(
     timeout_seconds: float = 30.0,
     connections: int = 4,
     allowed: Callable[[], bool] = lambda: True,
-) -> AsyncIterator[Callable[[], Awaitable[Answer]]]:
-    """Give a function that makes one call."""
+) -> AsyncIterator[Callable[[], Awaitable[Answer | None]]]:
+    """Give a function that makes one call; None: it was not allowed any more."""
     api = Linkrunner(
         base_url,
         key,
@@ -46,11 +46,11 @@ async def calling(
         await api.close()
 
 
-def ask(behave: Behaviour, *, timeout_seconds: float = 30.0) -> tuple[Answer, RawServer]:
+def ask(behave: Behaviour, *, timeout_seconds: float = 30.0) -> tuple[Answer | None, RawServer]:
     """Return the answer to one call of a server that behaves so, and the server."""
     server = RawServer(behave)
 
-    async def scene() -> Answer:
+    async def scene() -> Answer | None:
         async with (
             server.listening(),
             calling(server.url, timeout_seconds=timeout_seconds) as call,

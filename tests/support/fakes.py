@@ -77,7 +77,12 @@ class FakeApi:
         self.on_wire: list[str] = []
         self.most_on_wire = 0
         self.overlapped = False
+        self.withheld = False
         self._held: dict[str, asyncio.Event] = {}
+
+    def withhold(self) -> None:
+        """Send nothing any more: what is to be sent is not allowed."""
+        self.withheld = True
 
     def hold(self, *payment_ids: str) -> None:
         """Leave calls about these payments unanswered."""
@@ -94,8 +99,10 @@ class FakeApi:
         """The payments of all calls, in order."""
         return [call.payment_id for call in self.calls]
 
-    async def send(self, path: str, body: bytes) -> Answer:
+    async def send(self, path: str, body: bytes) -> Answer | None:
         """Take a call."""
+        if self.withheld:
+            return None
         call = Sent(path, body)
         name = call.payment_id
         self.calls.append(call)

@@ -5,8 +5,8 @@
 
 - *Spacing* (:class:`Meter`; the generic cell rate algorithm of ITU-T I.371): one call each ``1/p`` seconds.
   Time in which nobody wanted to call is not kept, beyond 25 ms (:data:`SLACK`): there is no burst after idle
-  time. Time in which calls waited and nobody woke to let them go may be made up for, up to a quarter of a
-  second (:data:`LATE`): a busy event loop, or a container that was out of CPU for a while, loses no rate.
+  time. Time in which calls waited and nobody woke to let them go may be made up for, up to half a second
+  (:data:`LATE`): a busy event loop, or a container that was out of CPU for a while, loses no rate.
 - *The second* (:class:`Second`): what is made up for never adds up. The calls of any second are at most what
   was aimed at in it, and one: ``p + 1 = 0.975 r + 1``.
 
@@ -31,7 +31,7 @@ from typing import Final
 PACE: Final = 0.975
 #: Seconds of unused time that may be made up for in any case, and those in which calls waited.
 SLACK: Final = 0.025
-LATE: Final = 0.25
+LATE: Final = 0.5
 
 #: Seconds without any success, while calls fail, after which nothing is held to get through.
 OUTAGE_SECONDS: Final = 5.0

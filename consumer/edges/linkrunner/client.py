@@ -8,7 +8,7 @@ from typing import Final
 import httpx
 
 from consumer.core.api.verdicts import Answer, Fault, FaultKind, Response
-from consumer.edges.linkrunner.transport import AiohttpTransport
+from consumer.edges.linkrunner.transport import AiohttpTransport, NotAllowed
 
 #: Bytes of an answer that are looked at; the rest is left unread and the connection closed.
 BODY_LIMIT: Final = 64 * 1024
@@ -58,12 +58,15 @@ class Linkrunner:
         if self._transport is not None:
             await self._transport.aclose()
 
-    async def send(self, path: str, body: bytes) -> Answer:
-        """Send a call's JSON body once and say what came back.
+    async def send(self, path: str, body: bytes) -> Answer | None:
+        """Send a call's JSON body once and say what came back; None where it might not be sent any more.
 
         Nothing of the answer but its status, its Retry-After and whether it is a web page leaves this edge.
         """
-        return await self._exchange(self._request("POST", path, body))
+        try:
+            return await self._exchange(self._request("POST", path, body))
+        except NotAllowed:
+            return None
 
     async def look(self, path: str, query: str = "") -> Answer:
         """Read from ``path`` with GET, which by HTTP's rules changes nothing, and say what came back."""
@@ -79,6 +82,8 @@ class Linkrunner:
                     return await _read(response)
                 finally:
                     await response.aclose()
+        except NotAllowed:
+            raise
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol):
             return Fault(FaultKind.CONNECT, sent=False)
         except (TimeoutError, httpx.TimeoutException):

@@ -34,8 +34,12 @@ _IDLE_SECONDS: Final = 30.0
 _CHUNK: Final = 16 * 1024
 
 
+class NotAllowed(httpx.ConnectError):
+    """A request that may not be sent any more, now that its connection is there. Nothing of it was sent."""
+
+
 class Withheld(aiohttp.ClientError):
-    """A request that may not be sent any more, now that its connection is there."""
+    """The same, to aiohttp."""
 
 
 class _Connector(aiohttp.TCPConnector):
@@ -112,7 +116,8 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request whose content is in memory; return as soon as the answer's head is read.
 
-        The extension ``timeout`` gives ``connect`` and ``read`` in seconds. Raises httpx.TransportError.
+        The extension ``timeout`` gives ``connect`` and ``read`` in seconds. Raises httpx.TransportError, of
+        which :class:`NotAllowed` is one.
         """
         limits = request.extensions.get("timeout", {})
         try:
@@ -170,7 +175,7 @@ def _translated(error: aiohttp.ClientError | OSError, request: httpx.Request) ->
 
 #: The first that fits. A connector's error is the only proof that nothing was sent.
 _TRANSLATIONS: Final[tuple[tuple[type[Exception], type[httpx.TransportError]], ...]] = (
-    (Withheld, httpx.ConnectError),
+    (Withheld, NotAllowed),
     (aiohttp.ConnectionTimeoutError, httpx.ConnectTimeout),
     (aiohttp.ClientConnectorError, httpx.ConnectError),
     (aiohttp.InvalidURL, httpx.UnsupportedProtocol),

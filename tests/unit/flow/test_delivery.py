@@ -138,6 +138,18 @@ def test_a_payment_is_captured() -> None:
     assert (story.tries, story.on_wire) == (1, False)
 
 
+def test_a_call_that_is_withheld_is_none() -> None:
+    """Nothing was sent: there is no call to count, no verdict to hear, and the record is as before."""
+    desk = Desk()
+    desk.api.withhold()
+    story = desk.story()
+
+    assert steps(desk, story) == [Stopped()]
+    assert desk.traffic.verdicts == []
+    assert desk.metric("calls_total", action="capture", status="connect") == 0
+    assert (story.tries, story.failures, story.on_wire) == (0, 0, False)
+
+
 def test_a_refund_is_removed() -> None:
     """A full refund becomes a remove that names the payment and nothing else."""
     desk = desk_with(kind="REFUND")
