@@ -507,6 +507,8 @@ class Pipeline:
                 self.lanes.put_back(ticket)
             case _:
                 assert_never(step)
+        if ticket.released:
+            self.graces.settled(ticket)  # what it has learned since its partition was given up
         if ticket.story.probe:
             ticket.story.probe = False
             settled = isinstance(step, Settled)

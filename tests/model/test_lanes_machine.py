@@ -255,16 +255,18 @@ class LanesMachine(RuleBasedStateMachine):
     @invariant()
     def what_waits_can_be_looked_at(self) -> None:
         """Each parked record with its time, and the oldest record of each partition with whether it flies."""
-        assert {self.lane_of(ticket): until for ticket, until in self.lanes.sleeping()} == self.parked
+        parked = {self.queues[lane][0]: until for lane, until in self.parked.items()}
+        parked |= {o: aside.until for o, aside in self.aside.items() if aside.until is not None}
+        assert {ticket.story: until for ticket, until in self.lanes.sleeping()} == parked
         for partition in PARTITIONS:
-            heads = {queue[0]: lane for lane, queue in self.queues.items() if queue and lane[0] == partition}
+            ours = {queue[0] for lane, queue in self.queues.items() if queue and lane[0] == partition}
+            ours |= {offset for offset, aside in self.aside.items() if aside.lane[0] == partition}
             oldest = self.lanes.oldest(partition)
-            assert (oldest is None) == (not heads)
+            assert (oldest is None) == (not ours)
             if oldest is not None:
                 ticket, flies = oldest
-                assert ticket.story == min(heads)
-                flight = self.flying.get(heads[ticket.story])
-                assert flies == (flight is not None and flight[0] is ticket)
+                assert ticket.story == min(ours)
+                assert flies == (ticket in self.flights())
 
     def wake_up(self) -> None:
         """Let those that are due wait no longer."""

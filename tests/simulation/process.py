@@ -232,6 +232,8 @@ class Process:
         (result,) = await asyncio.gather(self._task, return_exceptions=True)
         if isinstance(result, Exception):
             self.defects.append(f"{self.name} fell over: {result!r}")
+        if not (self.dead or self.pipeline.graces.removals.empty):
+            self.defects.append(f"{self.name} ended and still knows of removals or captures")
         if self.wire:
             self.defects.append(f"{self.name} ended with calls on the wire: {self.wire}")
         set_aside, most = len(self._outside.letters.by_process[self.name]), self._most_letters()

@@ -135,6 +135,11 @@ class Removals:
         """How many removals are in their grace."""
         return len(self._removals)
 
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is known of any record."""
+        return not (self._removals or self._waiting or self._captures or self._pending)
+
     # --- what becomes known of records ---
 
     def capture(self, place: Place, payment_id: str) -> None:

@@ -217,6 +217,26 @@ def test_a_stop_does_not_wait_for_a_grace() -> None:
     virtual(scene())
 
 
+def test_nothing_is_left_of_a_partition_that_is_gone() -> None:
+    """Also where answers come behind the hand-over: a 400, and one of a capture."""
+
+    async def scene() -> None:
+        bench = Bench()
+        bench.api.hold("pay", "other")
+        bench.refund(REFUNDS, "pay")
+        bench.pay(REFUNDS, "other")
+        async with bench.rig.running():
+            bench.rig.source.assign(REFUNDS)
+            await bench.until(lambda: len(bench.api.on_wire) == 2)
+            await bench.rig.source.revoke(REFUNDS, seconds=0.1)
+            bench.api.let_go("pay", "other")
+            await bench.until(lambda: not bench.rig.pipeline.in_flight)
+            assert bench.rig.pipeline.graces.removals.empty
+            assert bench.rig.pipeline.graces.waiting == 0
+
+    virtual(scene())
+
+
 def test_an_erasure_has_no_grace() -> None:
     """No single payment is expected: it is settled by its first 400, whatever the grace of refunds."""
 
