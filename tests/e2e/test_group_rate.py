@@ -26,7 +26,14 @@ PARTITIONS: Final = 6
 IN_FLIGHT: Final = 8
 
 SHARED: Final = {
-    "linkrunner": {"requests_per_second": LIMIT, "rate_scope": "group", "max_in_flight": IN_FLIGHT},
+    "linkrunner": {
+        "requests_per_second": LIMIT,
+        "rate_scope": "group",
+        "max_in_flight": IN_FLIGHT,
+        "timeout_seconds": 2,
+    },
+    # A lease that outlasts a rebalance: calls that had to stop would come back step by step.
+    "kafka": {"properties": {"session.timeout.ms": 6000}},
     "log": {"level": "info"},  # what they write for each call would disturb them, and each other
 }
 ALONE: Final = {"linkrunner": {"requests_per_second": 2000, "rate_scope": "pod"}}
