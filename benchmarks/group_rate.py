@@ -9,16 +9,16 @@ from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from benchmarks.bench import real_kafka
 from benchmarks.machine import describe
 from tests.support.group_rate import LIMIT, PARTITIONS, play
-from tests.support.kafka import shared_kafka
 from tests.support.stage import Stage
 
 
 def main() -> None:
     """Play, print."""
     with (
-        shared_kafka() as kafka,
+        real_kafka() as kafka,
         TemporaryDirectory() as folder,
         closing(Stage(kafka, Path(folder), PARTITIONS)) as stage,
     ):
