@@ -21,7 +21,7 @@ from typing import Final, cast
 import httpx
 import yaml
 
-from tests.support.broker import NotHere
+from tests.support.broker import Kafka, NotHere
 from tests.support.kafka import shared_kafka
 from tests.support.topics import Topics
 from tests.support.waiting import eventually, free_port
@@ -100,19 +100,27 @@ class Bench:
 
 
 @contextmanager
+def real_kafka() -> Iterator[Kafka]:
+    """Give a real Kafka; raises SystemExit, which says what is lacking, where there is none."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started ends at a SIGTERM too
+    try:
+        with shared_kafka() as kafka:
+            if not kafka.real:
+                raise SystemExit(f"needs a real Kafka: {kafka.lacking}")
+            yield kafka
+    except NotHere as reason:
+        raise SystemExit(f"needs a real Kafka: {reason}") from None
+
+
+@contextmanager
 def bench(partitions: int = PARTITIONS) -> Iterator[Bench]:
     """Give a bench with an empty topic; everything that it started ends with it, also at a SIGTERM."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        try:
-            with shared_kafka() as kafka:
-                if not kafka.real:
-                    raise SystemExit(f"needs a real Kafka: {kafka.lacking}")
-                with _set_up(folder, Topics(kafka), kafka.bootstrap_servers, partitions) as made:
-                    yield made
-        except NotHere as reason:
-            raise SystemExit(f"needs a real Kafka: {reason}") from None
+    with (
+        tempfile.TemporaryDirectory() as name,
+        real_kafka() as kafka,
+        _set_up(Path(name), Topics(kafka), kafka.bootstrap_servers, partitions) as made,
+    ):
+        yield made
 
 
 @contextmanager

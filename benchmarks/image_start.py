@@ -13,11 +13,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+from benchmarks.bench import real_kafka
 from benchmarks.machine import describe
 from tests.image.containers import ContainedService, run
 from tests.support.broker import Kafka, NotHere
 from tests.support.image import image
-from tests.support.kafka import shared_kafka
 from tests.support.stage import Stage
 from tests.support.waiting import eventually
 
@@ -60,12 +60,10 @@ def main() -> None:
     runs = parser.parse_args().runs
     try:
         name = image()
-        with shared_kafka() as kafka:
-            if not kafka.real:
-                raise SystemExit(f"needs a real Kafka: {kafka.lacking}")
-            ready = row("ready", runs, lambda: once(kafka, name))
     except NotHere as reason:
-        raise SystemExit(f"needs Docker and a real Kafka: {reason}") from None
+        raise SystemExit(f"needs Docker: {reason}") from None
+    with real_kafka() as kafka:
+        ready = row("ready", runs, lambda: once(kafka, name))
     print(f"{describe()}; in the image {run(name, 'version').stdout.strip()}; {runs} runs\n")
     print("| until | fastest, s | median, s | slowest, s |\n|---|---|---|---|")
     print(ready)

@@ -23,8 +23,10 @@ from consumer.core.records import Partition
 from consumer.edges.metrics import Metrics
 from consumer.flow.membership import Membership
 
-#: Seconds between two looks at the pace while calls wait, at most.
+#: Seconds between two looks at the pace while calls wait: at most, and at least. Of more than a thousand
+#: calls a second some leave together: a timer for each would cost more than the calls.
 _LOOK_SECONDS: Final = 0.5
+_NAP_SECONDS: Final = 0.001
 
 
 @dataclass(eq=False, slots=True)
@@ -198,21 +200,22 @@ class Traffic:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        now, waited = self.clock(), 0.0
-        while self._waiting:
-            waiter = self._waiting.first()
-            if waiter.turn.done() or not waiter.may_send():
-                self._turn_away(waiter)
-            elif self.pacer.take(now):
-                self._waiting.next()
-                waiter.turn.set_result(True)
-                waited += now - waiter.since
-            else:
-                seconds = min(self.pacer.due(now), _LOOK_SECONDS)
-                self._timer = asyncio.get_running_loop().call_later(seconds, self._let_go)
-                break
+        waiting, pacer, now = self._waiting, self.pacer, self.clock()
+        waited = 0.0
+        while waiting and (seconds := pacer.due(now)) <= 0:
+            waiter = waiting.next()
+            if waiter.turn.done():
+                continue
+            may_send = waiter.may_send()
+            waiter.turn.set_result(may_send)
+            waited += now - waiter.since
+            if may_send:
+                pacer.left(now)
+        if waiting:
+            nap = max(_NAP_SECONDS, min(seconds, _LOOK_SECONDS))
+            self._timer = asyncio.get_running_loop().call_later(nap, self._let_go)
         else:
-            self.pacer.wanted(now, wanted=False)
+            pacer.wanted(now, wanted=False)
         self._metrics.throttled(waited)
 
     def _turn_away(self, waiter: _Waiter) -> None:

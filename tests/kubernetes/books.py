@@ -9,7 +9,7 @@ from tests.kubernetes.figures import quantile
 from tests.kubernetes.site import KEY, Site
 from tests.kubernetes.toolbox import Toolbox
 from tests.support.history import DeadLetter, ExpectedCall, History, Produced
-from tests.support.ledger import check, is_final
+from tests.support.ledger import check, exposed
 from tests.support.model import match_up, secrets_of
 from tests.support.payments import payment
 from tests.support.topics import Outgoing
@@ -18,8 +18,6 @@ from tests.support.waiting import eventually
 #: How often the cluster is asked while a test waits: each look costs the API server work.
 PACE: Final = 0.25
 MOST_TOLD: Final = 40
-#: What a kill leaves uncommitted besides calls in flight: the commit interval, and what a commit may take.
-UNCOMMITTED_SECONDS: Final = 1.0 + 0.5
 
 
 class Books:
@@ -94,8 +92,7 @@ class Books:
 
     def exposed(self, killed: float) -> int:
         """Return how many answers a kill at ``killed`` may have left uncommitted."""
-        requests = [request for request in self._api.requests() if is_final(request)]
-        return sum(killed - UNCOMMITTED_SECONDS < (request.answered or 0) <= killed for request in requests)
+        return exposed(self._api.requests(), killed)
 
     def repeats(self) -> int:
         """Return how many payments the API was told again."""

@@ -41,6 +41,10 @@ from tests.support.history import (
     Request,
 )
 
+#: What a kill leaves uncommitted besides calls in flight: the commit interval, and what a commit itself may
+#: take on a busy machine.
+UNCOMMITTED_SECONDS: Final = 1.0 + 0.5
+
 API_BASE: Final = "/api/v1"
 CAPTURE: Final = "/capture-payment"
 REMOVE: Final = "/remove-payment"
@@ -188,6 +192,14 @@ def is_final(request: Request) -> bool:
     if request.answered is None or request.status is None or not plain:
         return False
     return request.status in _DONE or (request.status in _REFUSALS and request.status not in _HOLDING)
+
+
+def exposed(requests: Iterable[Request], killed: float) -> int:
+    """Return how many answers a kill at that moment may have left uncommitted."""
+    return sum(
+        is_final(request) and killed - UNCOMMITTED_SECONDS < (request.answered or 0) <= killed
+        for request in requests
+    )
 
 
 def is_success(request: Request) -> bool:

@@ -76,7 +76,7 @@ class Meter:
         self.owed = max(self.owed - calls, -credit)
 
     def take(self, calls: float = 1.0) -> None:
-        """Take."""
+        """Take so many."""
         self.owed += calls
 
     def wait(self, per_second: float) -> float:
@@ -122,7 +122,13 @@ class Second:
         left, begin = self._left, now - WINDOW
         while left and left[0] <= begin:
             left.popleft()
-        if len(left) <= self._marks[-1].aimed - self._aimed_until(begin) + _NOTHING:
+        before, after = self._marks[0], self._marks[1]
+        last = self._marks[-1]
+        if last is after and last.per_second is not None and before.at <= begin:
+            aimed = last.per_second * WINDOW
+        else:
+            aimed = last.aimed - self._aimed_until(begin)
+        if len(left) <= aimed + _NOTHING:
             return 0.0
         return max(_SHORTEST, min(left[0] - begin, _LOOK_AGAIN))
 
@@ -281,21 +287,26 @@ class Pacer:
         """Let one call leave now, and return True; False where none may."""
         if self.due(now) > 0:
             return False
-        self._meter.take()
-        self._second.take(now)
+        self.left(now)
         return True
+
+    def left(self, now: float) -> None:
+        """Note that a call leaves now, which was due."""
+        self._meter.owed += 1.0
+        self._second.take(now)
 
     def due(self, now: float) -> float:
         """Return the seconds until it is worth asking again, 0 where a call may leave now. Takes nothing.
 
         Infinite where nothing may leave until :meth:`limit` says otherwise.
         """
-        self._pass(now)
+        if now > self._at:
+            self._pass(now)
         if self._limit <= 0:
             return math.inf
         if now < self._silent_until:
             return self._silent_until - now
-        if self._meter.open:
+        if self._meter.owed <= _NOTHING:
             return self._second.wait(now)
         wait = self._meter.wait(self._aim(now))
         return min(wait, _LOOK_AGAIN) if self._ramp.rising(now) else wait

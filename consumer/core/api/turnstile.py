@@ -53,7 +53,3 @@ class Turnstile(Generic[W]):
         if queue:
             self._queues[partition] = queue
         return waiter
-
-    def first(self) -> W:
-        """Return whom :meth:`next` would let through; only while anybody waits."""
-        return next(iter(self._queues.values()))[0]

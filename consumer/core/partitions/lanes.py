@@ -218,7 +218,8 @@ class Lanes(Generic[S]):
         record that fails for a reason of its own does not stand for all. Whoever takes it must end with one
         of :meth:`finish`, :meth:`park`, :meth:`step_aside` or :meth:`put_back`.
         """
-        self._wake_sleepers(now)
+        if self._sleepers:
+            self._wake_sleepers(now)
         turns = self._late_turns if late else self._turns
         mean = self._flying / len(turns) if turns else 0.0
         for most in (mean, self._flying):
@@ -350,7 +351,7 @@ class Lanes(Generic[S]):
     def has_late(self, now: float, resting: Collection[str] = ()) -> bool:
         """Tell whether a record that has failed often is due, those of ``resting`` topics aside."""
         self._wake_sleepers(now)
-        return any(partition.topic not in resting for partition in self._late_turns)
+        return bool(self._late_turns) and any(each.topic not in resting for each in self._late_turns)
 
     def next_wake(self) -> float | None:
         """Return when the next parked record is due, or None."""

@@ -49,7 +49,7 @@ class Rota(Generic[S]):
 
         Its end is told by :meth:`ended`. ``look`` tells what there is for calls now, where that matters.
         """
-        resting = self._turns.resting(now) | stopped
+        resting = self._resting(now, stopped)
         if not self._lanes.has_late(now, resting):
             return self._noted(self._lanes.take(now, resting=resting), now)
         way = look()
@@ -67,7 +67,7 @@ class Rota(Generic[S]):
 
         It is none of the topics ``stopped``, and one of ``topic`` where that is given.
         """
-        resting = self._turns.resting(now) | stopped
+        resting = self._resting(now, stopped)
         for late in (False, True):
             ticket = self._lanes.take(now, probe=True, late=late, resting=resting, topic=topic)
             if ticket is not None:
@@ -92,11 +92,15 @@ class Rota(Generic[S]):
     ) -> float | None:
         """Return when a record may be due by the mere passing of time, None where none will be."""
         moments = [self._lanes.next_wake(), self._turns.next_turn(now)]
-        if self._lanes.has_late(now, self._turns.resting(now) | stopped):
+        if self._lanes.has_late(now, self._resting(now, stopped)):
             way = look()
             waits = (self._budget.wait(now, way.per_second), way.free_in if self._budget.free else None)
             moments += [None if wait is None else now + wait for wait in waits]
         return min((moment for moment in moments if moment is not None), default=None)
+
+    def _resting(self, now: float, stopped: frozenset[str]) -> frozenset[str]:
+        resting = self._turns.resting(now)
+        return resting | stopped if stopped else resting
 
     def _take_late(self, now: float, way: Way, resting: frozenset[str], *, paid: bool) -> Ticket[S] | None:
         ticket = self._noted(self._lanes.take(now, late=True, resting=resting), now)
