@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from docs.pages import configuration, incidents, kubernetes, logs, metrics
+from docs.pages import configuration, faults, incidents, kubernetes, logs, metrics
 
 #: Each page by its file name in this folder.
 PAGES: Final[Mapping[str, Callable[[], str]]] = {
@@ -14,6 +14,7 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "logs.md": logs.page,
     # Made of records that a run on a real Prometheus or Kubernetes writes; without one there is no page.
     **({"incidents.md": incidents.page} if incidents.RECORD.exists() else {}),
+    **({"faults.md": faults.page} if faults.RECORD.exists() else {}),
     **({"kubernetes-figures.md": kubernetes.page} if kubernetes.RECORD.exists() else {}),
 }
 

@@ -1,0 +1,338 @@
+"""The table: what is wrong, and what has to come of it. A row is data; ``play`` knows no row by name."""
+
+import gzip
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from http import HTTPStatus
+from typing import Final
+
+from tests.support.calls import OK, Flood, hang, head, then_close, then_hang, then_reset
+from tests.support.raw_server import Behaviour, answering
+
+
+class Group(StrEnum):
+    """The parts of the table, in their order."""
+
+    STATUS = "Answers by their status"
+    BROKEN = "Answers that are no answers"
+    LATE = "Answers that are late or odd, and true"
+    WAY = "No way to the API"
+
+
+class Tls(StrEnum):
+    """The certificate that the API shows while the fault lasts."""
+
+    UNKNOWN = "unknown"
+    EXPIRED = "expired"
+    OTHER_HOST = "other host"
+
+
+@dataclass(frozen=True, slots=True)
+class Expect:
+    """What has to be seen.
+
+    ``holds`` and ``ready`` are what the service says while the fault lasts. ``retried`` are the reasons of
+    ``retries_total``, all of them. ``letters`` is how many dead letters there are, at least and at most.
+    """
+
+    retried: tuple[str, ...] = ()
+    holds: tuple[str, ...] = ()
+    ready: bool = True
+    letters: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A row. ``does`` is what the service does, for people.
+
+    The fault is a ``script`` of the simulator, a ``shape`` of bytes, a certificate (``tls``) or a port where
+    nobody listens (``gone``). ``applied``: the API does what it is asked before a shape goes wrong. It lasts
+    for ``seconds``, or until a script is through with it. ``records`` are produced while it lasts; for the
+    reasons in ``excuses`` some of them may become dead letters though nothing is wrong with them.
+    """
+
+    name: str
+    group: Group
+    fault: str
+    does: str
+    expect: Expect
+    script: str = ""
+    shape: Callable[[], Behaviour] | None = None
+    tls: Tls | None = None
+    gone: bool = False
+    applied: bool = False
+    seconds: float = 2.0
+    records: int = 40
+    excuses: frozenset[str] = frozenset()
+
+
+_AGAIN: Final = "tries again, with backoff, until it succeeds"
+_LETTER: Final = "dead letter, once the broker has acknowledged it"
+_SILENCE: Final = "silence for as long as it is asked for"
+_REPEATED: Final = "tries again; the API knows the payment and counts it once"
+
+
+def _again(status: int, fault: str = "", script: str = "", reason: str = "", does: str = _AGAIN) -> Case:
+    name = HTTPStatus(status).phrase if status in set(HTTPStatus) else ""
+    return Case(
+        name=(script or str(status)).replace(" ", "-"),
+        group=Group.STATUS,
+        fault=fault or f"{status} {name}".strip(),
+        does=does,
+        script=script or str(status),
+        expect=Expect(retried=(reason or str(status),)),
+    )
+
+
+def _refused(status: int) -> Case:
+    return Case(
+        name=str(status),
+        group=Group.STATUS,
+        fault=f"{status} {HTTPStatus(status).phrase}, for three payments",
+        does=_LETTER,
+        script=f"{status} first=3",
+        expect=Expect(letters=(3, 3)),
+    )
+
+
+def _held(status: int, cause: str, script: str = "") -> Case:
+    return Case(
+        name=script or str(status),
+        group=Group.STATUS,
+        fault=f"{status} {HTTPStatus(status).phrase}",
+        does=f"holds all calls (`{cause}`), one probe each two seconds",
+        script=script or str(status),
+        expect=Expect(holds=(cause,), ready=False),
+    )
+
+
+def _broken(
+    name: str,
+    fault: str,
+    reason: str,
+    *,
+    script: str = "",
+    shape: Callable[[], Behaviour] | None = None,
+    applied: bool = False,
+) -> Case:
+    does = _REPEATED if applied else _AGAIN
+    return Case(name, Group.BROKEN, fault, does, Expect(retried=(reason,)), script, shape, applied=applied)
+
+
+_CREATED: Final = b"HTTP/1.1 201 Created\r\n"
+_BOMB: Final = gzip.compress(bytes(50_000_000), compresslevel=1)
+
+_STATUSES: Final = (
+    _again(202, does=f"{_AGAIN}; after a minute without a success: hold `address`"),
+    _again(204, does=f"{_AGAIN}; after a minute without a success: hold `address`"),
+    _again(
+        200,
+        "200 with a web page, as a proxy gives it",
+        "200 html",
+        "html",
+        f"{_AGAIN}; after a minute without a success: hold `address`",
+    ),
+    _held(302, "address", "redirect"),
+    _refused(400),
+    _held(401, "credentials"),
+    _held(402, "credentials"),
+    _held(403, "credentials"),
+    _held(404, "address"),
+    _held(405, "address"),
+    _held(407, "credentials"),
+    _again(408),
+    _refused(409),
+    _refused(410),
+    _refused(413),
+    _refused(415),
+    _refused(422),
+    Case(
+        name="422-for-all",
+        group=Group.STATUS,
+        fault="422 Unprocessable, for every payment",
+        does="dead letters, until too many are: then the topic is held (`refusals`)",
+        script="422",
+        seconds=4.0,
+        records=100,
+        excuses=frozenset({"refused"}),
+        expect=Expect(holds=("refusals",), letters=(1, 49)),
+    ),
+    _again(425, "425 Too Early"),
+    _again(429, does=f"{_AGAIN}, and sends more slowly for a while"),
+    _again(
+        429,
+        "429 with `Retry-After: 1`",
+        "429 retry-after=1",
+        "429",
+        "silence for as long as it is asked for, then more slowly for a while",
+    ),
+    _again(500),
+    _again(500, "500, and the API had done it", "500 applied", "500", _REPEATED),
+    _again(502, "502 with a web page", "502 html", "502"),
+    _again(503),
+    _again(503, "503 with `Retry-After: 1`", "503 retry-after=1", "503", _SILENCE),
+    _again(504),
+    _again(599, "599, which nobody knows"),
+)
+
+_BROKEN: Final = (
+    _broken("reset", "a reset before the answer", "reset", script="reset"),
+    _broken("reset-applied", "a reset after the API had done it", "reset", script="reset applied"),
+    _broken("hang", "no answer at all", "timeout", script="hang"),
+    _broken("hang-applied", "no answer, and the API had done it", "timeout", script="hang applied"),
+    _broken("closed", "the connection ends before the answer", "reset", shape=lambda: then_close(b"")),
+    _broken(
+        "closed-in-head",
+        "it ends within the head",
+        "reset",
+        shape=lambda: then_close(_CREATED + b"Content-Le"),
+    ),
+    _broken(
+        "closed-in-body",
+        "it ends within the body, and the API had done it",
+        "protocol",
+        shape=lambda: then_close(_CREATED + b"Content-Length: 10\r\n\r\n{}"),
+        applied=True,
+    ),
+    _broken(
+        "reset-in-body",
+        "it is reset within the body, and the API had done it",
+        "protocol",
+        shape=lambda: then_reset(_CREATED + b"Content-Length: 10\r\n\r\n{}"),
+        applied=True,
+    ),
+    _broken("truncated-body", "a body shorter than announced", "protocol", script="truncated-body"),
+    _broken("garbage", "bytes that are no HTTP", "protocol", script="garbage"),
+    _broken(
+        "garbage-chunks",
+        "chunks that are none",
+        "protocol",
+        shape=lambda: answering(_CREATED + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n"),
+    ),
+    _broken(
+        "two-lengths",
+        "two different lengths",
+        "protocol",
+        shape=lambda: then_close(_CREATED + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}"),
+    ),
+    _broken("endless-headers", "headers without end", "protocol", script="endless-headers"),
+    _broken(
+        "huge-header",
+        "one header of 100 kB",
+        "protocol",
+        shape=lambda: answering(_CREATED + b"X: " + b"x" * 100_000 + b"\r\n\r\n"),
+    ),
+    _broken(
+        "interim-flood",
+        "nothing but interim answers, without end",
+        "timeout",
+        shape=lambda: Flood(b"", b"HTTP/1.1 103 Early Hints\r\n\r\n" * 10, every=0.001),
+    ),
+    _broken(
+        "slow-head",
+        "a head that drips, without end",
+        "timeout",
+        shape=lambda: Flood(_CREATED, b"X: y\r\n", every=0.1),
+    ),
+    _broken(
+        "body-without-end",
+        "a body whose end never comes",
+        "timeout",
+        shape=lambda: then_hang(_CREATED + b"\r\n{}"),
+    ),
+    _broken("endless-body-503", "a body without end, with 503", "503", script="endless-body status=503"),
+)
+
+_LATE: Final = (
+    Case(
+        "endless-body",
+        Group.LATE,
+        "201 with a body without end",
+        "delivered: the status decides; 64 KiB are read and the connection is closed",
+        Expect(),
+        script="endless-body applied",
+    ),
+    Case(
+        "gzip-bomb",
+        Group.LATE,
+        "201 with a compressed body of 50 MB",
+        "delivered; nothing is unpacked",
+        Expect(),
+        shape=lambda: answering(head("201 Created", "Content-Encoding: gzip", body=_BOMB)),
+        applied=True,
+    ),
+    Case(
+        "wrong-length",
+        Group.LATE,
+        "more bytes than announced",
+        "delivered; the surplus is no other call's answer",
+        Expect(),
+        script="wrong-length",
+    ),
+    Case(
+        "unasked",
+        Group.LATE,
+        "a second answer that nobody asked for, on an idle connection",
+        "delivered; the next call uses another connection",
+        Expect(),
+        shape=lambda: answering(OK + OK),
+        applied=True,
+    ),
+    Case(
+        "slow-body",
+        Group.LATE,
+        "a body that takes half a second",
+        "delivered",
+        Expect(),
+        script="slow-body=500ms",
+    ),
+    Case("delay", Group.LATE, "an answer after half a second", "delivered", Expect(), script="delay=500ms"),
+    Case(
+        "too-late",
+        Group.LATE,
+        "an answer after the timeout, and the API had done it",
+        _REPEATED,
+        Expect(retried=("timeout",)),
+        script="delay=3s",
+        seconds=4.0,
+    ),
+)
+
+_WAY: Final = (
+    Case("refused", Group.WAY, "the port is closed", _AGAIN, Expect(retried=("connect",)), gone=True),
+    Case(
+        "silent",
+        Group.WAY,
+        "the port is open and says nothing",
+        _AGAIN,
+        Expect(retried=("timeout",)),
+        shape=lambda: hang,
+    ),
+    Case(
+        "tls-unknown",
+        Group.WAY,
+        "a certificate that is signed by itself",
+        _AGAIN,
+        Expect(retried=("connect",)),
+        tls=Tls.UNKNOWN,
+    ),
+    Case(
+        "tls-expired",
+        Group.WAY,
+        "a certificate that has expired",
+        _AGAIN,
+        Expect(retried=("connect",)),
+        tls=Tls.EXPIRED,
+    ),
+    Case(
+        "tls-other-host",
+        Group.WAY,
+        "the certificate of another host",
+        _AGAIN,
+        Expect(retried=("connect",)),
+        tls=Tls.OTHER_HOST,
+    ),
+)
+
+CASES: Final = (*_STATUSES, *_BROKEN, *_LATE, *_WAY)
