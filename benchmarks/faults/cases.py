@@ -203,6 +203,7 @@ _BROKEN: Final = (
         applied=True,
     ),
     _broken("truncated-body", "a body shorter than announced", "protocol", script="truncated-body"),
+    _broken("wrong-length", "more bytes than announced", "protocol", script="wrong-length", applied=True),
     _broken("garbage", "bytes that are no HTTP", "protocol", script="garbage"),
     _broken(
         "garbage-chunks",
@@ -261,14 +262,6 @@ _LATE: Final = (
         Expect(),
         shape=lambda: answering(head("201 Created", "Content-Encoding: gzip", body=_BOMB)),
         applied=True,
-    ),
-    Case(
-        "wrong-length",
-        Group.LATE,
-        "more bytes than announced",
-        "delivered; the surplus is no other call's answer",
-        Expect(),
-        script="wrong-length",
     ),
     Case(
         "unasked",

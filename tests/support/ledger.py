@@ -65,6 +65,8 @@ _REFUSALS: Final = range(400, 500)
 _HOLDING: Final = frozenset({401, 402, 403, 404, 405, 407, 408, 425, 429})
 #: Faults of the simulator that answer the truth, only late.
 _LATE: Final = frozenset({"delay", "slow-body"})
+#: One whose status decides, and is true where the API had done what it was asked.
+_ENDLESS: Final = "endless-body"
 
 
 class Law(StrEnum):
@@ -188,10 +190,16 @@ def check(history: History) -> list[Violation]:
 
 def is_final(request: Request) -> bool:
     """Tell whether the request got an answer that settles its record, and got it readably."""
-    plain = request.fault is None or request.fault in _LATE or request.fault == str(request.status)
-    if request.answered is None or request.status is None or not plain:
+    if request.answered is None or request.status is None or not _is_plain(request):
         return False
     return request.status in _DONE or (request.status in _REFUSALS and request.status not in _HOLDING)
+
+
+def _is_plain(request: Request) -> bool:
+    """Tell whether the answer's status is what the API says, and can be read."""
+    if request.fault == _ENDLESS:
+        return request.outcome != f"fault:{_ENDLESS}"
+    return request.fault is None or request.fault in _LATE or request.fault == str(request.status)
 
 
 def exposed(requests: Iterable[Request], killed: float) -> int:

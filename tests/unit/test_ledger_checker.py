@@ -208,6 +208,10 @@ PLANTED: Final[Mapping[str, tuple[Change, set[Law]]]] = {
         _with_request(7, status=200, fault="200-html"),
         {Law.L1, Law.L5},
     ),
+    "a success that the API knows nothing of": (
+        _with_request(7, fault="endless-body", outcome="fault:endless-body"),
+        {Law.L1, Law.L5},
+    ),
     "a call that no record means": (lambda h: replace(h, requests=[*h.requests, INVENTED]), {Law.L2}),
     "a call to the wrong path": (
         _all(_again(4, 5), _with_request(90, path="/api/v1/remove-payment")),
@@ -363,6 +367,11 @@ def test_the_answer_that_was_given_first_settles() -> None:
     history = replace(changed, requests=sorted(changed.requests, key=lambda r: r.arrived))
 
     assert check(history) == []
+
+
+def test_a_success_is_one_however_its_body_ends() -> None:
+    """The status decides, where the API had done what it says."""
+    assert check(_with_request(7, fault="endless-body")(_clean())) == []
 
 
 def test_repeats_within_the_allowance_pass() -> None:
