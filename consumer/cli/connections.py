@@ -144,7 +144,7 @@ async def ask_schemas(configured: Configured, topics: Sequence[str]) -> list[Che
             checks += mapping_checks.of_schema(topic, None, *fits)
         else:
             checks += mapping_checks.of_schema(topic, state or _NO_SUBJECT, (), ())
-    return checks
+    return [*checks, *mapping_checks.of_rest(len(asked), len(wanted))]
 
 
 async def latest_schemas(

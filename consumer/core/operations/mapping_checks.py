@@ -31,3 +31,14 @@ def of_schema(
         yield doubtful(subject, asked, f"{mistake.where} {mistake.what}", mistake.cure)
     if not wrong and not uncertain:
         yield ok(subject, asked, "fits")
+
+
+def of_rest(topics: int, asked_about: int) -> Iterator[Check]:
+    """Say where of ``topics`` only ``asked_about`` were held against their schemas, and nothing else."""
+    if topics > asked_about:
+        yield doubtful(
+            "mapping of the other topics",
+            f"hold it against the latest schemas of all {topics} topics",
+            f"only the first {asked_about} were asked about",
+            "check one of each kind of the others by hand with explain; topics of one pattern are much alike",
+        )

@@ -102,6 +102,15 @@ def test_a_registry_without_the_subject_stops_nothing(tmp_path: Path) -> None:
     assert "the registry does not answer" in checks[-1].answer
 
 
+def test_topics_that_were_not_asked_about_are_told_of(tmp_path: Path) -> None:
+    """A pattern may find hundreds: who reads the answer has to know that it is not about all of them."""
+    topics = [f"more.{n}" for n in range(21)]
+    checks, _ = asked(tmp_path, {topic: order("ids") for topic in topics}, topics)
+    assert [check.result for check in checks] == [*[Result.OK] * 20, Result.WARNING]
+    assert checks[-1].answer == "only the first 20 were asked about"
+    assert "21 topics" in checks[-1].asked
+
+
 @pytest.mark.parametrize(
     ("money", "result", "told"),
     [
