@@ -119,25 +119,39 @@ class _Look(NamedTuple):
     headroom: float | None
 
 
+#: What is remembered though it is daily business as a log line: which answers the API fails with.
+_ALSO_REMEMBERED: Final = frozenset({Event.CALL_RETRIED})
+#: Fields that tell causes of one event apart; the first that it has does. All have few values.
+_TELLS_APART: Final = ("cause", "reason", "rule", "result", "target")
+#: Causes that are remembered: far more than there are, but for targets.
+_MOST_CAUSES: Final = 100
+
+
 class ErrorBook:
-    """A log that also remembers the latest warning or error of each kind."""
+    """A log that also remembers the latest trouble of each event and cause, failed calls included."""
 
     def __init__(self, log: Log) -> None:
         self._log: Final = log
-        self._errors: Final[dict[str, LastError]] = {}
+        self._errors: Final[dict[tuple[Event, str], LastError]] = {}
 
     def __call__(self, event: Event, **fields: Unpack[Fields]) -> None:
-        """Log an event, and remember it if it is a warning or worse."""
+        """Log an event, and remember it if it is trouble."""
         self._log(event, **fields)
-        if event.level >= Level.WARNING:
-            before = self._errors.get(event)
-            text = str(fields.get("error") or fields.get("cause") or fields.get("reason") or event.meaning)
-            count = before.count + 1 if before is not None else 1
-            self._errors[event] = LastError(event.value, datetime.now(UTC), text, count)
+        if event.level >= Level.WARNING or event in _ALSO_REMEMBERED:
+            self._remember(event, fields)
+
+    def _remember(self, event: Event, fields: Fields) -> None:
+        cause = next((str(fields[field]) for field in _TELLS_APART if field in fields), "")
+        text = fields.get("error") or fields.get("detail") or fields.get("cure") or event.meaning
+        before = self._errors.pop((event, cause), None)
+        count = before.count + 1 if before is not None else 1
+        self._errors[event, cause] = LastError(event.value, cause, datetime.now(UTC), text, count)
+        if len(self._errors) > _MOST_CAUSES:
+            del self._errors[next(iter(self._errors))]
 
     def entries(self) -> tuple[LastError, ...]:
         """Return what is remembered, the newest first."""
-        return tuple(sorted(self._errors.values(), key=lambda error: error.at, reverse=True))
+        return tuple(reversed(self._errors.values()))
 
 
 class Report:

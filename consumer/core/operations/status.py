@@ -166,8 +166,12 @@ class PaceStatus:
 
 @dataclass(frozen=True, slots=True)
 class LastError:
-    """The latest error of one cause, and how many of them there were since the start."""
+    """The latest trouble of one ``event`` and cause, and how many of them there were since the start.
 
+    ``cause`` is what distinguishes it from others of that event: a hold, a reason, a rule; may be empty.
+    """
+
+    event: str
     cause: str
     at: datetime
     text: str

@@ -116,7 +116,7 @@ _LEASE: Final = (("Last proof asked for", False), ("Good for", True), ("Left", T
 _SOURCES: Final = (("Topics", False), ("Meaning", False), ("Read now", False))
 _REGISTRY: Final = (("Answers", False), ("Schemas kept", True), ("Last trouble", False))
 _RATES: Final = (("Newest", False), ("Currencies", True), ("Trouble with the file", False))
-_ERRORS: Final = (("Event", False), ("Last", False), ("Times", True), ("Error", False))
+_ERRORS: Final = (("Event", False), ("Cause", False), ("Last", False), ("Times", True), ("Error", False))
 _CONFIG: Final = (("Key", False), ("Value", False))
 
 #: What a partition is paused for, in words.
@@ -339,7 +339,7 @@ def _rates(rates: RatesHealth | None) -> Iterable[_Row]:
 
 
 def _error(error: LastError, now: datetime) -> _Row:
-    return (error.cause, _since(error.at, now), _number(error.count), error.text)
+    return (error.event, error.cause, _since(error.at, now), _number(error.count), error.text)
 
 
 def _section(title: str, columns: Sequence[tuple[str, bool]], rows: Iterable[_Row], empty: str) -> str:

@@ -46,7 +46,8 @@ ROW: Final = Row(
         ),
         Panel(
             title="Calls to be tried again, by reason",
-            description="Each is tried again without end, after a growing wait.",
+            description="Each is tried again after a growing wait; without end, unless "
+            "delivery.give_up_after_seconds is set.",
             kind=Kind.STACK,
             unit="reqps",
             queries=(

@@ -66,7 +66,7 @@ def status(**changes: object) -> Status:
         "awaiting_turn": 2,
         "waits": (WaitStatus("503", 7, 2.5, "the API answered 503"), WaitStatus(EVIL, 1, 0.0, EVIL)),
         "lease": LeaseStatus(9.0, 3.0, 6.0),
-        "errors": (LastError(EVIL, NOON - timedelta(seconds=5), EVIL, 1234),),
+        "errors": (LastError(EVIL, EVIL, NOON - timedelta(seconds=5), EVIL, 1234),),
         "config": {"kafka.group_id" + EVIL: EVIL},
     }
     return Status(**{**fields, **changes})  # type: ignore[arg-type]  # a builder for tests
@@ -104,7 +104,7 @@ def test_markup_in_values_is_shown_not_obeyed() -> None:
     """No value becomes a tag, wherever it stands."""
     checked = Checker(page(status()))
     assert "script" not in checked.tags
-    assert sum(text.count(EVIL) for text in checked.texts) == 23
+    assert sum(text.count(EVIL) for text in checked.texts) == 24
 
 
 def test_the_page_needs_nothing_else() -> None:

@@ -574,18 +574,35 @@ def test_freshness_is_the_age_of_the_oldest_open_record(age: float | None, low: 
     asyncio.run(scene())
 
 
-def test_the_error_book_remembers_the_latest_of_each_kind() -> None:
-    """Warnings and worse are kept with their count, the newest first; what is no error is only logged."""
+def test_the_error_book_remembers_the_latest_of_each_cause() -> None:
+    """Trouble is kept with its count, the newest first, each cause by itself; the rest is only logged."""
     log = FakeLog()
     book = ErrorBook(log)
 
     book(Event.STARTING, version="1")
-    book(Event.KAFKA_ERROR, cause="kafka_error", error="_TRANSPORT")
+    book(Event.HOLD_STARTED, cause="credentials", cure="replace the key")
     book(Event.COMMIT_FAILED, result="timeout")
-    book(Event.KAFKA_ERROR, cause="kafka_error", error="_ALL_BROKERS_DOWN")
+    book(Event.CALL_RETRIED, topic="t", partition=0, offset=7, reason="500")
+    book(Event.HOLD_STARTED, cause="span")
+    book(Event.CALL_RETRIED, topic="t", partition=0, offset=7, reason="timeout")
+    book(Event.CALL_RETRIED, topic="t", partition=0, offset=7, reason="500")
+    book(Event.KAFKA_ERROR, error="_TRANSPORT")
 
-    assert [(entry.cause, entry.text, entry.count) for entry in book.entries()] == [
-        ("kafka_error", "_ALL_BROKERS_DOWN", 2),
-        ("commit_failed", Event.COMMIT_FAILED.meaning, 1),
+    assert [(entry.event, entry.cause, entry.text, entry.count) for entry in book.entries()] == [
+        ("kafka_error", "", "_TRANSPORT", 1),
+        ("call_retried", "500", Event.CALL_RETRIED.meaning, 2),
+        ("call_retried", "timeout", Event.CALL_RETRIED.meaning, 1),
+        ("hold_started", "span", Event.HOLD_STARTED.meaning, 1),
+        ("commit_failed", "timeout", Event.COMMIT_FAILED.meaning, 1),
+        ("hold_started", "credentials", "replace the key", 1),
     ]
-    assert len(log.lines) == 4
+    assert len(log.lines) == 8
+
+
+def test_the_error_book_does_not_grow() -> None:
+    """Targets may be many: the causes that were not seen for longest are forgotten."""
+    book = ErrorBook(FakeLog())
+    for number in range(1000):
+        book(Event.PATTERN_UNMATCHED, target=f"^topic{number}")
+    entries = book.entries()
+    assert (len(entries), entries[0].cause) == (100, "^topic999")
