@@ -35,7 +35,7 @@ from tests.simulation.run import simulate
 from tests.support.ledger import Law
 
 #: So many seeds may pass before the fault shows.
-SEEDS: Final = 200
+SEEDS: Final = 500
 
 
 class PeekingOffsets(Offsets):
