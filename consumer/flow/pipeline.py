@@ -25,7 +25,7 @@ from consumer.core.operations.traces import trace_of
 from consumer.core.outcomes import CommitResult, Outcome, RebalanceEvent, Settled
 from consumer.core.partitions.intake import Held, Intake
 from consumer.core.partitions.lanes import Lanes, Ordering, Ticket
-from consumer.core.partitions.offsets import Assigned, Offsets, Positions
+from consumer.core.partitions.offsets import Assigned, Offsets, Position, Positions
 from consumer.core.partitions.rota import Rota
 from consumer.core.records import Partition, Record
 from consumer.edges.metrics import Metrics
@@ -210,7 +210,7 @@ class Pipeline:
             except TimeoutError:
                 pass
             self._commit_now.clear()
-            positions = self.offsets.committable() or self._proof()
+            positions = self._proof() | self.offsets.committable()
             if positions and not self._stopping:
                 asked = self._membership.ask()
                 self._note_commit(positions, await self._source.commit(positions), asked)
@@ -551,8 +551,11 @@ class Pipeline:
             return self._commit_seconds
         return min(self._commit_seconds, max(self._membership.due(), _SOONEST_PROOF))
 
-    def _proof(self) -> Positions:
-        """Return what to commit where nothing has to be, only because a proof of membership is due."""
+    def _proof(self) -> dict[Partition, Position]:
+        """Return what is committed only because a proof of membership is due.
+
+        Beside what has to be committed too: that may be of a topic that is gone, and never get a yes.
+        """
         return {} if self._membership.due() > 0 else self.offsets.unchanged(self._membership.asks)
 
     def _note_commit(self, sent: Positions, confirmed: Positions | None, asked: float) -> None:

@@ -219,7 +219,8 @@ class FakeSource:
     """A Kafka with one member: logs, commits, and a group whose decisions the test makes.
 
     Like the consumer's thread it does one thing at a time, and nothing is fetched during a hand-over.
-    ``refuse`` and ``ignore`` say how many of the next commits are refused or get no answer;
+    ``refuse`` and ``ignore`` say how many of the next commits are refused or get no answer, ``refused`` of
+    which partitions each is refused, as where their topic is gone;
     ``timestamp_ms`` is that of every record that was given none.
     """
 
@@ -227,6 +228,7 @@ class FakeSource:
         self.stored: dict[Partition, Position] = {}
         self.commits: list[Positions] = []
         self.refuse = 0
+        self.refused: set[Partition] = set()
         self.ignore = 0
         self.failure: Exception | None = None
         self.paused: set[Partition] = set()
@@ -333,8 +335,9 @@ class FakeSource:
             if self.refuse:
                 self.refuse -= 1
                 return {}
-            self.stored.update(positions)
-            return positions
+            stored = {p: position for p, position in positions.items() if p not in self.refused}
+            self.stored.update(stored)
+            return stored
 
     async def commit_and_confirm(self, positions: Positions, seconds: float) -> Positions:
         """Store a commit."""

@@ -49,6 +49,27 @@ def test_nothing_is_sent_before_a_commit_is_confirmed() -> None:
     asyncio.run(scene())
 
 
+def test_a_partition_whose_commits_are_refused_costs_the_others_no_proof() -> None:
+    """Its topic is gone, or the right to it: the coordinator still says yes to the others, if it is asked."""
+
+    async def scene() -> None:
+        rig = Rig()
+        produce(rig, HERE, payments(2))
+        produce(rig, THERE, payments(2, "there"))
+        async with rig.running():
+            rig.source.assign(HERE, THERE)
+            await all_committed(rig, THERE)
+            rig.source.refused.add(HERE)
+            produce(rig, HERE, payments(1, "late"))
+            await reached(lambda: rig.settled("payments") == 5, "what will never be committed is settled")
+            for _ in range(5):
+                await sleep_until_proof_is_due(rig)
+            produce(rig, THERE, payments(1, "more"))
+            await reached(lambda: rig.settled("payments") == 6, "the others go on")
+
+    asyncio.run(scene())
+
+
 def test_a_process_that_was_asleep_sends_nothing_until_it_has_proven_itself_again() -> None:
     """What was queued, parked or waiting for its turn stays where it is, says why, and goes on afterwards."""
 
