@@ -411,6 +411,19 @@ def test_a_waiting_cause_is_counted_until_the_record_settles() -> None:
     assert lanes.waiting_for(HoldCause.REGISTRY) == 0
 
 
+def test_a_record_that_is_put_back_waits_for_nothing() -> None:
+    """It got as far as to be stopped by something else: what it waited for before is there."""
+    lanes: Lanes[None] = Lanes()
+    lanes.offer(Record(PARTITIONS[0], 0, 1, b"k", b""), None)
+    ticket = lanes.take(0.0)
+    assert ticket is not None
+    lanes.park(ticket, 1.0, HoldCause.DEAD_LETTERS)
+    again = lanes.take(1.0)
+    assert again is ticket
+    lanes.put_back(again)
+    assert lanes.waiting_for(HoldCause.DEAD_LETTERS) == 0
+
+
 def test_a_flight_of_a_lost_partition_keeps_its_lane() -> None:
     """A key whose call is still on the wire is not sent again when its partition comes back meanwhile."""
     lanes: Lanes[str] = Lanes()

@@ -299,11 +299,12 @@ class Lanes(Generic[S]):
             self._unpark(ticket.lane)
 
     def put_back(self, ticket: Ticket[S]) -> None:
-        """End a flight that never started: the record is the first of its lane again."""
+        """End a flight that never started: its record is the next of its lane, and waits for nothing else."""
         if ticket.released:
             self.finish(ticket)
             return
         self._land(ticket)
+        self._note_cause(ticket, None)
         ticket.lane.waiting.appendleft(ticket)
         self._make_ready(self._shards[ticket.record.partition], ticket.lane)
 
