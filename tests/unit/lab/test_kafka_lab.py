@@ -1,12 +1,17 @@
 """Embedded Kafka, the publisher and the onlooker, together: what is written is there, and is counted."""
 
 import asyncio
+import ctypes
+import threading
 from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from consumer.core.errors import DependencyError
+from consumer.lab import embedded
 from consumer.lab.embedded import EmbeddedKafka, embedded_kafka
 from consumer.lab.publisher import Publisher
 from consumer.lab.samples import samples
@@ -121,3 +126,15 @@ def test_a_topic_can_not_be_created_twice(kafka: EmbeddedKafka) -> None:
     kafka.create_topic("once", 1)
     with pytest.raises(DependencyError, match="once"):
         kafka.create_topic("once", 1)
+
+
+def test_an_end_that_never_comes_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cluster that hangs in its destruction must not keep the process, nor a Ctrl-C, from ending."""
+    never = threading.Event()
+    library = SimpleNamespace(
+        rd_kafka_mock_cluster_destroy=lambda _: never.wait(), rd_kafka_destroy=lambda _: None
+    )
+    monkeypatch.setattr(embedded, "_END_SECONDS", 0.01)
+    embedded._end(cast(ctypes.CDLL, library), 1, 1)
+    assert "embedded-kafka-end" in {thread.name for thread in threading.enumerate()}
+    never.set()
