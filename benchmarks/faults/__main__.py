@@ -12,8 +12,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from benchmarks.faults.cases import CASES, Case
-from benchmarks.faults.play import TIMEOUT_SECONDS, WARM, Outcome, Unexpected, play
+from benchmarks.faults.cases import CASES, WARM, Case
+from benchmarks.faults.play import TIMEOUT_SECONDS, Outcome, Unexpected, play
 from benchmarks.machine import describe
 from consumer.lab.embedded import embedded_kafka
 from tests.support.broker import Kafka, Kind

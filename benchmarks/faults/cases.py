@@ -1,14 +1,22 @@
 """The table: what is wrong, and what has to come of it. A row is data; ``play`` knows no row by name."""
 
 import gzip
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Final
 
 from tests.support.calls import OK, Flood, hang, head, then_close, then_hang, then_reset
+from tests.support.payments import payment_id
 from tests.support.raw_server import Behaviour, answering
+
+#: Payments that are delivered before the fault begins; the first of the fault has this number.
+WARM: Final = 10
+#: Calls that the service has in flight at most.
+IN_FLIGHT: Final = 16
 
 
 class Group(StrEnum):
@@ -28,28 +36,43 @@ class Tls(StrEnum):
     OTHER_HOST = "other host"
 
 
+class Names(StrEnum):
+    """What the name server says of the API while the fault lasts; with the last, the API is elsewhere."""
+
+    UNKNOWN = "unknown"
+    SILENT = "silent"
+    MOVED = "moved"
+
+
 @dataclass(frozen=True, slots=True)
 class Expect:
     """What has to be seen.
 
     ``holds`` and ``ready`` are what the service says while the fault lasts. ``retried`` are the reasons of
     ``retries_total``, all of them. ``letters`` is how many dead letters there are, at least and at most.
+    ``delivered`` of the payments are delivered while the fault lasts, and no more than ``met`` calls meet it
+    (None: any number).
     """
 
     retried: tuple[str, ...] = ()
     holds: tuple[str, ...] = ()
     ready: bool = True
     letters: tuple[int, int] = (0, 0)
+    delivered: int = 0
+    met: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
     """A row. ``does`` is what the service does, for people.
 
-    The fault is a ``script`` of the simulator, a ``shape`` of bytes, a certificate (``tls``) or a port where
-    nobody listens (``gone``). ``applied``: the API does what it is asked before a shape goes wrong. It lasts
-    for ``seconds``, or until a script is through with it. ``records`` are produced while it lasts; for the
-    reasons in ``excuses`` some of them may become dead letters though nothing is wrong with them.
+    The fault is a ``script`` of the simulator, a ``shape`` of bytes, a certificate (``tls``), a port where
+    nobody listens (``gone``) or what becomes of the API's name (``names``). ``applied``: the API does what it
+    is asked before a shape goes wrong. It lasts for ``seconds``, or until a script is through with it.
+
+    ``records`` are produced while it lasts, payments or ``refunds`` of payments that the API does not know;
+    for the reasons in ``excuses`` some of them may become dead letters though nothing is wrong with them.
+    ``settings`` of the section ``linkrunner`` go on top of those of all rows.
     """
 
     name: str
@@ -61,9 +84,12 @@ class Case:
     shape: Callable[[], Behaviour] | None = None
     tls: Tls | None = None
     gone: bool = False
+    names: Names | None = None
     applied: bool = False
     seconds: float = 2.0
     records: int = 40
+    refunds: bool = False
+    settings: Mapping[str, object] = field(default_factory=dict)
     excuses: frozenset[str] = frozenset()
 
 
@@ -120,7 +146,15 @@ def _broken(
     return Case(name, Group.BROKEN, fault, does, Expect(retried=(reason,)), script, shape, applied=applied)
 
 
+def _away_until_a_date() -> Behaviour:
+    """Return the answer that asks for silence in the other form: for five to six seconds."""
+    back = format_datetime(datetime.now(UTC) + timedelta(seconds=6), usegmt=True)
+    return answering(head("503 Away", f"Retry-After: {back}"))
+
+
 _CREATED: Final = b"HTTP/1.1 201 Created\r\n"
+#: A head that announces a body of 1 GB.
+_HUGE: Final = _CREATED + b"Content-Length: 1000000000\r\n\r\n"
 _BOMB: Final = gzip.compress(bytes(50_000_000), compresslevel=1)
 
 _STATUSES: Final = (
@@ -135,6 +169,15 @@ _STATUSES: Final = (
     ),
     _held(302, "address", "redirect"),
     _refused(400),
+    Case(
+        name="400-remove",
+        group=Group.STATUS,
+        fault="400 on a remove",
+        does="tries again until its grace is over, half a second here; then it is settled and counted",
+        script="400 action=remove",
+        refunds=True,
+        expect=Expect(),
+    ),
     _held(401, "credentials"),
     _held(402, "credentials"),
     _held(403, "credentials"),
@@ -168,10 +211,36 @@ _STATUSES: Final = (
         "silence for as long as it is asked for, then more slowly for a while",
     ),
     _again(500),
+    Case(
+        name="500-for-one",
+        group=Group.STATUS,
+        fault="500, for one payment only",
+        does="tries that one again, with backoff; all others are delivered meanwhile",
+        script=f"500 payment={payment_id(WARM)}",
+        expect=Expect(retried=("500",), delivered=39),
+    ),
     _again(500, "500, and the API had done it", "500 applied", "500", _REPEATED),
     _again(502, "502 with a web page", "502 html", "502"),
     _again(503),
     _again(503, "503 with `Retry-After: 1`", "503 retry-after=1", "503", _SILENCE),
+    Case(
+        name="503-retry-date",
+        group=Group.STATUS,
+        fault="503 with a date in `Retry-After`, some seconds ahead",
+        does=_SILENCE,
+        shape=_away_until_a_date,
+        seconds=4.0,
+        expect=Expect(retried=("503",), met=IN_FLIGHT),
+    ),
+    Case(
+        name="503-retry-absurd",
+        group=Group.STATUS,
+        fault="503 with `Retry-After: 99999999999999999999`",
+        does="silence for `linkrunner.retry_after_cap_seconds` at most, 2 s here",
+        script="503 retry-after=99999999999999999999",
+        settings={"retry_after_cap_seconds": 2},
+        expect=Expect(retried=("503",)),
+    ),
     _again(504),
     _again(599, "599, which nobody knows"),
 )
@@ -203,6 +272,13 @@ _BROKEN: Final = (
         applied=True,
     ),
     _broken("truncated-body", "a body shorter than announced", "protocol", script="truncated-body"),
+    _broken(
+        "huge-length",
+        "1 GB announced, nothing of it sent, and the API had done it",
+        "timeout",
+        shape=lambda: then_hang(_HUGE),
+        applied=True,
+    ),
     _broken("wrong-length", "more bytes than announced", "protocol", script="wrong-length", applied=True),
     _broken("garbage", "bytes that are no HTTP", "protocol", script="garbage"),
     _broken(
@@ -255,6 +331,15 @@ _LATE: Final = (
         script="endless-body applied",
     ),
     Case(
+        "huge-body",
+        Group.LATE,
+        "201 with a body of 1 GB",
+        "delivered: the status decides; 64 KiB are read and the connection is closed",
+        Expect(),
+        shape=lambda: Flood(_HUGE, b"x" * 65_536),
+        applied=True,
+    ),
+    Case(
         "gzip-bomb",
         Group.LATE,
         "201 with a compressed body of 50 MB",
@@ -301,6 +386,31 @@ _WAY: Final = (
         _AGAIN,
         Expect(retried=("timeout",)),
         shape=lambda: hang,
+    ),
+    Case(
+        "unknown-name",
+        Group.WAY,
+        "the name is unknown",
+        _AGAIN,
+        Expect(retried=("connect",)),
+        names=Names.UNKNOWN,
+    ),
+    Case(
+        "silent-name-server",
+        Group.WAY,
+        "the name server does not answer",
+        _AGAIN,
+        Expect(retried=("connect",)),
+        names=Names.SILENT,
+        seconds=4.0,
+    ),
+    Case(
+        "moved",
+        Group.WAY,
+        "the API has moved to another address",
+        "tries again, with backoff; the name is looked up anew after 10 s",
+        Expect(retried=("connect",), delivered=40),
+        names=Names.MOVED,
     ),
     Case(
         "tls-unknown",

@@ -37,9 +37,9 @@ class Front:
         self._thread: Final = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
 
-    def open(self, tls: ssl.SSLContext | None = None) -> None:
+    def open(self, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
         """Listen from now on, with this certificate."""
-        self._do(self._open(tls))
+        self._do(self._open(tls, host))
 
     def shut(self) -> None:
         """Cut every connection and listen no more."""
@@ -55,8 +55,8 @@ class Front:
     def _do(self, work: Coroutine[None, None, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
 
-    async def _open(self, tls: ssl.SSLContext | None) -> None:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port, ssl=tls)
+    async def _open(self, tls: ssl.SSLContext | None, host: str) -> None:
+        self._server = await asyncio.start_server(self._accept, host, self.port, ssl=tls)
 
     async def _shut(self) -> None:
         if self._server is not None:

@@ -20,6 +20,7 @@ from consumer.core.letters import Sender
 from consumer.core.meaning import mapping
 from consumer.core.meaning.lifecycle import LifecyclePolicy, Status
 from consumer.core.meaning.rates import RateTable
+from consumer.core.operations.logbook import Log
 from consumer.core.partitions.lease import lease_seconds
 from consumer.core.partitions.starts import StartFrom
 from consumer.core.partitions.subscription import Choice
@@ -32,7 +33,7 @@ from consumer.edges.kafka.questions import Questions
 from consumer.edges.kafka.source import Source
 from consumer.flow.decoding import AvroCodec, Decoder, read_raw_schema
 from consumer.flow.delivery import Reader, Rules
-from consumer.flow.giving_up import LETTERS_AT_ONCE
+from consumer.flow.giving_up import LETTERS_AT_ONCE, DeadLetterBox, GivingUp
 from consumer.flow.membership import Membership
 from consumer.flow.reading import CanonicalReader, MappedReader, SourceReader
 from consumer.flow.report import ReadFrom
@@ -177,6 +178,27 @@ def allotment(settings: Settings) -> Allotment:
 def letters_at_once(settings: Settings) -> int:
     """Return how many dead letters are written at the same time; calls keep half of the places."""
     return min(LETTERS_AT_ONCE, max(1, settings.linkrunner.max_in_flight // 2))
+
+
+def giving_up(
+    settings: Settings,
+    box: DeadLetterBox,
+    log: Log,
+    on_resume: Callable[[], None],
+    clock: Callable[[], float],
+    *,
+    wall: datetime,
+) -> GivingUp:
+    """Return what says which records may be given up; ``wall`` is the time of day (aware) now."""
+    return GivingUp(
+        box,
+        refusals(settings, wall=wall, clock=clock()),
+        log,
+        on_resume,
+        clock,
+        after_seconds=settings.delivery.give_up_after_seconds,
+        letters_at_once=letters_at_once(settings),
+    )
 
 
 def refusals(settings: Settings, *, wall: datetime, clock: float) -> Refusals:

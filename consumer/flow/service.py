@@ -43,11 +43,10 @@ from consumer.flow.building import (
     allotment,
     delivery_rules,
     erasure_decoder,
+    giving_up,
     kafka_parts,
-    letters_at_once,
     membership_of,
     reader_of,
-    refusals,
     skips_by_topic,
     sources_read,
     turns,
@@ -56,7 +55,6 @@ from consumer.flow.decoding import canonical_decoder
 from consumer.flow.delivery import Delivery
 from consumer.flow.erasing import ByTopic, ErasureDelivery
 from consumer.flow.exchange import Exchange
-from consumer.flow.giving_up import GivingUp
 from consumer.flow.pipeline import LAST_COMMIT_SECONDS, Pipeline, Teller
 from consumer.flow.report import ErrorBook, Facts, Inputs, Report
 from consumer.flow.rotation import Rotation
@@ -131,14 +129,13 @@ class Service:
         subscription = Subscription.of(configured.subscription, Letters(settings.dead_letters.topic))
         kafka = kafka_parts(settings, subscription.at_once, logs.librdkafka)
         self._box: Final = kafka.box
-        self._giving_up: Final = GivingUp(
+        self._giving_up: Final = giving_up(
+            settings,
             self._box,
-            refusals(settings, wall=datetime.now(UTC), clock=self._traffic.clock()),
             self._log,
             self._wake,
             self._traffic.clock,
-            after_seconds=settings.delivery.give_up_after_seconds,
-            letters_at_once=letters_at_once(settings),
+            wall=datetime.now(UTC),
         )
         self._source: Final = kafka.source
         self._decoder: Final = canonical_decoder(

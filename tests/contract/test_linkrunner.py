@@ -2,12 +2,13 @@
 
 import asyncio
 import socket
+import threading
 from pathlib import Path
 
 import pytest
 
 from consumer.core.api.verdicts import Answer, Response
-from consumer.edges.linkrunner import Linkrunner, transport
+from consumer.edges.linkrunner import Linkrunner, client, transport
 from tests.support.calls import (
     BODY,
     BROKEN,
@@ -400,6 +401,48 @@ def test_a_name_that_nobody_knows_is_not_sent() -> None:
             return await call()
 
     assert asyncio.run(scene()) == NOT_SENT
+
+
+@pytest.mark.parametrize(
+    ("timeout_seconds", "share"),
+    [(3600.0, TIMEOUT / 3600.0), (TIMEOUT, 2.0)],
+    ids=["connecting runs out", "the call runs out"],
+)
+def test_a_name_server_that_does_not_answer_is_not_sent(
+    timeout_seconds: float, share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever time is over first: without an address there is no connection, and nothing was written.
+
+    Whoever waits for another call's look-up has not sent anything either. Once it answers, calls are made.
+    """
+    real = socket.getaddrinfo
+    answers = threading.Event()
+
+    def resolve(host: str | bytes, *rest: object, **more: object) -> object:
+        if host not in ("api.example", b"api.example"):
+            return real(host, *rest, **more)  # type: ignore[arg-type]  # passed on as they came
+        answers.wait()
+        return real("127.0.0.1", *rest, **more)  # type: ignore[arg-type]  # passed on as they came
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    monkeypatch.setattr(client, "_CONNECT_SHARE", share)
+
+    async def scene() -> None:
+        server = RawServer(answering(OK))
+        async with server.listening():
+            address = f"http://api.example:{server.port}"
+            try:
+                async with calling(address, timeout_seconds=timeout_seconds) as call:
+                    assert [*await asyncio.gather(call(), call())] == [NOT_SENT, NOT_SENT]
+                    assert await call() == NOT_SENT
+                    assert server.connections == 0
+            finally:
+                answers.set()
+            monkeypatch.setattr(client, "_CONNECT_SHARE", 0.5)
+            async with calling(address) as call:
+                assert await call() == Response(201)
+
+    asyncio.run(scene())
 
 
 @pytest.mark.parametrize(

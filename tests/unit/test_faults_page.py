@@ -29,8 +29,8 @@ def test_nothing_was_lost_and_nothing_counts_twice() -> None:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_a_row_is_one_fault_and_names_what_there_is(case: Case) -> None:
-    """A script that the simulator takes, or a shape, a certificate or a closed port; holds that exist."""
-    assert sum(map(bool, (case.script, case.shape, case.tls, case.gone))) == 1
+    """A script that the simulator takes, a shape, a certificate, a port or a name; holds that exist."""
+    assert sum(map(bool, (case.script, case.shape, case.tls, case.gone, case.names))) == 1
     parse(case.script)
     assert {*case.expect.holds} <= {cause.value for cause in HoldCause}
     assert all(each.isdigit() or each == "html" or each in {*FaultKind} for each in case.expect.retried)

@@ -8,13 +8,15 @@ from typing import Final
 import httpx
 
 from consumer.core.api.verdicts import Answer, Fault, FaultKind, Response
-from consumer.edges.linkrunner.transport import AiohttpTransport, NotAllowed
+from consumer.edges.linkrunner.transport import BEGUN, AiohttpTransport, NotAllowed
 
 #: Bytes of an answer that are looked at; the rest is left unread and the connection closed.
 BODY_LIMIT: Final = 64 * 1024
 
-#: Share of a call's time that connecting may take, so that it can be told from an answer that never comes.
+#: Share of a call's time that connecting may take, from the look-up of the name on; the rest is the answer's.
 _CONNECT_SHARE: Final = 0.5
+
+_NOT_SENT: Final = Fault(FaultKind.CONNECT, sent=False)
 
 
 class Linkrunner:
@@ -84,10 +86,10 @@ class Linkrunner:
                     await response.aclose()
         except NotAllowed:
             raise
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol):
-            return Fault(FaultKind.CONNECT, sent=False)
+        except httpx.ConnectError:
+            return _NOT_SENT
         except (TimeoutError, httpx.TimeoutException):
-            return Fault(FaultKind.TIMEOUT)
+            return Fault(FaultKind.TIMEOUT) if BEGUN in request.extensions else _NOT_SENT
         except httpx.ProtocolError:
             return Fault(FaultKind.PROTOCOL)
         except httpx.TransportError:

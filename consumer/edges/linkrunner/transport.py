@@ -5,8 +5,10 @@ this one an order of magnitude faster at 32 calls in flight. What it promises be
 
 - a redirect is an answer like any other (following it would hand the key to somebody else);
 - no cookies, no proxy from the environment, no decompression, certificates always verified;
-- failures come as httpx's own exceptions, and truly tell *not sent* (ConnectError, ConnectTimeout) from
-  *outcome unknown* (everything else);
+- failures come as httpx's own exceptions, and truly tell *not sent* (ConnectError) from *outcome unknown*
+  (everything else);
+- a request says of itself whether anything of it may have been written (:data:`BEGUN`), for whoever cuts it
+  short from outside;
 - what arrives on an idle connection is nobody's answer: the next call is made on another one;
 - right before the first byte of a request is written, whoever decides that is asked once more.
 """
@@ -14,6 +16,7 @@ this one an order of magnitude faster at 32 calls in flight. What it promises be
 import select
 import ssl
 from collections.abc import AsyncIterator, Callable
+from contextvars import ContextVar
 from types import TracebackType
 from typing import Final, Self
 from weakref import WeakSet
@@ -32,6 +35,12 @@ _DNS_SECONDS: Final = 10
 _IDLE_SECONDS: Final = 30.0
 
 _CHUNK: Final = 16 * 1024
+
+#: The extension of a request that is true from right before its first byte is written.
+BEGUN: Final = "begun"
+
+#: The request that the running task makes; a connector is shown aiohttp's own picture of it only.
+_MADE: Final[ContextVar[httpx.Request]] = ContextVar("made")
 
 
 class NotAllowed(httpx.ConnectError):
@@ -72,6 +81,7 @@ class _Connector(aiohttp.TCPConnector):
             if not self._allowed():
                 connection.release()
                 raise Withheld
+            _MADE.get().extensions[BEGUN] = True
             return connection
 
 
@@ -116,10 +126,11 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request whose content is in memory; return as soon as the answer's head is read.
 
-        The extension ``timeout`` gives ``connect`` and ``read`` in seconds. Raises httpx.TransportError, of
-        which :class:`NotAllowed` is one.
+        The extension ``timeout`` gives ``connect`` and ``read`` in seconds; to connect begins with looking up
+        the name. Raises httpx.TransportError, of which :class:`NotAllowed` is one.
         """
         limits = request.extensions.get("timeout", {})
+        made = _MADE.set(request)
         try:
             response = await self._session.request(
                 request.method,
@@ -128,11 +139,13 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
                 data=request.content,
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(
-                    total=None, sock_connect=limits.get("connect"), sock_read=limits.get("read")
+                    total=None, connect=limits.get("connect"), sock_read=limits.get("read")
                 ),
             )
         except (aiohttp.ClientError, OSError) as error:
             raise _translated(error, request) from error
+        finally:
+            _MADE.reset(made)
         return httpx.Response(
             status_code=response.status,
             headers=response.raw_headers,
@@ -167,18 +180,19 @@ class _Body(httpx.AsyncByteStream):
 
 
 def _translated(error: aiohttp.ClientError | OSError, request: httpx.Request) -> httpx.TransportError:
+    name = type(error).__name__
+    if isinstance(error, Withheld):
+        return NotAllowed(name, request=request)
+    if BEGUN not in request.extensions:
+        return httpx.ConnectError(name, request=request)
     for ours, theirs in _TRANSLATIONS:
         if isinstance(error, ours):
-            return theirs(type(error).__name__, request=request)
-    return httpx.ReadError(type(error).__name__, request=request)
+            return theirs(name, request=request)
+    return httpx.ReadError(name, request=request)
 
 
-#: The first that fits. A connector's error is the only proof that nothing was sent.
+#: What fails once a request has begun: the first that fits.
 _TRANSLATIONS: Final[tuple[tuple[type[Exception], type[httpx.TransportError]], ...]] = (
-    (Withheld, NotAllowed),
-    (aiohttp.ConnectionTimeoutError, httpx.ConnectTimeout),
-    (aiohttp.ClientConnectorError, httpx.ConnectError),
-    (aiohttp.InvalidURL, httpx.UnsupportedProtocol),
     (TimeoutError, httpx.ReadTimeout),
     (aiohttp.ClientPayloadError, httpx.RemoteProtocolError),
     (aiohttp.ClientResponseError, httpx.RemoteProtocolError),
