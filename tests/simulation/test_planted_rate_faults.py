@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import pytest
 
 from consumer.core.api.budget import RetryBudget
-from consumer.core.api.pacing import Meter, Pacer, Ramp, Second
-from consumer.core.api.verdicts import Again, Fault, FaultKind, Response
+from consumer.core.api.pacing import PACE, Meter, Pacer, Ramp, Second
+from consumer.core.api.verdicts import Again, Fault, FaultKind, Response, Verdict
 from consumer.flow.traffic import Traffic
 from tests.simulation import rates
 from tests.simulation.rates import Log, Mood, Parts, Stage, Weather, play
@@ -26,11 +26,26 @@ class BoundlessBudget(RetryBudget):
         return 0.0
 
 
+class LenientBudget(RetryBudget):
+    """Does not count the silences that late tries bring on."""
+
+    def silenced(self, now: float, seconds: float) -> None:
+        """Note nothing."""
+
+
+class CredulousTraffic(Traffic):
+    """Takes what one key hears again and again for what holds for all."""
+
+    def heard(self, verdict: Verdict, began: float, *, late: bool = False) -> bool:  # noqa: ARG002  (that is the fault)
+        """Take it from a first try."""
+        return super().heard(verdict, began)
+
+
 class DeafTraffic(Traffic):
     """Hears Retry-After for the call alone that was told."""
 
-    def _slow_down(self, verdict: Again, now: float, began: float) -> None:
-        if verdict.limited:
+    def _slow_down(self, verdict: Again, now: float, began: float, *, late: bool) -> None:
+        if verdict.limited and self.pacer.concerns_all(late=late):
             self.pacer.limited(now, began)
 
 
@@ -111,6 +126,15 @@ def failing_keys(parts: Parts) -> Log:
     return play(weather, 120.0, produce, parts=parts)
 
 
+def told_to_slow_down(retry_after: str | None) -> Callable[[Parts], Log]:
+    """Return the scene in which one key of a hundred hears for ever that calls come too fast."""
+
+    def weather(_: float, name: str) -> Mood:
+        return Mood(Response(429, retry_after=retry_after)) if name.startswith("0-") else Mood()
+
+    return lambda parts: play(weather, 120.0, lambda stage: stage.produce(4000, keys=100), parts=parts)
+
+
 def silence(parts: Parts) -> Log:
     """Let the API ask for thirty seconds of silence."""
     asked = Mood(Response(429, retry_after="30"))
@@ -126,6 +150,12 @@ def costly(log: Log) -> list[str]:
     """Say where keys that fail for ever cost the others more than five per cent, beside their first tries."""
     late = sum(count - 3 for count in rates.tries(log).values() if count > 3)
     return [f"{late} of {len(log.calls)} calls were late"] if late > len(log.calls) * 0.05 else []
+
+
+def slowed_down(log: Log) -> list[str]:
+    """Say where one key costs the others more than five per cent."""
+    delivered = log.delivered(40.0, 120.0) / 80.0
+    return [f"{delivered:.1f} delivered a second"] if delivered < RATE * PACE * 0.95 else []
 
 
 def returns_in_a_burst(log: Log) -> list[str]:
@@ -147,6 +177,12 @@ Scene = Callable[[Parts], Log]
 Judge = Callable[[Log], list[str]]
 FAULTS = [
     pytest.param(failing_keys, costly, Parts(budget=BoundlessBudget), id="retries-without-a-budget"),
+    pytest.param(
+        told_to_slow_down(None), slowed_down, Parts(traffic=CredulousTraffic), id="one-key-slows-all-down"
+    ),
+    pytest.param(
+        told_to_slow_down("1"), slowed_down, Parts(budget=LenientBudget), id="silences-without-a-budget"
+    ),
     pytest.param(silence, rates.too_early, Parts(traffic=DeafTraffic), id="retry-after-for-one-call-only"),
     pytest.param(outage, probes_in_a_storm, Parts(fit=with_ramp(SteepRamp)), id="a-storm-of-probes"),
     pytest.param(outage, returns_in_a_burst, Parts(fit=with_ramp(ShortRamp)), id="a-return-in-a-burst"),

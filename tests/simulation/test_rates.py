@@ -45,6 +45,36 @@ def test_one_percent_of_failing_keys_costs_the_others_less_than_five(seed: int) 
     assert log.delivered(60.0, 300.0) >= 240.0 * RATE * PACE * 0.95
 
 
+@pytest.mark.parametrize(
+    ("status", "retry_after"),
+    [(500, "0"), (503, "0"), (429, None), (503, "1"), (429, "1")],
+    ids=["500-0", "503-0", "429", "503-1", "429-1"],
+)
+def test_one_percent_of_keys_that_are_told_to_slow_down_costs_the_others_less_than_five(
+    status: int, retry_after: str | None
+) -> None:
+    """What only they hear slows nobody else down, but for the silences, which have a budget."""
+    bad = range(0, 1000, 101)
+    mood = Mood(Response(status, retry_after=retry_after))
+    log = play(failing(*bad, mood=mood), 230.0, lambda stage: stage.produce(6000, keys=1000))
+
+    assert rates.too_fast(log, RATE) == []
+    assert rates.too_early(log) == []
+    # The first tries of a key are worth as much as any: they slow all down, and the way back takes its time.
+    assert log.delivered(150.0, 230.0) >= 80.0 * RATE * PACE * 0.95
+
+
+def test_a_key_that_asks_for_long_silences_costs_the_others_less_than_five_percent() -> None:
+    """Half a minute each time, for ever: kept to the second, and rarely asked for."""
+    rate = 2.0
+    mood = Mood(Response(503, retry_after="30"))
+    log = play(failing(0, mood=mood), 2500.0, lambda stage: stage.produce(6000, keys=100), rate=rate)
+
+    assert rates.too_early(log) == []
+    assert len([heard for heard, _ in log.silences if heard >= 200.0]) >= 2
+    assert log.delivered(200.0, 2500.0) >= 2300.0 * rate * PACE * 0.95
+
+
 def test_failing_keys_that_hang_cost_the_others_less_than_five_percent() -> None:
     """Where places are short and not the rate: ten seconds of a place count as what they are."""
     bad, places, seconds = range(0, 500, 101), 8, 0.5

@@ -122,12 +122,12 @@ def judge(action: Action, answer: Answer, *, now: datetime, retry_after_cap: flo
 def retry_after(header: str | None, *, now: datetime, cap: float) -> float | None:
     """Return the seconds to wait by a Retry-After header, at most ``cap``; None where it says nothing usable.
 
-    Both forms of RFC 9110 section 10.2.3: whole seconds, or a date (also the two obsolete forms). A date
-    that has passed says nothing.
+    Both forms of RFC 9110 section 10.2.3: whole seconds, or a date (also the two obsolete forms). Nothing
+    to wait for, which is 0 as much as a date that has passed, says nothing.
     """
     text = (header or "").strip()
     if text.isascii() and text.isdigit():
-        return min(float(text), cap)
+        return min(float(text), cap) or None
     try:
         date = parsedate_to_datetime(text)
     except (ValueError, OverflowError):

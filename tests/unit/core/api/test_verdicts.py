@@ -102,7 +102,8 @@ def test_the_cap_is_handed_on() -> None:
 @pytest.mark.parametrize(
     ("header", "seconds"),
     [
-        ("0", 0.0),
+        ("0", None),
+        ("000", None),
         ("7", 7.0),
         (" 120 ", 120.0),
         ("300", 300.0),
