@@ -142,10 +142,12 @@ class Traffic:
                 if current:
                     self._answered(now, late=late)
                 return False
-            case Hold(cause):
+            case Hold(cause, wait):
                 self.removals.answering.failed()
                 if current:
                     self._shut(cause, now)
+                if wait is not None:
+                    self._fall_silent(wait, cause.value, now, all_of_us=True)
                 return current
             case Again():
                 self.removals.answering.failed()
@@ -173,6 +175,8 @@ class Traffic:
         self._log(Event.RATE_LIMITED, reason=reason, seconds=seconds)
         if not all_of_us:
             self.on_late_silence(added)
+        # Nothing passes the pacer meanwhile: a probe could only find that out again and again.
+        self.gate.postpone(now + self.pacer.silence(now))
         self._turn_away_all(unless=lambda _: False)
 
     def _note_failure(self, verdict: Again, now: float, began: float) -> None:

@@ -255,6 +255,17 @@ def test_a_hold_ends_without_a_burst(status: int) -> None:
     assert rates.slow_to_return(log, RATE, back) == []
 
 
+@pytest.mark.parametrize("status", [302, 403, 404])
+def test_no_probe_comes_before_retry_after_is_over(status: int) -> None:
+    """A hold whose answers ask for half a minute of silence is probed each half a minute."""
+    asked = Mood(Response(status, retry_after="30"))
+    log = play(down_until(100.0, asked), 160.0, lambda stage: stage.produce(3000))
+
+    assert rates.too_early(log) == []
+    assert 2 <= len(log.times(12.0, 100.0)) <= 3
+    assert len(log.times(140.0, 160.0)) >= 20 * RATE * PACE - 1
+
+
 def test_records_that_failed_in_an_outage_are_not_late_after_it() -> None:
     """The oldest records come first when the API is back, not after everything that came since."""
     log = play(down_until(100.0), 140.0, lambda stage: stage.produce(2000, keys=2000), seed=1)
@@ -316,6 +327,7 @@ ANSWERS: list[Answer] = [
     Response(503, retry_after="3"),
     Response(500),
     Response(401),
+    Response(403, retry_after="4"),
     Response(422),
     Fault(FaultKind.CONNECT, sent=False),
     Fault(FaultKind.TIMEOUT),

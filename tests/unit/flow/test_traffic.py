@@ -170,6 +170,31 @@ def test_retry_after_silences_the_host() -> None:
     assert len(bench.log.told(Event.RATE_LIMITED)) == 1
 
 
+@pytest.mark.parametrize("answer", [Hold(HoldCause.CREDENTIALS, 60.0), Again("503", 60.0)])
+def test_a_probe_waits_as_long_as_the_host_asks_for(answer: Verdict) -> None:
+    """A hold is no reason to come back sooner: the next probe is not before the end of the silence."""
+    bench = Bench()
+    bench.hear(NO_KEY)
+    bench.hear(answer, at=1002.0)
+
+    due = bench.traffic.gate.next_probe()
+    assert due is not None
+    assert 1062.0 <= due < 1063.0
+    assert due == 1002.0 + bench.traffic.silence()
+
+
+def test_a_hold_from_before_the_cure_silences_and_shuts_nothing() -> None:
+    """What the host asks for holds, whichever key it was asked with."""
+    bench = Bench()
+    bench.hear(NO_KEY, began=998.0, at=1000.0)
+    bench.hear(Delivered(), began=1002.0, at=1003.0)
+
+    assert not bench.hear(Hold(HoldCause.CREDENTIALS, 9.0), began=999.0, at=1005.0)
+
+    assert bench.cause() is None
+    assert bench.traffic.silence() >= 9.0
+
+
 def test_a_key_that_always_hears_429_slows_nobody_else_down() -> None:
     """A late try is refused beside others that succeed: no cut, and no ramp behind a silence."""
     bench = Bench()
