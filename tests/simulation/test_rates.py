@@ -280,17 +280,19 @@ def test_records_that_failed_in_an_outage_are_not_late_after_it() -> None:
 # --- a group ---
 
 
+async def hand_over(stage: Stage, giver: int, taker: int, *numbers: int) -> None:
+    """Move partitions from one pod to another, as a rebalance does."""
+    parts = [stage.partitions[number] for number in numbers]
+    stage.pods[taker].source.stored.update(stage.pods[giver].source.stored)
+    await stage.pods[giver].source.revoke(*parts)
+    stage.pods[taker].source.stored.update(stage.pods[giver].source.stored)
+    stage.pods[taker].source.assign(*parts)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_a_group_keeps_its_rate_through_rebalances(seed: int) -> None:
     """Three pods, partitions that wander and are lost: never above the rate, nearly all of it used."""
     rate = 100.0
-
-    async def hand_over(stage: Stage, giver: int, taker: int, *numbers: int) -> None:
-        parts = [stage.partitions[number] for number in numbers]
-        stage.pods[taker].source.stored.update(stage.pods[giver].source.stored)
-        await stage.pods[giver].source.revoke(*parts)
-        stage.pods[taker].source.stored.update(stage.pods[giver].source.stored)
-        stage.pods[taker].source.assign(*parts)
 
     async def story(stage: Stage) -> None:
         stage.produce(12_000)
@@ -317,6 +319,28 @@ def test_a_group_keeps_its_rate_through_rebalances(seed: int) -> None:
     for begin, end in ((2.0, 10.0), (11.0, 20.0), (26.0, 35.0), (39.0, 48.0)):
         assert len(log.times(begin, end)) >= (end - begin) * rate * 0.95
     assert {call.pod for call in log.calls} == {0, 1, 2}
+
+
+@pytest.mark.parametrize("pods", [3, 6])
+def test_a_group_at_the_default_rate_has_one_call_more_for_each_pod_at_most(pods: int) -> None:
+    """Few calls for each: what is whole of a call that is not adds up, to the number of pods at most."""
+
+    async def story(stage: Stage) -> None:
+        stage.produce(1500)
+        for number, partition in enumerate(stage.partitions):
+            stage.pods[number % pods].source.assign(partition)
+            await asyncio.sleep(0.1)
+        await asyncio.sleep(15.0)
+        for number in range(6):
+            await hand_over(stage, number % pods, (number + 1) % pods, number)
+            await asyncio.sleep(1.0)
+        await asyncio.sleep(10.0)
+
+    log = play_story(lambda: Stage(lambda _, __: Mood(), pods=pods, partitions=6), story)
+
+    assert rates.too_fast(log, RATE, pods) == []
+    assert len(log.times(2.0, 15.0)) >= 13.0 * RATE * 0.93
+    assert {call.pod for call in log.calls} == set(range(pods))
 
 
 # --- whatever happens ---
@@ -370,3 +394,41 @@ def test_in_any_weather_the_rate_is_kept_and_all_gets_done(
     assert {call.name for call in log.calls if call.status in {201, 422}} == {
         f"{number % 10}-{number}" for number in range(30)
     }
+
+
+MOVES = st.lists(st.tuples(st.floats(0.0, 6.0), st.integers(0, 3), st.integers(0, 5)), max_size=12)
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    pods=st.integers(2, 4),
+    moves=MOVES,
+    spells=st.lists(st.tuples(st.floats(0.1, 8.0), MOODS), max_size=5),
+    rate=st.sampled_from([5.0, 25.0]),
+    seed=st.integers(0, 2**16),
+)
+def test_in_any_weather_a_group_keeps_its_rate_through_any_rebalance(
+    pods: int, moves: list[tuple[float, int, int]], spells: list[tuple[float, Mood]], rate: float, seed: int
+) -> None:
+    """Partitions move at any moment: no second has more than the limit and one call for each pod."""
+    ends = [sum(seconds for seconds, _ in spells[: number + 1]) for number in range(len(spells))]
+
+    def weather(now: float, _: str) -> Mood:
+        return next((mood for end, (_, mood) in zip(ends, spells, strict=True) if now < end), Mood())
+
+    async def story(stage: Stage) -> None:
+        stage.produce(int(rate * 10))
+        holders = {number: number % pods for number in range(6)}
+        for number, pod in holders.items():
+            stage.pods[pod].source.assign(stage.partitions[number])
+        for seconds, to, number in moves:
+            await asyncio.sleep(seconds)
+            giver, taker = holders[number], to % pods
+            if giver != taker:
+                await hand_over(stage, giver, taker, number)
+                holders[number] = taker
+        await asyncio.sleep(5.0)
+
+    log = play_story(lambda: Stage(weather, rate=rate, pods=pods, partitions=6), story, seed=seed)
+
+    assert rates.too_fast(log, rate, pods) == []
