@@ -17,6 +17,7 @@ from typing import Final, Literal, Protocol, TypeAlias, TypedDict, assert_never
 
 from consumer.core import letters
 from consumer.core.api import calls, verdicts
+from consumer.core.api.budget import FIRST_TRIES
 from consumer.core.api.calls import (
     CapturePayment,
     Circumstances,
@@ -117,6 +118,11 @@ class Story:
     waits_for: str = ""
 
     @property
+    def late(self) -> bool:
+        """Whether its call has failed so often that the next try is a late one."""
+        return self.failures >= FIRST_TRIES
+
+    @property
     def removes(self) -> bool:
         """Whether its call removes something."""
         return self.planned is not None and self.planned.action is Action.REMOVE
@@ -167,8 +173,11 @@ class Traffic(Protocol):
     def silence(self) -> float:
         """Return for how many seconds more the host asked for silence, 0 where it did not."""
 
-    def heard(self, verdict: verdicts.Verdict, began: float) -> bool:
-        """Take note of the verdict on a call; return whether calls are stopped now because of it."""
+    def heard(self, verdict: verdicts.Verdict, began: float, *, late: bool) -> bool:
+        """Take note of the verdict on a call; return whether calls are stopped now because of it.
+
+        ``late``: its record had failed often before.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,7 +301,7 @@ class Storyteller(ABC):
         verdict = verdicts.judge(
             action, answer, now=datetime.now(UTC), retry_after_cap=self._call_rules.retry_after_cap
         )
-        stopped = self._traffic.heard(verdict, began)
+        stopped = self._traffic.heard(verdict, began, late=story.late)
         self._giving_up.heard(story.record, verdict, probe=story.probe, stopped=stopped)
         match verdict:
             case Delivered():

@@ -158,6 +158,7 @@ class Pipeline:
         self._drained = False
         self.ticked_at = self._clock()
         traffic.on_recovery = self._recover
+        traffic.on_late_silence = self._silenced
 
     # --- the loops ---
 
@@ -362,6 +363,10 @@ class Pipeline:
         self.lanes.pardon()
         self._wake.set()
 
+    def _silenced(self, seconds: float) -> None:
+        """Let later tries of what has failed often wait, so that their silences stay few."""
+        self._rota.silenced(self._clock(), seconds)
+
     def _take_in(self, records: Sequence[Record]) -> None:
         now = self._clock()
         since_epoch = self._wall() - now
@@ -494,7 +499,7 @@ class Pipeline:
                 self._settle(ticket, step)
             case Wait(seconds, cause, _, backoff):
                 ticket.story.waits_for = step.reason
-                late = backoff and ticket.story.failures >= FIRST_TRIES
+                late = backoff and ticket.story.late
                 self.lanes.park(ticket, self._clock() + seconds, cause, backoff=backoff, late=late)
             case Aside(seconds):
                 ticket.story.waits_for = waits.GRACE

@@ -67,6 +67,8 @@ class Traffic:
         #: The removes in their grace; where nobody gives others, none has one.
         self.removals = Removals()
         self.on_recovery: Callable[[], None] = _nothing
+        #: Hears for how many seconds a late try silences all calls.
+        self.on_late_silence: Callable[[float], None] = _nothing
         self._waiting: Final[Turnstile[_Waiter]] = Turnstile()
         self._timer: asyncio.TimerHandle | None = None
         self._share = self.allotment.share(clock())
@@ -127,26 +129,29 @@ class Traffic:
         """Return for how many seconds more the host asked for silence, 0 where it did not."""
         return self.pacer.silence(self.clock())
 
-    def heard(self, verdict: Verdict, began: float) -> bool:
+    def heard(self, verdict: Verdict, began: float, *, late: bool = False) -> bool:
         """Take note of the verdict on a call that ``began`` then; return whether the gate is shut by it.
 
-        An answer to a call from before the gate last shut or opened proves nothing about now.
+        An answer to a call from before the gate last shut or opened proves nothing about now. ``late``: its
+        record had failed often before.
         """
         now = self.clock()
         current = self.gate.trusts(began)
         match verdict:
             case Delivered() | NothingToRemove() | Refused():
                 if current:
-                    self._answered(now)
+                    self._answered(now, late=late)
                 return False
-            case Hold(cause):
+            case Hold(cause, wait):
                 self.removals.answering.failed()
                 if current:
                     self._shut(cause, now)
+                if wait is not None:
+                    self._fall_silent(wait, cause.value, now, all_of_us=True)
                 return current
             case Again():
                 self.removals.answering.failed()
-                self._slow_down(verdict, now, began)
+                self._slow_down(verdict, now, began, late=late)
                 self._note_failure(verdict, now, began)
                 if current and verdict.doubtful and self._doubt.doubtful(now):
                     self._shut(HoldCause.ADDRESS, now)
@@ -155,15 +160,24 @@ class Traffic:
             case _:
                 assert_never(verdict)
 
-    def _slow_down(self, verdict: Again, now: float, began: float) -> None:
-        if verdict.limited and self.pacer.limited(now, began):
+    def _slow_down(self, verdict: Again, now: float, began: float, *, late: bool) -> None:
+        if not verdict.limited and verdict.retry_after is None:
+            return
+        all_of_us = self.pacer.concerns_all(late=late)
+        if verdict.limited and all_of_us and self.pacer.limited(now, began):
             self._log(Event.RATE_CUT, reason=verdict.reason, per_second=self._per_second())
         if verdict.retry_after is not None:
-            # The dice spread pods that were silenced together; no secret depends on them.
-            self.pacer.stop(now, verdict.retry_after, random.random())  # noqa: S311
-            self._log(Event.RATE_LIMITED, reason=verdict.reason, seconds=verdict.retry_after)
-            if self.silence():
-                self._turn_away_all(unless=lambda _: False)
+            self._fall_silent(verdict.retry_after, verdict.reason, now, all_of_us=all_of_us)
+
+    def _fall_silent(self, seconds: float, reason: str, now: float, *, all_of_us: bool) -> None:
+        # The dice spread pods that were silenced together; no secret depends on them.
+        added = self.pacer.stop(now, seconds, random.random(), rise=all_of_us)  # noqa: S311
+        self._log(Event.RATE_LIMITED, reason=reason, seconds=seconds)
+        if not all_of_us:
+            self.on_late_silence(added)
+        # Nothing passes the pacer meanwhile: a probe could only find that out again and again.
+        self.gate.postpone(now + self.pacer.silence(now))
+        self._turn_away_all(unless=lambda _: False)
 
     def _note_failure(self, verdict: Again, now: float, began: float) -> None:
         seconds = self.pacer.failed(now, began)
@@ -176,12 +190,12 @@ class Traffic:
                 seconds=round(seconds),
             )
 
-    def _answered(self, now: float) -> None:
+    def _answered(self, now: float, *, late: bool) -> None:
         self.removals.answering.answered(now)
         self._doubt.answered()
         self.auth_ok = True
         opened = self.gate.open(now) is not None
-        if self.pacer.succeeded(now):
+        if self.pacer.succeeded(now, late=late):
             self.on_recovery()
             self._let_go()
         if opened:
@@ -245,5 +259,5 @@ class Traffic:
         return round(pace.limit * pace.cut, 3)
 
 
-def _nothing() -> None:
+def _nothing(*_: object) -> None:
     """Do nothing."""

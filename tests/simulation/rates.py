@@ -15,7 +15,7 @@ from typing import Final
 
 from consumer.core.api.budget import RetryBudget
 from consumer.core.api.gates import PROBE_PACE
-from consumer.core.api.pacing import RAMP_LOWEST, Pacer
+from consumer.core.api.pacing import RAMP_LOWEST
 from consumer.core.api.shares import Shares
 from consumer.core.api.verdicts import Answer, Response
 from consumer.core.partitions.rota import Rota
@@ -27,6 +27,8 @@ from tests.support.rig import Around, Rig
 
 TINY: Final = 1e-6
 OK: Final = Response(201)
+#: Seconds: what a judge wants between two probes, a little less than they are to wait.
+LEAST_BETWEEN_PROBES: Final = 1.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ class Parts:
 
     traffic: type[Traffic] = Traffic
     budget: type[RetryBudget] = RetryBudget
-    fit: Callable[[Pacer], None] = lambda _: None
+    fit: Callable[[Traffic], None] = lambda _: None
 
 
 class Stage:
@@ -129,7 +131,7 @@ class Stage:
         for rig in self.pods:
             rig.traffic.gate.pace = PROBE_PACE
             rig.source.poll_seconds = 0.25
-            parts.fit(rig.traffic.pacer)
+            parts.fit(rig.traffic)
             rota = Rota(rig.pipeline.lanes, parts.budget(max_in_flight), rig.traffic.turns)
             vars(rig.pipeline)["_rota"] = rota
             rig.traffic.counted(["payments"], {"payments": partitions})
@@ -237,6 +239,15 @@ def stormy(log: Log, rate: float, down: float, back: float) -> list[str]:
     if first > rate * 0.5 + 1:
         found.append(f"{first} calls in the first second after it")
     return found
+
+
+def impatient(log: Log, since: float, until: float) -> list[str]:
+    """Say which probes of a hold that lasts from ``since`` until then come sooner than they may."""
+    return [
+        f"{later - earlier:.2f} s between two probes at {later:.2f}"
+        for earlier, later in pairwise(log.times(since, until))
+        if later - earlier < LEAST_BETWEEN_PROBES
+    ]
 
 
 def slow_to_return(log: Log, rate: float, back: float) -> list[str]:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import pytest
 
 from consumer.core.api.budget import RetryBudget
-from consumer.core.api.pacing import Meter, Pacer, Ramp, Second
-from consumer.core.api.verdicts import Again, Fault, FaultKind, Response
+from consumer.core.api.gates import Gate
+from consumer.core.api.pacing import PACE, Meter, Ramp, Second
+from consumer.core.api.verdicts import Again, Fault, FaultKind, Response, Verdict
 from consumer.flow.traffic import Traffic
 from tests.simulation import rates
 from tests.simulation.rates import Log, Mood, Parts, Stage, Weather, play
@@ -26,11 +27,26 @@ class BoundlessBudget(RetryBudget):
         return 0.0
 
 
+class LenientBudget(RetryBudget):
+    """Does not count the silences that late tries bring on."""
+
+    def silenced(self, now: float, seconds: float) -> None:
+        """Note nothing."""
+
+
+class CredulousTraffic(Traffic):
+    """Takes what one key hears again and again for what holds for all."""
+
+    def heard(self, verdict: Verdict, began: float, *, late: bool = False) -> bool:  # noqa: ARG002  (that is the fault)
+        """Take it from a first try."""
+        return super().heard(verdict, began)
+
+
 class DeafTraffic(Traffic):
     """Hears Retry-After for the call alone that was told."""
 
-    def _slow_down(self, verdict: Again, now: float, began: float) -> None:
-        if verdict.limited:
+    def _slow_down(self, verdict: Again, now: float, began: float, *, late: bool) -> None:
+        if verdict.limited and self.pacer.concerns_all(late=late):
             self.pacer.limited(now, began)
 
 
@@ -67,11 +83,24 @@ class HoardingMeter(Meter):
         Meter.flow(self, calls, max(credit, math.inf))
 
 
-def with_ramp(ramp: type[Ramp]) -> Callable[[Pacer], None]:
+class ImpatientGate(Gate):
+    """Lets the next probe pass as soon as the last one has failed."""
+
+    def probe_ended(self, now: float, *, tried: bool) -> None:  # noqa: ARG002  (that is the fault)
+        """Note that nothing was tried."""
+        Gate.probe_ended(self, now, tried=False)
+
+
+def without_patience(traffic: Traffic) -> None:
+    """Give a gate away that knows no pause."""
+    vars(traffic)["gate"] = ImpatientGate()
+
+
+def with_ramp(ramp: type[Ramp]) -> Callable[[Traffic], None]:
     """Return what gives a pacer another ramp."""
 
-    def fit(pacer: Pacer) -> None:
-        vars(pacer)["_ramp"] = ramp()
+    def fit(traffic: Traffic) -> None:
+        vars(traffic.pacer)["_ramp"] = ramp()
 
     return fit
 
@@ -84,9 +113,9 @@ class BlindSecond(Second):
         return min(0.0, super().wait(now))
 
 
-def hoard(pacer: Pacer) -> None:
+def hoard(traffic: Traffic) -> None:
     """Let a pacer keep idle time, and not look at the last second."""
-    vars(pacer).update(_meter=HoardingMeter(), _second=BlindSecond())
+    vars(traffic.pacer).update(_meter=HoardingMeter(), _second=BlindSecond())
 
 
 def outage(parts: Parts) -> Log:
@@ -94,6 +123,13 @@ def outage(parts: Parts) -> Log:
     away = Mood(Fault(FaultKind.CONNECT, sent=False), 0.01)
     weather: Weather = lambda now, _: away if 10.0 <= now < BACK else Mood()  # noqa: E731  (named for its type)
     return play(weather, BACK + 20.0, lambda stage: stage.produce(2000), parts=parts)
+
+
+def hold(parts: Parts) -> Log:
+    """Let the API refuse the key for a while."""
+    no = Mood(Response(401))
+    weather: Weather = lambda now, _: no if 10.0 <= now < BACK else Mood()  # noqa: E731  (named for its type)
+    return play(weather, BACK, lambda stage: stage.produce(2000), parts=parts)
 
 
 def failing_keys(parts: Parts) -> Log:
@@ -109,6 +145,15 @@ def failing_keys(parts: Parts) -> Log:
         stage.produce(4000, keys=1000)
 
     return play(weather, 120.0, produce, parts=parts)
+
+
+def told_to_slow_down(retry_after: str | None) -> Callable[[Parts], Log]:
+    """Return the scene in which one key of a hundred hears for ever that calls come too fast."""
+
+    def weather(_: float, name: str) -> Mood:
+        return Mood(Response(429, retry_after=retry_after)) if name.startswith("0-") else Mood()
+
+    return lambda parts: play(weather, 120.0, lambda stage: stage.produce(4000, keys=100), parts=parts)
 
 
 def silence(parts: Parts) -> Log:
@@ -128,12 +173,23 @@ def costly(log: Log) -> list[str]:
     return [f"{late} of {len(log.calls)} calls were late"] if late > len(log.calls) * 0.05 else []
 
 
+def slowed_down(log: Log) -> list[str]:
+    """Say where one key costs the others more than five per cent."""
+    delivered = log.delivered(40.0, 120.0) / 80.0
+    return [f"{delivered:.1f} delivered a second"] if delivered < RATE * PACE * 0.95 else []
+
+
 def returns_in_a_burst(log: Log) -> list[str]:
     """Say where the end of an outage is a burst."""
     return [found for found in rates.stormy(log, RATE, 10.0, BACK) if "after" in found]
 
 
 def probes_in_a_storm(log: Log) -> list[str]:
+    """Say where the probes of a hold do not wait."""
+    return rates.impatient(log, 11.0, BACK)
+
+
+def not_slowed_down(log: Log) -> list[str]:
     """Say where an outage meets more than a few calls."""
     return [found for found in rates.stormy(log, RATE, 10.0, BACK) if "of the outage" in found]
 
@@ -147,8 +203,15 @@ Scene = Callable[[Parts], Log]
 Judge = Callable[[Log], list[str]]
 FAULTS = [
     pytest.param(failing_keys, costly, Parts(budget=BoundlessBudget), id="retries-without-a-budget"),
+    pytest.param(
+        told_to_slow_down(None), slowed_down, Parts(traffic=CredulousTraffic), id="one-key-slows-all-down"
+    ),
+    pytest.param(
+        told_to_slow_down("1"), slowed_down, Parts(budget=LenientBudget), id="silences-without-a-budget"
+    ),
     pytest.param(silence, rates.too_early, Parts(traffic=DeafTraffic), id="retry-after-for-one-call-only"),
-    pytest.param(outage, probes_in_a_storm, Parts(fit=with_ramp(SteepRamp)), id="a-storm-of-probes"),
+    pytest.param(hold, probes_in_a_storm, Parts(fit=without_patience), id="a-storm-of-probes"),
+    pytest.param(outage, not_slowed_down, Parts(fit=with_ramp(SteepRamp)), id="an-outage-at-full-rate"),
     pytest.param(outage, returns_in_a_burst, Parts(fit=with_ramp(ShortRamp)), id="a-return-in-a-burst"),
     pytest.param(silence, too_fast, Parts(fit=hoard), id="idle-time-is-kept"),
 ]

@@ -45,6 +45,36 @@ def test_one_percent_of_failing_keys_costs_the_others_less_than_five(seed: int) 
     assert log.delivered(60.0, 300.0) >= 240.0 * RATE * PACE * 0.95
 
 
+@pytest.mark.parametrize(
+    ("status", "retry_after"),
+    [(500, "0"), (503, "0"), (429, None), (503, "1"), (429, "1")],
+    ids=["500-0", "503-0", "429", "503-1", "429-1"],
+)
+def test_one_percent_of_keys_that_are_told_to_slow_down_costs_the_others_less_than_five(
+    status: int, retry_after: str | None
+) -> None:
+    """What only they hear slows nobody else down, but for the silences, which have a budget."""
+    bad = range(0, 1000, 101)
+    mood = Mood(Response(status, retry_after=retry_after))
+    log = play(failing(*bad, mood=mood), 230.0, lambda stage: stage.produce(6000, keys=1000))
+
+    assert rates.too_fast(log, RATE) == []
+    assert rates.too_early(log) == []
+    # The first tries of a key are worth as much as any: they slow all down, and the way back takes its time.
+    assert log.delivered(150.0, 230.0) >= 80.0 * RATE * PACE * 0.95
+
+
+def test_a_key_that_asks_for_long_silences_costs_the_others_less_than_five_percent() -> None:
+    """Half a minute each time, for ever: kept to the second, and rarely asked for."""
+    rate = 2.0
+    mood = Mood(Response(503, retry_after="30"))
+    log = play(failing(0, mood=mood), 2500.0, lambda stage: stage.produce(6000, keys=100), rate=rate)
+
+    assert rates.too_early(log) == []
+    assert len([heard for heard, _ in log.silences if heard >= 200.0]) >= 2
+    assert log.delivered(200.0, 2500.0) >= 2300.0 * rate * PACE * 0.95
+
+
 def test_failing_keys_that_hang_cost_the_others_less_than_five_percent() -> None:
     """Where places are short and not the rate: ten seconds of a place count as what they are."""
     bad, places, seconds = range(0, 500, 101), 8, 0.5
@@ -220,9 +250,21 @@ def test_a_hold_ends_without_a_burst(status: int) -> None:
     back = 70.0
     log = play(down_until(back, Mood(Response(status))), 90.0, lambda stage: stage.produce(2000))
 
-    assert rates.busiest_second(log.times(12.0, back)) <= 2
+    assert rates.impatient(log, 11.0, back) == []
+    assert len(log.times(11.0, back)) >= (back - 11.0) / 2.5
     assert rates.stormy(log, RATE, 10.0, back) == []
     assert rates.slow_to_return(log, RATE, back) == []
+
+
+@pytest.mark.parametrize("status", [302, 403, 404])
+def test_no_probe_comes_before_retry_after_is_over(status: int) -> None:
+    """A hold whose answers ask for half a minute of silence is probed each half a minute."""
+    asked = Mood(Response(status, retry_after="30"))
+    log = play(down_until(100.0, asked), 160.0, lambda stage: stage.produce(3000))
+
+    assert rates.too_early(log) == []
+    assert 2 <= len(log.times(12.0, 100.0)) <= 3
+    assert len(log.times(140.0, 160.0)) >= 20 * RATE * PACE - 1
 
 
 def test_records_that_failed_in_an_outage_are_not_late_after_it() -> None:
@@ -238,17 +280,19 @@ def test_records_that_failed_in_an_outage_are_not_late_after_it() -> None:
 # --- a group ---
 
 
+async def hand_over(stage: Stage, giver: int, taker: int, *numbers: int) -> None:
+    """Move partitions from one pod to another, as a rebalance does."""
+    parts = [stage.partitions[number] for number in numbers]
+    stage.pods[taker].source.stored.update(stage.pods[giver].source.stored)
+    await stage.pods[giver].source.revoke(*parts)
+    stage.pods[taker].source.stored.update(stage.pods[giver].source.stored)
+    stage.pods[taker].source.assign(*parts)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_a_group_keeps_its_rate_through_rebalances(seed: int) -> None:
     """Three pods, partitions that wander and are lost: never above the rate, nearly all of it used."""
     rate = 100.0
-
-    async def hand_over(stage: Stage, giver: int, taker: int, *numbers: int) -> None:
-        parts = [stage.partitions[number] for number in numbers]
-        stage.pods[taker].source.stored.update(stage.pods[giver].source.stored)
-        await stage.pods[giver].source.revoke(*parts)
-        stage.pods[taker].source.stored.update(stage.pods[giver].source.stored)
-        stage.pods[taker].source.assign(*parts)
 
     async def story(stage: Stage) -> None:
         stage.produce(12_000)
@@ -277,6 +321,28 @@ def test_a_group_keeps_its_rate_through_rebalances(seed: int) -> None:
     assert {call.pod for call in log.calls} == {0, 1, 2}
 
 
+@pytest.mark.parametrize("pods", [3, 6])
+def test_a_group_at_the_default_rate_has_one_call_more_for_each_pod_at_most(pods: int) -> None:
+    """Few calls for each: what is whole of a call that is not adds up, to the number of pods at most."""
+
+    async def story(stage: Stage) -> None:
+        stage.produce(1500)
+        for number, partition in enumerate(stage.partitions):
+            stage.pods[number % pods].source.assign(partition)
+            await asyncio.sleep(0.1)
+        await asyncio.sleep(15.0)
+        for number in range(6):
+            await hand_over(stage, number % pods, (number + 1) % pods, number)
+            await asyncio.sleep(1.0)
+        await asyncio.sleep(10.0)
+
+    log = play_story(lambda: Stage(lambda _, __: Mood(), pods=pods, partitions=6), story)
+
+    assert rates.too_fast(log, RATE, pods) == []
+    assert len(log.times(2.0, 15.0)) >= 13.0 * RATE * 0.93
+    assert {call.pod for call in log.calls} == set(range(pods))
+
+
 # --- whatever happens ---
 
 ANSWERS: list[Answer] = [
@@ -286,6 +352,7 @@ ANSWERS: list[Answer] = [
     Response(503, retry_after="3"),
     Response(500),
     Response(401),
+    Response(403, retry_after="4"),
     Response(422),
     Fault(FaultKind.CONNECT, sent=False),
     Fault(FaultKind.TIMEOUT),
@@ -327,3 +394,41 @@ def test_in_any_weather_the_rate_is_kept_and_all_gets_done(
     assert {call.name for call in log.calls if call.status in {201, 422}} == {
         f"{number % 10}-{number}" for number in range(30)
     }
+
+
+MOVES = st.lists(st.tuples(st.floats(0.0, 6.0), st.integers(0, 3), st.integers(0, 5)), max_size=12)
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    pods=st.integers(2, 4),
+    moves=MOVES,
+    spells=st.lists(st.tuples(st.floats(0.1, 8.0), MOODS), max_size=5),
+    rate=st.sampled_from([5.0, 25.0]),
+    seed=st.integers(0, 2**16),
+)
+def test_in_any_weather_a_group_keeps_its_rate_through_any_rebalance(
+    pods: int, moves: list[tuple[float, int, int]], spells: list[tuple[float, Mood]], rate: float, seed: int
+) -> None:
+    """Partitions move at any moment: no second has more than the limit and one call for each pod."""
+    ends = [sum(seconds for seconds, _ in spells[: number + 1]) for number in range(len(spells))]
+
+    def weather(now: float, _: str) -> Mood:
+        return next((mood for end, (_, mood) in zip(ends, spells, strict=True) if now < end), Mood())
+
+    async def story(stage: Stage) -> None:
+        stage.produce(int(rate * 10))
+        holders = {number: number % pods for number in range(6)}
+        for number, pod in holders.items():
+            stage.pods[pod].source.assign(stage.partitions[number])
+        for seconds, to, number in moves:
+            await asyncio.sleep(seconds)
+            giver, taker = holders[number], to % pods
+            if giver != taker:
+                await hand_over(stage, giver, taker, number)
+                holders[number] = taker
+        await asyncio.sleep(5.0)
+
+    log = play_story(lambda: Stage(weather, rate=rate, pods=pods, partitions=6), story, seed=seed)
+
+    assert rates.too_fast(log, rate, pods) == []

@@ -8,6 +8,9 @@ fail for ever cost the rest less than 5 %, and one late try is always coming: no
 
 Nobody counts while nothing else waits; then half of the places are theirs, so that what comes next finds
 one. Of the retry budgets that are known, Finagle's bounds the tries and Envoy's the calls under way.
+
+A late try that is answered with Retry-After silences all others too. That is its most costly part by far:
+all the silences that late tries bring on take at most :data:`PART` of the time, whoever waits.
 """
 
 from typing import Final
@@ -35,6 +38,7 @@ class RetryBudget:
         self._most_free: Final = max(1, int(places * FREE_PART))
         self._calls: Final = Meter()
         self._seconds: Final = Meter()
+        self._silences: Final = Meter()
         self._at = 0.0
         self._waiting = 0
         self._on_wire = 0
@@ -47,12 +51,16 @@ class RetryBudget:
         self._pass(now, per_second)
         if self._on_wire >= self._most:
             return None
-        return max(self._calls.wait(per_second * PART), self._seconds.wait(self._places * PART))
+        return max(
+            self._calls.wait(per_second * PART),
+            self._seconds.wait(self._places * PART),
+            self._silences.wait(PART),
+        )
 
     @property
     def free(self) -> bool:
         """Whether a late try may start while nothing else waits; one at a time waits to leave."""
-        return self._waiting == 0 and self._on_wire < self._most_free
+        return self._waiting == 0 and self._on_wire < self._most_free and self._silences.open
 
     def started(self, now: float, per_second: float, *, paid: bool) -> None:
         """Note the start of a late try; it is ``paid`` for by the budget where others wait."""
@@ -75,8 +83,14 @@ class RetryBudget:
         if paid:
             self._seconds.take(now - left)
 
+    def silenced(self, now: float, seconds: float) -> None:
+        """Note that a late try silences all others from ``now`` on, for so many seconds."""
+        self._pass(now, 0.0)
+        self._silences.take(seconds)
+
     def _pass(self, now: float, per_second: float) -> None:
         seconds = max(0.0, now - self._at)
         self._calls.flow(per_second * PART * seconds, 0.0)
         self._seconds.flow(self._places * PART * seconds, 0.0)
+        self._silences.flow(PART * seconds, 0.0)
         self._at = max(self._at, now)

@@ -36,6 +36,7 @@ class Gate:
     since: float = 0.0
     _probing: bool = False
     _next_probe: float = 0.0
+    _not_before: float = 0.0
 
     @property
     def shut(self) -> bool:
@@ -68,7 +69,7 @@ class Gate:
         """Say whether somebody may pass now. A probe must end with :meth:`probe_ended`."""
         if self.cause is None:
             return Pass.FREE
-        if self._probing or now < self._next_probe:
+        if self._probing or now < max(self._next_probe, self._not_before):
             return Pass.SHUT
         self._probing = True
         return Pass.PROBE
@@ -78,9 +79,15 @@ class Gate:
         self._probing = False
         self._next_probe = now + self.pace if tried else now
 
+    def postpone(self, until: float) -> None:
+        """Let no probe pass before then, however often the gate opens and shuts meanwhile."""
+        self._not_before = max(self._not_before, until)
+
     def next_probe(self) -> float | None:
         """Return when the next probe is due; None while the gate is open or a probe is on its way."""
-        return None if self.cause is None or self._probing else self._next_probe
+        if self.cause is None or self._probing:
+            return None
+        return max(self._next_probe, self._not_before)
 
 
 @dataclass(slots=True)

@@ -18,7 +18,8 @@ uneven: 5 % more would be 50 ms. Where ``R`` is as small as the number of pods, 
 wakes once a millisecond and lets ten go.
 
 What is used of the share changes with what the API says. :class:`Cut` answers 429, :class:`Ramp` leads back
-after a silence, a hold or an outage.
+after a silence, a hold or an outage. What only late tries hear (``core.api.budget``) changes nothing
+but that a silence is kept: :meth:`Pacer.concerns_all`.
 """
 
 import math
@@ -274,6 +275,8 @@ class Pacer:
         self._silent_until = 0.0
         self._failing_since: float | None = None
         self._succeeded_at = -math.inf
+        #: Whether a call that was no late try succeeded since one was last told to slow down.
+        self._others_succeed = False
 
     # --- leaving ---
 
@@ -331,14 +334,27 @@ class Pacer:
         self._change(now)
         self._limit = per_second
 
-    def stop(self, now: float, seconds: float, jitter: float = 0.0) -> None:
+    def concerns_all(self, *, late: bool) -> bool:
+        """Note that a call is told to slow down; return whether that says anything about all calls.
+
+        What holds for all, first tries hear too. So a ``late`` one speaks of its own record alone where a
+        call that was none has succeeded since anybody was last told so.
+        """
+        alone, self._others_succeed = late and self._others_succeed, False
+        return not alone
+
+    def stop(self, now: float, seconds: float, jitter: float = 0.0, *, rise: bool = True) -> float:
         """Let no call leave for ``seconds``, the host's wish; a longer stop wins over a shorter one.
 
-        ``jitter`` in [0, 1) puts the return off a little, never forward.
+        Return the seconds of silence that it adds. ``jitter`` in [0, 1) puts the return off a little, never
+        forward. Behind it the rate rises step by step, or is there at once where it is not to ``rise``.
         """
         self._change(now)
-        self._silent_until = max(self._silent_until, now + seconds + jitter * min(seconds, RETURN_SPREAD))
-        self._rise_from(self._silent_until)
+        before = max(self._silent_until, now)
+        self._silent_until = max(before, now + seconds + jitter * min(seconds, RETURN_SPREAD))
+        if rise:
+            self._rise_from(self._silent_until)
+        return self._silent_until - before
 
     def limited(self, now: float, began: float) -> bool:
         """Note that the API refused a call as one too many; return whether the rate is cut by it."""
@@ -367,8 +383,12 @@ class Pacer:
         self._change(now)
         self._ramp.begins = math.inf
 
-    def succeeded(self, now: float) -> bool:
-        """Note that something got through; return whether nothing did before, so that all may come back."""
+    def succeeded(self, now: float, *, late: bool = False) -> bool:
+        """Note that a call got through, ``late`` or not; return whether none did before.
+
+        Then all may come back.
+        """
+        self._others_succeed = self._others_succeed or not late
         self._failing_since, self._succeeded_at = None, now
         if self._ramp.down:
             self._change(now)

@@ -3,6 +3,7 @@
 Sources: the documented answers of the API (201, 200, 400, 401) and RFC 9110 for the rest.
 """
 
+import re
 from collections.abc import Container
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -38,11 +39,15 @@ class HoldCause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An HTTP answer. ``retry_after`` is the header as sent; ``html`` marks a proxy's page."""
+    """An HTTP answer. ``html`` marks a proxy's page.
+
+    ``retry_after`` and ``date`` are the headers as sent: when to come back, and the time there.
+    """
 
     status: int
     html: bool = False
     retry_after: str | None = None
+    date: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +100,13 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A fault of ours, not of the record: stop all sends until the cause is gone."""
+    """A fault of ours, not of the record: stop all sends until the cause is gone.
+
+    Not even a probe is wanted for ``retry_after`` seconds (None: nothing was said of that).
+    """
 
     cause: HoldCause
+    retry_after: float | None = None
 
 
 Verdict: TypeAlias = Delivered | NothingToRemove | Again | Refused | Hold
@@ -106,15 +115,17 @@ Verdict: TypeAlias = Delivered | NothingToRemove | Again | Refused | Hold
 def judge(action: Action, answer: Answer, *, now: datetime, retry_after_cap: float) -> Verdict:
     """Return what ``answer`` means to a call that does ``action``.
 
-    ``now`` (aware) turns a Retry-After date into seconds, ``retry_after_cap`` is the most seconds that are
-    believed. Total: every status number and every fault has a verdict.
+    ``now`` (aware) turns a Retry-After date into seconds where the answer has no Date of its own,
+    ``retry_after_cap`` is the most seconds that are believed. Total: every status number
+    and every fault has a verdict.
     """
     match answer:
         case Fault():
             return Again(answer.kind.value, unknown=answer.sent)
         case Response():
             means = _look_up(action, answer)
-            return _verdict(means, answer, retry_after(answer.retry_after, now=now, cap=retry_after_cap))
+            there = _date(answer.date or "") or now
+            return _verdict(means, answer, retry_after(answer.retry_after, now=there, cap=retry_after_cap))
         case _:
             assert_never(answer)
 
@@ -122,19 +133,33 @@ def judge(action: Action, answer: Answer, *, now: datetime, retry_after_cap: flo
 def retry_after(header: str | None, *, now: datetime, cap: float) -> float | None:
     """Return the seconds to wait by a Retry-After header, at most ``cap``; None where it says nothing usable.
 
-    Both forms of RFC 9110 section 10.2.3: whole seconds, or a date (also the two obsolete forms). A date
-    that has passed says nothing.
+    Both forms of RFC 9110 section 10.2.3: seconds (also broken ones, which it does not know), or a date (also
+    the two obsolete forms), measured against ``now``. Nothing to wait for, which is 0 as much as a date that
+    has passed, says nothing. Of several, as where a proxy adds its own, the longest counts.
     """
-    text = (header or "").strip()
-    if text.isascii() and text.isdigit():
-        return min(float(text), cap)
+    # Values are joined by commas. Dates have one too, behind the day of the week, which is not needed.
+    longest = max(_seconds(value.strip(), now) for value in (header or "").split(","))
+    return min(longest, cap) if longest > 0 else None
+
+
+def _seconds(value: str, now: datetime) -> float:
+    if _SECONDS.fullmatch(value):
+        return float(value)
+    date = _date(value)
+    return 0.0 if date is None else (date - now).total_seconds()
+
+
+def _date(text: str) -> datetime | None:
+    """Return the moment that an HTTP date names, None where it is none."""
     try:
-        date = parsedate_to_datetime(text)
+        date = parsedate_to_datetime(text.strip())
     except (ValueError, OverflowError):
         return None
     # The asctime form names no zone; HTTP dates are in UTC.
-    seconds = ((date if date.tzinfo else date.replace(tzinfo=UTC)) - now).total_seconds()
-    return min(seconds, cap) if seconds > 0 else None
+    return date if date.tzinfo else date.replace(tzinfo=UTC)
+
+
+_SECONDS: Final = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 
 def backoff(attempt: int, jitter: float) -> float:
@@ -216,9 +241,9 @@ def _verdict(means: _Means, response: Response, wait: float | None) -> Verdict:
         case _Means.REFUSED:
             return Refused(response.status)
         case _Means.CREDENTIALS:
-            return Hold(HoldCause.CREDENTIALS)
+            return Hold(HoldCause.CREDENTIALS, wait)
         case _Means.ADDRESS:
-            return Hold(HoldCause.ADDRESS)
+            return Hold(HoldCause.ADDRESS, wait)
         case _Means.AGAIN | _Means.AGAIN_UNKNOWN | _Means.AGAIN_DOUBTFUL:
             return Again(
                 _reason(response),

@@ -87,6 +87,10 @@ class Rota(Generic[S]):
         if late is not None:
             self._budget.ended(now, late.left, paid=late.paid)
 
+    def silenced(self, now: float, seconds: float) -> None:
+        """Note that a late try silences all others from ``now`` on, for so many seconds."""
+        self._budget.silenced(now, seconds)
+
     def next_turn(
         self, now: float, look: Callable[[], Way], stopped: frozenset[str] = frozenset()
     ) -> float | None:

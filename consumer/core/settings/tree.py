@@ -130,7 +130,8 @@ class LinkrunnerSettings(Section):
     timeout_seconds: Number = Field(default=10.0, gt=0, le=120)
     """Longest time one call may take, from connecting to the last byte of the answer."""
     requests_per_second: Number = Field(default=25.0, gt=0, le=10_000)
-    """Most calls started in a second. The documented limit of the API is 30 for each source address."""
+    """Most calls started in a second; of a group, in any second at most that many and one call for each
+    instance. The documented limit of the API is 30 for each source address."""
     rate_scope: Literal["group", "pod"] = "group"
     """What shares `requests_per_second`: the whole consumer `group`, where an instance has the same part of
     it as of the partitions; or each `pod` has all of it for itself."""

@@ -63,7 +63,8 @@ class Linkrunner:
     async def send(self, path: str, body: bytes) -> Answer | None:
         """Send a call's JSON body once and say what came back; None where it might not be sent any more.
 
-        Nothing of the answer but its status, its Retry-After and whether it is a web page leaves this edge.
+        Nothing of the answer but its status, its Retry-After (and the Date that goes with one) and whether it
+        is a web page leaves this edge.
         """
         try:
             return await self._exchange(self._request("POST", path, body))
@@ -112,10 +113,12 @@ async def _read(response: httpx.Response) -> Response:
         body += chunk
         if len(body) >= BODY_LIMIT:
             break
+    retry_after = response.headers.get("retry-after")
     return Response(
         status=response.status_code,
         html=_is_html(response.headers.get("content-type", ""), body),
-        retry_after=response.headers.get("retry-after"),
+        retry_after=retry_after,
+        date=None if retry_after is None else response.headers.get("date"),
     )
 
 

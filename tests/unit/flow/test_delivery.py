@@ -52,11 +52,13 @@ class FakeTraffic:
     stops: bool = False
     silent_for: float = 0.0
     verdicts: list[tuple[Verdict, float]] = field(default_factory=list)
+    late: list[bool] = field(default_factory=list)
     removals: Removals = field(default_factory=Removals)
 
-    def heard(self, verdict: Verdict, began: float) -> bool:
+    def heard(self, verdict: Verdict, began: float, *, late: bool) -> bool:
         """Note a verdict."""
         self.verdicts.append((verdict, began))
+        self.late.append(late)
         return self.stops
 
     def silence(self) -> float:
@@ -349,6 +351,16 @@ def test_what_failed_waits_and_is_sent_again(
     assert desk.api.calls[0] == desk.api.calls[1]
     assert len(desk.decoder.asked) == 1
     assert desk.log.told(Event.CALL_RETRIED)[0]["attempts"] == 1
+
+
+def test_a_try_after_three_failures_is_told_as_a_late_one() -> None:
+    """What it hears may say nothing about others; the success at last is one of those too."""
+    desk = Desk()
+    desk.api.script["pay-1"].extend([Response(500)] * 4)
+
+    steps(desk, *[desk.story()] * 5)
+
+    assert desk.traffic.late == [False, False, False, True, True]
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,8 @@ class Bench:
             address="https://api",
         )
         self.traffic.on_recovery = self._note_recovery
+        self.late_silences: list[float] = []
+        self.traffic.on_late_silence = self.late_silences.append
 
     def _note_opening(self) -> None:
         self.opened += 1
@@ -51,10 +53,12 @@ class Bench:
     def _note_recovery(self) -> None:
         self.recovered += 1
 
-    def hear(self, verdict: Verdict, *, began: float | None = None, at: float | None = None) -> bool:
+    def hear(
+        self, verdict: Verdict, *, began: float | None = None, at: float | None = None, late: bool = False
+    ) -> bool:
         """Let the verdict on a call be heard that began then, now unless told otherwise."""
         self.now = self.now if at is None else at
-        return self.traffic.heard(verdict, self.now if began is None else began)
+        return self.traffic.heard(verdict, self.now if began is None else began, late=late)
 
     def cause(self) -> HoldCause | None:
         """What the gate is shut for."""
@@ -164,6 +168,61 @@ def test_retry_after_silences_the_host() -> None:
     assert bench.log.told(Event.RATE_LIMITED) == [{"reason": "429", "seconds": 30.0}]
     bench.hear(Again("503"))
     assert len(bench.log.told(Event.RATE_LIMITED)) == 1
+
+
+@pytest.mark.parametrize("answer", [Hold(HoldCause.CREDENTIALS, 60.0), Again("503", 60.0)])
+def test_a_probe_waits_as_long_as_the_host_asks_for(answer: Verdict) -> None:
+    """A hold is no reason to come back sooner: the next probe is not before the end of the silence."""
+    bench = Bench()
+    bench.hear(NO_KEY)
+    bench.hear(answer, at=1002.0)
+
+    due = bench.traffic.gate.next_probe()
+    assert due is not None
+    assert 1062.0 <= due < 1063.0
+    assert due == 1002.0 + bench.traffic.silence()
+
+
+def test_a_hold_from_before_the_cure_silences_and_shuts_nothing() -> None:
+    """What the host asks for holds, whichever key it was asked with."""
+    bench = Bench()
+    bench.hear(NO_KEY, began=998.0, at=1000.0)
+    bench.hear(Delivered(), began=1002.0, at=1003.0)
+
+    assert not bench.hear(Hold(HoldCause.CREDENTIALS, 9.0), began=999.0, at=1005.0)
+
+    assert bench.cause() is None
+    assert bench.traffic.silence() >= 9.0
+
+
+def test_a_key_that_always_hears_429_slows_nobody_else_down() -> None:
+    """A late try is refused beside others that succeed: no cut, and no ramp behind a silence."""
+    bench = Bench()
+    for second in range(60):
+        bench.hear(Delivered(), at=1000.0 + 3 * second)
+        bench.hear(Again("429"), late=True)
+        bench.hear(Delivered(), at=1001.0 + 3 * second)
+        bench.hear(Again("503", 1.0), late=True)
+        assert bench.traffic.silence() >= 1.0
+
+    pace = bench.traffic.pacer.pace(bench.now)
+    assert (pace.cut, pace.ramp) == (1.0, 1.0)
+    assert bench.log.told(Event.RATE_CUT) == []
+    assert len(bench.late_silences) == 60
+    assert all(1.0 <= seconds < 2.0 for seconds in bench.late_silences)
+
+
+def test_a_limit_for_all_is_found_by_late_tries_too() -> None:
+    """Where nothing but records that have failed often is left, successes among them excuse no refusal."""
+    bench = Bench()
+    for second in range(10):
+        bench.hear(Delivered(), at=1000.0 + 2 * second, late=True)
+        bench.hear(Again("429"), at=1001.0 + 2 * second, late=True)
+
+    assert bench.traffic.pacer.pace(bench.now).cut < 0.1
+    bench.hear(Again("503", 5.0), late=True)
+    assert bench.traffic.pacer.pace(bench.now).ramp < 1.0
+    assert bench.late_silences == []
 
 
 HERE, THERE = Partition("payments", 0), Partition("payments", 1)

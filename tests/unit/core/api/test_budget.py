@@ -58,6 +58,25 @@ def test_one_is_always_coming(rate: float, places: int, takes: float) -> None:
     assert len(calls) >= 3
 
 
+@given(seconds=st.floats(0.1, 300.0), rate=st.floats(0.2, 1000.0))
+def test_silences_get_their_part_of_the_time(seconds: float, rate: float) -> None:
+    """Whoever silences all others for so long is not asked again before 4 % of the time is made up for."""
+    budget = RetryBudget(32)
+    now, silent = START, 0.0
+    while now < START + 100 * seconds:
+        wait = budget.wait(now, rate)
+        assert wait is not None
+        if wait == 0:
+            budget.silenced(now, seconds)
+            silent += seconds
+            assert not budget.free
+            now += seconds
+        else:
+            now += wait
+
+    assert 100 * seconds * PART * 0.99 <= silent <= 100 * seconds * PART + 1.01 * seconds
+
+
 @pytest.mark.parametrize(("places", "most", "free"), [(1, 1, 1), (4, 1, 2), (32, 1, 16), (100, 4, 50)])
 def test_places_are_kept_for_others(places: int, most: int, free: int) -> None:
     """At most 4 % of them while others wait, at most half while nobody does; one in any case."""

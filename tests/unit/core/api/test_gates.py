@@ -45,6 +45,22 @@ def test_a_probe_that_failed_is_followed_at_the_pace() -> None:
     assert gate.ask(111.0 + PROBE_PACE) is Pass.PROBE
 
 
+def test_no_probe_passes_before_what_the_host_asked_for() -> None:
+    """Not by the pace, not because a probe tried nothing, not after the gate opened and shut again."""
+    gate = shut_gate(at=100.0)
+    gate.postpone(130.0)
+    gate.postpone(120.0)
+    assert gate.next_probe() == 130.0
+    assert gate.ask(129.9) is Pass.SHUT
+
+    gate.probe_ended(110.0, tried=False)
+    assert gate.ask(129.9) is Pass.SHUT
+    gate.open(111.0)
+    gate.shut_for(CAUSE, 112.0)
+    assert gate.ask(129.9) is Pass.SHUT
+    assert gate.ask(130.0) is Pass.PROBE
+
+
 def test_a_probe_that_tried_nothing_is_followed_at_once() -> None:
     """A record that needed no call (a skip) must not cost the next one its turn."""
     gate = shut_gate()

@@ -147,6 +147,42 @@ def test_a_longer_silence_wins() -> None:
     assert pacer.silence(60.0) == 0
 
 
+def test_a_silence_that_concerns_one_record_is_kept_without_a_rise() -> None:
+    """Nothing leaves in it; all of the rate is there at its end. What it adds to another one is told."""
+    pacer = Pacer(25.0)
+    assert pacer.stop(START, 30.0, rise=False) == 30.0
+    assert pacer.stop(START + 10.0, 5.0, rise=False) == 0.0
+    assert pacer.stop(START + 10.0, 25.0, rise=False) == 5.0
+
+    assert departures(pacer, START + 10.0, START + 35.0 - TINY) == []
+    assert pacer.pace(START + 35.0).ramp == 1.0
+    assert busiest_second(departures(pacer, START + 35.0, START + 40.0)) <= 25
+
+
+def test_what_a_late_try_hears_beside_successes_concerns_it_alone() -> None:
+    """As long as a call that was none succeeds in between; what is late itself is no witness."""
+    pacer = Pacer(25.0)
+    assert pacer.concerns_all(late=True)
+    pacer.succeeded(START)
+    assert not pacer.concerns_all(late=True)
+    assert pacer.concerns_all(late=True)
+
+    pacer.succeeded(START, late=True)
+    assert pacer.concerns_all(late=True)
+    pacer.succeeded(START)
+    pacer.succeeded(START, late=True)
+    assert not pacer.concerns_all(late=True)
+
+
+def test_what_a_first_try_hears_concerns_all() -> None:
+    """However many others succeed; and who is told so next is not alone with it."""
+    pacer = Pacer(25.0)
+    pacer.succeeded(START)
+
+    assert pacer.concerns_all(late=False)
+    assert pacer.concerns_all(late=True)
+
+
 def test_pods_that_are_silenced_together_come_back_apart() -> None:
     """The dice put the return off by a second at most, and never forward."""
     returns = []

@@ -102,7 +102,8 @@ def test_the_cap_is_handed_on() -> None:
 @pytest.mark.parametrize(
     ("header", "seconds"),
     [
-        ("0", 0.0),
+        ("0", None),
+        ("000", None),
         ("7", 7.0),
         (" 120 ", 120.0),
         ("300", 300.0),
@@ -121,14 +122,26 @@ def test_the_cap_is_handed_on() -> None:
         (" ", None),
         ("-1", None),
         ("+1", None),
-        ("1.5", None),
+        ("1.5", 1.5),
+        ("0.2", 0.2),
+        ("0.0", None),
+        ("1.", None),
+        (".5", None),
         ("1e9", None),
         ("nan", None),
         ("inf", None),
         ("soon", None),
         ("٣", None),
         ("²", None),
-        ("7, 8", None),
+        ("7, 8", 8.0),
+        ("120,120", 120.0),
+        ("8, 7, soon", 8.0),
+        (", 7", 7.0),
+        ("0, 0", None),
+        ("7, Sun, 01 Mar 2026 12:00:45 GMT", 45.0),
+        ("Sun, 01 Mar 2026 12:00:45 GMT, Sun, 01 Mar 2026 12:00:30 GMT, 50", 50.0),
+        ("Sun, 01 Mar 2026 12:00:45 GMT, Sun Mar  1 12:00:50 2026", 50.0),
+        ("Sun, 01 Mar 2026 11:00:00 GMT, 7", 7.0),
         ("Sun, 99 Mar 2026 12:00:00 GMT", None),
         ("Sun, 01 Mar 99999 12:00:00 GMT", None),
         ("Sun, 01 Mar 2026 12:00:45 +9999", None),
@@ -137,6 +150,31 @@ def test_the_cap_is_handed_on() -> None:
 def test_retry_after(header: str | None, seconds: float | None) -> None:
     """Seconds and the three forms of an HTTP date, capped; anything else says nothing."""
     assert retry_after(header, now=NOW, cap=CAP) == seconds
+
+
+@pytest.mark.parametrize(
+    ("date", "seconds"),
+    [
+        ("Sun, 01 Mar 2026 11:30:00 GMT", 45.0),
+        ("Sun, 01 Mar 2026 11:30:45 GMT", None),
+        (None, 60.0),
+        ("soon", 60.0),
+    ],
+)
+def test_a_date_is_measured_by_the_clock_that_wrote_it(date: str | None, seconds: float | None) -> None:
+    """A clock there that is half an hour slow asks for what it means; ours counts where there is none."""
+    until = "Sun, 01 Mar 2026 11:30:45 GMT" if date and "11" in date else "Sun, 01 Mar 2026 12:01:00 GMT"
+    answer = verdict(Action.CAPTURE, Response(503, retry_after=until, date=date))
+    assert answer == Again("503", retry_after=seconds)
+
+
+@pytest.mark.parametrize("status", [302, 401, 402, 403, 404, 405, 407])
+def test_a_hold_keeps_the_time_that_the_host_asks_for(status: int) -> None:
+    """A fault of ours is no reason to come back sooner."""
+    for action in CALLS:
+        answer = verdict(action, Response(status, retry_after="999"))
+        assert isinstance(answer, Hold)
+        assert answer.retry_after == CAP
 
 
 def test_a_date_without_a_zone_is_in_utc(monkeypatch: pytest.MonkeyPatch) -> None:
