@@ -5,7 +5,7 @@ from collections import Counter
 from itertools import count
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from consumer.core.api.budget import FIRST_TRIES, PART
@@ -357,6 +357,7 @@ ANSWERS: list[Answer] = [
     Fault(FaultKind.CONNECT, sent=False),
     Fault(FaultKind.TIMEOUT),
 ]
+LIMITED = Mood(Response(429), 0.01)
 MOODS = st.builds(Mood, st.sampled_from(ANSWERS), st.sampled_from([0.01, 0.2, 3.0]))
 
 
@@ -367,6 +368,7 @@ MOODS = st.builds(Mood, st.sampled_from(ANSWERS), st.sampled_from([0.01, 0.2, 3.
     places=st.sampled_from([1, 4, 32]),
     seed=st.integers(0, 2**16),
 )
+@example(spells=[(8.0, [LIMITED]), (12.0, [Mood()]), (9.0, [LIMITED])], rate=0.5, places=1, seed=0)
 def test_in_any_weather_the_rate_is_kept_and_all_gets_done(
     spells: list[tuple[float, list[Mood]]], rate: float, places: int, seed: int
 ) -> None:

@@ -228,10 +228,15 @@ class Cut:
         return True
 
     def succeeded(self, now: float) -> None:
-        """Note a success: it gives a step back where a whole window was clean."""
+        """Note a success: it gives back a step for each whole window that was clean.
+
+        Where the rate is tiny there are many between two calls: with one step for each success it would take
+        minutes to come back.
+        """
         if self.factor < 1.0 and now >= self._unclean_at + WINDOW:
+            windows = (now - self._unclean_at) // WINDOW
             self.freeze(now)
-            self.factor = min(1.0, self.factor + RISE)
+            self.factor = min(1.0, self.factor + RISE * windows)
 
     def freeze(self, now: float) -> None:
         """Let the next clean window begin now."""

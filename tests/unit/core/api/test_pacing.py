@@ -339,6 +339,18 @@ def test_clean_windows_give_the_rate_back_step_by_step() -> None:
     assert max(later - earlier for earlier, later in pairwise(factors)) <= RISE + TINY
 
 
+def test_a_rare_success_gives_back_all_the_windows_since_the_refusal() -> None:
+    """At a call each twenty seconds a step for each success would take minutes to come back."""
+    cut = Cut()
+    for second in range(0, 20, 2):
+        cut.limited(START + second, START + second)
+    assert cut.factor == CUT_LEAST
+    cut.succeeded(START + 18 + 7.5)
+    assert cut.factor == pytest.approx(CUT_LEAST + 7 * RISE)
+    cut.succeeded(START + 60)
+    assert cut.factor == 1.0
+
+
 def test_a_refusal_that_does_not_cut_still_makes_its_window_unclean() -> None:
     """While refusals come in, nothing rises."""
     cut = Cut()
