@@ -41,7 +41,7 @@ from consumer.core.api.verdicts import (
 from consumer.core.errors import TooLarge, Unavailable, Unreadable, Unwritable
 from consumer.core.letters import Copy, Letter, Sender, Stage
 from consumer.core.meaning.ecommerce import Rule
-from consumer.core.meaning.intents import Action, DeadLetterReason, Intent, Reject, Skip
+from consumer.core.meaning.intents import Action, Capture, DeadLetterReason, Intent, Reject, Skip
 from consumer.core.meaning.rates import RateTable
 from consumer.core.operations import waits
 from consumer.core.operations.logbook import Event, Log
@@ -115,6 +115,11 @@ class Story:
     allowed_at: int | None = None
     failed_at: float | None = None
     waits_for: str = ""
+
+    @property
+    def understood(self) -> bool:
+        """Whether it is known what it does, so that a payment in it is known too."""
+        return self.planned is not None or self.lacking is not None
 
     @property
     def removes(self) -> bool:
@@ -467,11 +472,17 @@ class Delivery(Storyteller):
                     self._removals.capture(Place.of(story.record), plan.call.payment_id)
             case NeedsRates(detail):
                 story.lacking = rates
-                self._log(Event.RATE_MISSING, **where(story.record), error=detail)
-                return Wait(_RATES_WAIT, HoldCause.RATES)
+                return self._wait_for_rates(story, intent, detail)
             case _:
                 assert_never(plan)
         return None
+
+    def _wait_for_rates(self, story: Story, intent: Intent, why: str) -> Wait:
+        if isinstance(intent, Capture):
+            # Which payment it is does not depend on them.
+            self._removals.capture(Place.of(story.record), intent.payment_id)
+        self._log(Event.RATE_MISSING, **where(story.record), error=why)
+        return Wait(_RATES_WAIT, HoldCause.RATES)
 
     def _held_back(self, story: Story) -> Aside | None:
         payment_id = _removed(story)

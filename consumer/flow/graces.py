@@ -4,7 +4,7 @@ The rules are :class:`~consumer.core.api.removals.Removals`; here they are broug
 what stands aside is found again, woken and ended.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import chain
 from typing import Final
 
@@ -92,21 +92,43 @@ class Graces:
         size = sum(ticket.size for ticket in aside)
         return Held(0, 0, span if stopped else 0, 0, len(aside), size)
 
-    def look(self, now: float, crowded: frozenset[Partition], unread: Iterable[Oldest] = ()) -> None:
+    def look(
+        self,
+        now: float,
+        crowded: frozenset[Partition],
+        unread: Iterable[Oldest] = (),
+        stopped: Collection[str] = (),
+    ) -> None:
         """Let the clocks of the graces run; ``crowded`` are the partitions that removes fill by half.
 
-        ``unread`` stand for what has not come yet of its partition.
+        ``unread`` stand for what has not come yet of its partition. ``stopped`` topics keep their records.
         """
-        heads = (Oldest(Place.of(ticket.record), ticket.story.written) for ticket in self._lanes.heads())
-        oldest = min(chain(heads, unread), key=lambda head: head.written, default=None)
+        lanes = chain(self._not_understood(stopped), unread)
         # Many may be over at the same time: they leave the rate to first tries.
-        self._hasten(self.removals.look(now, oldest, crowded), late=True)
+        self._hasten(self.removals.look(now, lanes, crowded), late=True)
         for partition in sorted(crowded - self._crowded):
             count = len(self._lanes.aside(partition))
             self._log(Event.REMOVES_CROWD, topic=partition.topic, partition=partition.number, count=count)
         self._crowded = crowded
 
+    def _not_understood(self, stopped: Collection[str]) -> Iterator[Oldest]:
+        """Yield the oldest record of each lane whose payment is not known; its head or the one behind that.
+
+        Behind the head nothing is understood, because one record of a lane at a time is looked at.
+        """
+        for head, behind in self._lanes.heads():
+            ticket = behind if head.story.understood else head
+            if ticket is not None:
+                kept = head.record.partition.topic in stopped or not _fails(head)
+                yield Oldest(Place.of(ticket.record), ticket.story.written, kept)
+
     def _hasten(self, places: Collection[Place], *, late: bool = False) -> None:
         for place in places:
             if (remove := self._aside.get(place)) is not None:
                 self._lanes.hasten(remove, late=late)
+
+
+def _fails(ticket: Ticket[Story]) -> bool:
+    """Tell whether a record was tried and waits for a reason of its own: no hold, no letter, no turn."""
+    story = ticket.story
+    return bool(story.waits_for) and ticket.cause is None and story.letter is None

@@ -400,12 +400,15 @@ class Pipeline:
         marks = self.offsets.next_offsets()
         held = {p: self.graces.held(p, mark, self.offsets.span(p)) for p, mark in marks.items()}
         # What has not come was written behind what has; where nothing has, nobody knows when.
+        # It is stuck only behind what is here: where nothing is paused, Kafka is what is waited for.
         unread = [
-            Oldest(Place(p, 0, self.offsets.position(p) or 0), self._newest.get(p, -inf))
+            Oldest(
+                Place(p, 0, self.offsets.position(p) or 0), self._newest.get(p, -inf), p not in self._paused
+            )
             for p in marks
             if self.unread(p)
         ]
-        self.graces.look(now, self._intake.crowded(held), unread)
+        self.graces.look(now, self._intake.crowded(held), unread, self._refusals.stopped)
 
     def _tell_progress(self) -> None:
         seconds = self._clock() - self._told_at

@@ -40,7 +40,7 @@ class RemovalsMachine(RuleBasedStateMachine):
     def look(self) -> None:
         """Look at the process, whose oldest record is always of the same age."""
         place = Place(PAYMENTS, 0, self.next_offset)
-        oldest = None if self.age is None else Oldest(place, self.now - self.age)
+        oldest = [] if self.age is None else [Oldest(place, self.now - self.age)]
         self.removals.look(self.now, oldest, ())
 
     def answer(self) -> None:

@@ -453,7 +453,7 @@ async def crash_behind_both_in_one_lane(scene: Scene) -> None:
 
 def _is_never_behind(removals: Removals, now: float, *_: object) -> None:
     """Stand in for a look at the process, and see nothing that is old."""
-    _LOOK(removals, now, None, ())
+    _LOOK(removals, now, (), ())
 
 
 _LOOK: Final = Removals.look

@@ -30,7 +30,7 @@ class Bench:
 
     def look(self, oldest: float | None = None, crowded: Collection[Partition] = ()) -> None:
         """Look at a process whose oldest record is of so many seconds ago; None: there is none."""
-        head = None if oldest is None else Oldest(at(PAYMENTS, 1), self.now - oldest)
+        head = [] if oldest is None else [Oldest(at(PAYMENTS, 1), self.now - oldest)]
         self.removals.look(self.now, head, crowded)
 
     def answer(self, seconds: float) -> None:
@@ -192,7 +192,7 @@ def test_a_crowded_partition_waits_for_what_was_written_by_the_end_of_the_grace(
     partitions = [REFUNDS] if crowded else []
 
     def reach(offset: int, seconds_before_the_end: float) -> None:
-        head = Oldest(at(PAYMENTS, offset), 999.0 + GRACE - seconds_before_the_end)
+        head = [Oldest(at(PAYMENTS, offset), 999.0 + GRACE - seconds_before_the_end)]
         bench.removals.look(bench.now, head, partitions)
 
     bench.now += 3600
@@ -212,7 +212,7 @@ def test_a_crowded_partition_does_not_wait_for_what_is_stuck(crowded: bool) -> N
     """The same record the oldest for a grace, and removals that fill a partition: they wait no longer."""
     bench = Bench()
     partitions = [REFUNDS] if crowded else []
-    stuck = Oldest(at(PAYMENTS, 1), -1e6)
+    stuck = [Oldest(at(PAYMENTS, 1), -1e6)]
     bench.removals.look(bench.now, stuck, partitions)
     bench.nothing()
     bench.answer(GRACE - 1)
