@@ -485,14 +485,14 @@ class Delivery(Storyteller):
         return Wait(_RATES_WAIT, HoldCause.RATES)
 
     def _held_back(self, story: Story) -> Aside | None:
-        payment_id = _removed(story)
+        payment_id = removed(story)
         if payment_id is None:
             return None
         seconds = self._removals.held_back(Place.of(story.record), payment_id, story.written)
         return None if seconds is None else Aside(seconds)
 
     async def _nothing_to_remove(self, story: Story, action: Action, status: int | None) -> Step:
-        payment_id = _removed(story)
+        payment_id = removed(story)
         assert payment_id is not None  # noqa: S101  (nothing else has this verdict)
         found = self._removals.found_nothing(
             Place.of(story.record), payment_id, story.written, echo=story.unknown
@@ -525,7 +525,7 @@ _REGISTRY_WAIT: Final = 3.0
 _RATES_WAIT: Final = 2.0
 
 
-def _removed(story: Story) -> str | None:
+def removed(story: Story) -> str | None:
     """Return the id of the payment that a story's call removes, None where it removes none."""
     call = story.planned.call if isinstance(story.planned, Planned) else None
     return call.payment_id if isinstance(call, RemovePayment) else None

@@ -15,7 +15,7 @@ from consumer.core.outcomes import Outcome, Settled
 from consumer.core.partitions.intake import Held
 from consumer.core.partitions.lanes import Lanes, Ticket
 from consumer.core.records import Partition
-from consumer.flow.delivery import Story
+from consumer.flow.delivery import Story, removed
 
 #: How a remove ends that a capture of its own lane follows, whatever the policy: as a dead letter that is
 #: replayed it would remove what came after it.
@@ -55,10 +55,13 @@ class Graces:
         """Tell whether a remove that this capture has to follow is not done with. Log order wins.
 
         In one lane a remove must not meet what comes after it: one of the same payment ends before the
-        capture begins, with what the API has told already, else with its next answer.
+        capture begins, with what the API has told already, else with its next answer. In no lane a capture
+        begins while such a remove is on the wire.
         """
         in_the_way = False
         capture = Place.of(ticket.record)
+        if self.removals.being_removed(capture):
+            return True
         for place in self.removals.overtaken_by(capture):
             remove = self._aside.get(place)
             if remove is None or not remove.shares_lane(ticket):
@@ -72,6 +75,24 @@ class Graces:
         else:
             self.removals.come_forward(capture)
         return in_the_way
+
+    def may_send(self, ticket: Ticket[Story]) -> bool:
+        """Tell whether no call about the payment stands against this one, as things are now.
+
+        That may have changed since it began to wait for its turn.
+        """
+        payment_id = removed(ticket.story)
+        if payment_id is None:
+            return not self.removals.being_removed(Place.of(ticket.record))
+        return not self.removals.pending(payment_id)
+
+    def left(self, ticket: Ticket[Story]) -> None:
+        """Note that a call leaves now; to be called in the same step as :meth:`may_send`."""
+        self.removals.left(Place.of(ticket.record), removed(ticket.story))
+
+    def landed(self, ticket: Ticket[Story]) -> None:
+        """Note that nothing of a record is on the wire."""
+        self.removals.landed(Place.of(ticket.record))
 
     def settled(self, ticket: Ticket[Story]) -> None:
         """Let go of a record that is settled, and wake the removes that were held back by it."""

@@ -487,11 +487,13 @@ class Pipeline:
         may_send = partial(self._may_send, ticket, probe=probe)
         allowed = await self._traffic.permit(ticket.record.partition, may_send=may_send)
         if allowed:
+            self.graces.left(ticket)
             self._rota.left(ticket, self._clock())
         return allowed
 
     def _landed(self, ticket: Ticket[Story], step: Step, *, probe: bool) -> None:
         self._rota.ended(ticket, self._clock())
+        self.graces.landed(ticket)
         match step:
             case Settled():
                 self._settle(ticket, step)
@@ -525,7 +527,7 @@ class Pipeline:
         if ticket.released or self._stopping or not self._membership.holds():
             return False
         stopped = ticket.record.partition.topic in self._refusals.stopped and not ticket.story.probe
-        return not stopped and (probe or not self._traffic.gate.shut)
+        return not stopped and (probe or not self._traffic.gate.shut) and self.graces.may_send(ticket)
 
     def _settle(self, ticket: Ticket[Story], settled: Settled) -> None:
         record = ticket.record

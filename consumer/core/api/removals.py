@@ -13,7 +13,8 @@ clock of its own, which runs only while all of this is so:
 When the time is over, one thing more has to be so: everything is settled here that was written until the
 grace after the removal. So a payment that can't be read, or waits in line, is not missed.
 
-A removal never races a capture of its payment: while one is unsettled here, it is not sent.
+A removal never races a capture of its payment: while one is unsettled here, it is not sent, and while it is
+on the wire, none begins. What is on the wire stays known until it lands, whoever has its partition by then.
 
 Where removals in their grace fill a partition to half of its bounds (it is *crowded*), waiting to be caught
 up could stop it for ever. There it is enough that everything is settled that was written until the grace
@@ -130,6 +131,9 @@ class Removals:
         self._captures: Final[dict[Place, str]] = {}
         self._pending: Final[defaultdict[str, set[Place]]] = defaultdict(set)
         #: When the oldest record was written, of all and of those that are not stuck.
+        #: The calls that were sent and have not landed: captures, and removals with their payments.
+        self._captures_on_wire: Final[set[Place]] = set()
+        self._removals_on_wire: Final[dict[Place, str]] = {}
         self._oldest = self._oldest_moving = inf
         #: What the clock of all answers showed when a record became the oldest of its lane.
         self._stands: dict[Place, float] = {}
@@ -144,7 +148,8 @@ class Removals:
     @property
     def empty(self) -> bool:
         """Whether nothing is known of any record."""
-        return not (self._removals or self._waiting or self._captures or self._pending)
+        known = (self._removals, self._waiting, self._captures, self._pending)
+        return not any((*known, self._captures_on_wire, self._removals_on_wire))
 
     # --- what becomes known of records ---
 
@@ -154,12 +159,32 @@ class Removals:
             self._captures[place] = payment_id
             self._pending[payment_id].add(place)
 
+    def pending(self, payment_id: str) -> bool:
+        """Tell whether a removal of this payment must not leave: a capture of it is unsettled."""
+        return payment_id in self._pending
+
+    def being_removed(self, place: Place) -> bool:
+        """Tell whether the capture there must not leave: a removal of its payment is on the wire."""
+        return self._captures.get(place) in self._removals_on_wire.values()
+
+    def left(self, place: Place, removed: str | None) -> None:
+        """Note that a call is on the wire, until :meth:`landed`; ``removed`` is the payment it removes."""
+        if removed is not None:
+            self._removals_on_wire[place] = removed
+        elif place in self._captures:
+            self._captures_on_wire.add(place)
+
+    def landed(self, place: Place) -> None:
+        """Note that nothing of this record is on the wire."""
+        self._captures_on_wire.discard(place)
+        self._removals_on_wire.pop(place, None)
+
     def held_back(self, place: Place, payment_id: str, written: float) -> float | None:
         """Return for how many seconds a removal must not be sent, None where it may be.
 
         Captures of its payment go first; the last of them to settle ends this (:meth:`settled`).
         """
-        if payment_id not in self._pending:
+        if not self.pending(payment_id):
             return None
         self._enter(place, payment_id, written)
         return _LONGEST_WAIT
@@ -230,9 +255,13 @@ class Removals:
         return [] if payment_id is None else self._no_longer_pending(place, payment_id)
 
     def forget(self, partitions: Collection[Partition]) -> None:
-        """Forget what is known of the records of partitions that are given up."""
+        """Forget what is known of the records of partitions that are given up, but of what is on the wire.
+
+        That is forgotten when it is said to be settled: a capture that is given up may still be recorded.
+        """
         for place in [p for p in (*self._removals, *self._captures) if p.partition in partitions]:
-            self.settled(place)
+            if place not in self._captures_on_wire:
+                self.settled(place)
 
     # --- the clocks ---
 
@@ -283,7 +312,7 @@ class Removals:
 
     def _count(self, place: Place, removal: _Removal) -> None:
         """Let a clock run up to now, where it ran and still may."""
-        runs = removal.payment_id not in self._pending and self._caught_up(place, removal)
+        runs = not self.pending(removal.payment_id) and self._caught_up(place, removal)
         if runs and removal.running:
             removal.elapsed += self.answering.seconds - removal.counted
         removal.counted = self.answering.seconds

@@ -1,7 +1,7 @@
 """Removes in their grace beside the lanes: many of them, behind one another, and at the end of a process."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -10,18 +10,19 @@ from typing import Final
 import pytest
 
 from consumer.core.api.calls import PlanRules
-from consumer.core.api.verdicts import HoldCause, Response
+from consumer.core.api.verdicts import Answer, Fault, FaultKind, HoldCause, Response
 from consumer.core.errors import Unavailable, Unreadable
 from consumer.core.meaning.intents import DeadLetterReason
 from consumer.core.meaning.rates import Growth, RateRows, RateTable
 from consumer.core.operations import waits
 from consumer.core.operations.logbook import Event
 from consumer.core.partitions.intake import Bounds, Intake
+from consumer.core.partitions.lanes import Ticket
 from consumer.core.records import Partition
-from consumer.flow.delivery import Rules
+from consumer.flow.delivery import Rules, Story
 from tests.simulation.loop import VirtualLoop
 from tests.support.events import money, payment_event
-from tests.support.fakes import LedgerApi
+from tests.support.fakes import LedgerApi, Sent
 from tests.support.rig import ERASURES, RULES, Around, Rig, erasure
 
 PAYMENTS, REFUNDS, OTHERS = Partition("payments", 0), Partition("refunds", 0), Partition("others", 0)
@@ -438,9 +439,158 @@ def test_a_remove_has_one_call_at_a_time() -> None:
             await bench.until(lambda: bench.api.on_wire)
             bench.pay(PAYMENTS, "pay")
             await asyncio.sleep(30)
-            assert [call.path for call in bench.api.calls][1:] == ["/remove-payment", "/capture-payment"]
+            assert [call.path for call in bench.api.calls][1:] == ["/remove-payment"]
             bench.api.let_go("pay")
             assert await bench.committed(REFUNDS, PAYMENTS) < 15
             assert bench.api.recorded() == []
+            assert not bench.api.overlapped
+
+    virtual(scene())
+
+
+def test_a_remove_does_not_leave_when_a_capture_has_come_up_while_it_waited_for_its_turn() -> None:
+    """A slow rate: the payment is sent before its refund's turn, recorded, and its answer gets lost.
+
+    If the refund were sent on its turn, the next try of the payment would bring it back.
+    """
+
+    async def scene() -> None:
+        bench = Bench(rate=1.0)
+        others = [f"other-{number}" for number in range(5)]
+        for name in others:
+            bench.pay(REFUNDS, name)
+        bench.refund(REFUNDS, "pay")
+        line = Lossy(bench, "pay", "/capture-payment")
+        async with bench.rig.running():
+            bench.rig.source.assign(REFUNDS, PAYMENTS)
+            await bench.until(lambda: b"refund of pay" in _under_way(bench))
+            bench.pay(PAYMENTS, "pay")
+            await bench.until(lambda: line.lost)
+            assert "/remove-payment" not in [call.path for call in bench.api.calls]
+            await bench.committed(REFUNDS, PAYMENTS)
+            assert bench.settled("delivered") == 1
+            assert bench.api.recorded() == others
+            paths = [call.path for call in bench.api.calls if call.payment_id == "pay"]
+            assert paths == ["/capture-payment", "/capture-payment", "/remove-payment"]
+            assert not line.met
+
+    virtual(scene())
+
+
+def test_a_capture_does_not_leave_while_a_remove_of_its_payment_is_on_the_wire_elsewhere() -> None:
+    """Nor when the remove is sent while the capture waits for its turn."""
+
+    async def scene() -> None:
+        bench = Bench(rate=1.0)
+        bench.api.hold("pay")
+        bench.refund(REFUNDS, "pay")
+        async with bench.rig.running():
+            bench.rig.source.assign(REFUNDS, PAYMENTS)
+            await bench.until(lambda: bench.api.on_wire)
+            bench.pay(PAYMENTS, "pay")
+            await asyncio.sleep(5)
+            assert [call.path for call in bench.api.calls] == ["/remove-payment"]
+            assert [ticket.story.waits_for for ticket, _ in bench.rig.pipeline.lanes.sleeping()] == ["remove"]
+            bench.api.let_go("pay")
+            await bench.committed(REFUNDS, PAYMENTS)
+            assert bench.api.recorded() == []
+            assert not bench.api.overlapped
+
+    virtual(scene())
+
+
+def test_removes_and_captures_of_one_payment_never_meet_and_never_wait_for_ever() -> None:
+    """Three lanes about one payment at a slow rate, with answers that get lost: all of them settle."""
+
+    async def scene() -> None:
+        bench = Bench(rate=2.0)
+        for partition in (PAYMENTS, REFUNDS, OTHERS):
+            for number in range(4):
+                bench.refund(partition, "pay", b"key-%d" % (number % 2))
+                bench.pay(partition, "pay", b"key-%d" % (number % 2))
+        line = Lossy(bench, "pay", "/remove-payment")
+        async with bench.rig.running():
+            bench.rig.source.assign(REFUNDS, PAYMENTS, OTHERS)
+            await bench.committed(REFUNDS, PAYMENTS, OTHERS)
+            assert line.lost
+            assert not line.met
+            assert bench.rig.pipeline.graces.removals.empty
+
+    virtual(scene())
+
+
+def _under_way(bench: Bench) -> list[bytes | None]:
+    """Return what is in flight, by its value."""
+    tasks: Mapping[Ticket[Story], object] = vars(vars(bench.rig.pipeline)["_flights"])["_tasks"]
+    return [ticket.record.value for ticket in tasks]
+
+
+class Lossy:
+    """An API's line: the answer to the first call of a kind about a payment gets lost, after 10 s.
+
+    ``lost`` once that is so; ``met``: a capture and a remove of one payment were under way together.
+    """
+
+    def __init__(self, bench: Bench, name: str, path: str) -> None:
+        self.lost = False
+        self.met = False
+        self._first: Final = (name, path)
+        self._begun = False
+        self._under_way: Final[list[tuple[str, str]]] = []
+        self._real: Final = bench.api.send
+        vars(bench.api)["send"] = self.send
+
+    async def send(self, path: str, body: bytes) -> Answer | None:
+        """Pass a call on."""
+        call = Sent(path, body).payment_id, path
+        self.met = self.met or any(name == call[0] and to != path for name, to in self._under_way)
+        first, self._begun = call == self._first and not self._begun, self._begun or call == self._first
+        self._under_way.append(call)
+        try:
+            answer = await self._real(path, body)
+            if not first:
+                return answer
+            await asyncio.sleep(10)
+            self.lost = True
+            return Fault(FaultKind.TIMEOUT)
+        finally:
+            self._under_way.remove(call)
+
+
+def test_a_key_that_fails_for_ever_stops_no_grace() -> None:
+    """Its payment is known, and nothing is behind it: a guest's refund elsewhere ends."""
+
+    async def scene() -> None:
+        bench = Bench()
+        bench.api.always["bad"] = Response(500)
+        bench.pay(PAYMENTS, "bad")
+        bench.refund(REFUNDS, "guest")
+        bench.refund(OTHERS, "bad")
+        async with bench.rig.running():
+            bench.rig.source.assign(PAYMENTS, REFUNDS, OTHERS)
+            assert await bench.committed(REFUNDS) > GRACE
+            assert bench.settled("nothing_to_remove") == 1
+            assert bench.rig.pipeline.graces.waiting == 1, "its own refund waits"
+
+    virtual(scene())
+
+
+def test_a_key_that_fails_for_ever_hides_what_is_behind_it() -> None:
+    """What comes behind it with its key may be the payment of a refund elsewhere."""
+
+    async def scene() -> None:
+        bench = Bench()
+        bench.api.always["bad"] = Response(500)
+        bench.pay(PAYMENTS, "bad", b"key")
+        bench.pay(PAYMENTS, "pay", b"key")
+        bench.refund(REFUNDS, "pay")
+        async with bench.rig.running():
+            bench.rig.source.assign(PAYMENTS, REFUNDS)
+            await asyncio.sleep(10 * GRACE)
+            assert bench.rig.pipeline.graces.waiting == 1
+            del bench.api.always["bad"]
+            await bench.committed(PAYMENTS, REFUNDS)
+            assert bench.api.recorded() == ["bad"]
+            assert bench.settled("delivered") == 1
 
     virtual(scene())

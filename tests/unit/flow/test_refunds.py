@@ -451,6 +451,38 @@ async def crash_behind_both_in_one_lane(scene: Scene) -> None:
         assert scene.calls() == "CRCR"
 
 
+async def capture_is_given_up_on_the_wire(scene: Scene) -> None:
+    """The partition of the payment is revoked while it is on the wire; its refund is here and stays."""
+    async with scene.running() as rig:
+        rig.api.hold(PAY)
+        scene.append(PAYMENTS, PAYMENT)
+        await scene.until(lambda: rig.api.on_wire)
+        scene.append(REFUNDS, REFUND)
+        await scene.until(lambda: rig.pipeline.graces.waiting)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(scene.source.revoke(PAYMENTS, seconds=30))
+            await asyncio.sleep(20)
+            assert scene.calls() == "C", "it waits and does not race"
+            rig.api.let_go(PAY)
+        scene.source.assign(PAYMENTS)
+        await scene.settled()
+        assert scene.calls() == "CR"
+
+
+async def capture_is_given_up_unknown(scene: Scene) -> None:
+    """Its answer is lost, and its partition revoked before it is sent again: the next owner does that."""
+    async with scene.running():
+        scene.api.deaf.add(PAY)
+        scene.append(PAYMENTS, PAYMENT)
+        await scene.until(lambda: scene.calls() == "C" and not scene.api.on_wire)
+        await scene.source.revoke(PAYMENTS)
+        scene.append(REFUNDS, REFUND)
+        await scene.settled(REFUNDS)
+        scene.source.assign(PAYMENTS)
+        await scene.settled()
+        assert scene.calls() == "CRC"
+
+
 def _is_never_behind(removals: Removals, now: float, *_: object) -> None:
     """Stand in for a look at the process, and see nothing that is old."""
     _LOOK(removals, now, (), ())
@@ -598,6 +630,18 @@ ROWS: Final = (
         Refund.DELIVERED,
         crash_behind_both_in_one_lane,
     ),
+    Row(
+        "payment whose partition is revoked while it is on the wire, refund elsewhere: that waits",
+        Payment.GONE,
+        Refund.DELIVERED,
+        capture_is_given_up_on_the_wire,
+    ),
+    Row(
+        "payment whose answer is lost, its partition revoked before it is sent again, refund elsewhere stays",
+        Payment.COUNTED,
+        Refund.DELIVERED,
+        capture_is_given_up_unknown,
+    ),
 )
 
 
@@ -654,6 +698,13 @@ def test_an_interleaving_ends_as_the_table_says(row: Row) -> None:
             Removals, "look", _is_never_behind, lagging_partition, id="a-clock-that-runs-behind-a-backlog"
         ),
         pytest.param(Removals, "settled", lambda *_: [], within_the_grace, id="a-capture-that-wakes-nobody"),
+        pytest.param(
+            Removals,
+            "left",
+            lambda *_: None,
+            capture_is_given_up_on_the_wire,
+            id="a-capture-that-is-forgotten-on-the-wire",
+        ),
         pytest.param(Graces, "forget", lambda *_: None, revocation, id="a-grace-that-outlives-its-partition"),
     ],
 )
