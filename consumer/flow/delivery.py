@@ -259,6 +259,10 @@ class Storyteller(ABC):
             return aside
         return await self._send(story, story.planned, permit)
 
+    def _outcome_unknown(self, story: Story) -> None:
+        """Note that the API may have done the call, or may still do it."""
+        story.unknown = True
+
     @abstractmethod
     async def _understand(self, story: Story) -> Step | None:
         """Give the story its call or its letter, or return how it ends without either."""
@@ -309,7 +313,8 @@ class Storyteller(ABC):
                 story.letter = Letter(DeadLetterReason.REFUSED, detail, Stage.CALL, action, status)
                 return await self._give_up(story, story.letter)
             case Again():
-                story.unknown = story.unknown or verdict.unknown
+                if verdict.unknown:
+                    self._outcome_unknown(story)
                 return Stopped() if stopped else await self._failed(story, action, verdict)
             case Hold():
                 return Stopped()
@@ -490,6 +495,11 @@ class Delivery(Storyteller):
             return None
         seconds = self._removals.held_back(Place.of(story.record), payment_id, story.written)
         return None if seconds is None else Aside(seconds)
+
+    def _outcome_unknown(self, story: Story) -> None:
+        super()._outcome_unknown(story)
+        if (payment_id := removed(story)) is not None:
+            self._removals.unknown(Place.of(story.record), payment_id, self._clock())
 
     async def _nothing_to_remove(self, story: Story, action: Action, status: int | None) -> Step:
         payment_id = removed(story)

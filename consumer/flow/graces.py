@@ -51,16 +51,16 @@ class Graces:
         if not ticket.released:
             self._aside[Place.of(ticket.record)] = ticket
 
-    def in_the_way(self, ticket: Ticket[Story]) -> bool:
+    def in_the_way(self, ticket: Ticket[Story], now: float) -> bool:
         """Tell whether a remove that this capture has to follow is not done with. Log order wins.
 
         In one lane a remove must not meet what comes after it: one of the same payment ends before the
         capture begins, with what the API has told already, else with its next answer. In no lane a capture
-        begins while such a remove is on the wire.
+        begins while such a remove is on the wire, and in one partition none while it may still be acted on.
         """
         in_the_way = False
         capture = Place.of(ticket.record)
-        if self.removals.being_removed(capture):
+        if self._may_be_removed(capture, now):
             return True
         for place in self.removals.overtaken_by(capture):
             remove = self._aside.get(place)
@@ -76,14 +76,14 @@ class Graces:
             self.removals.come_forward(capture)
         return in_the_way
 
-    def may_send(self, ticket: Ticket[Story]) -> bool:
+    def may_send(self, ticket: Ticket[Story], now: float) -> bool:
         """Tell whether no call about the payment stands against this one, as things are now.
 
         That may have changed since it began to wait for its turn.
         """
         payment_id = removed(ticket.story)
         if payment_id is None:
-            return not self.removals.being_removed(Place.of(ticket.record))
+            return not self._may_be_removed(Place.of(ticket.record), now)
         return not self.removals.pending(payment_id)
 
     def left(self, ticket: Ticket[Story]) -> None:
@@ -131,6 +131,9 @@ class Graces:
             count = len(self._lanes.aside(partition))
             self._log(Event.REMOVES_CROWD, topic=partition.topic, partition=partition.number, count=count)
         self._crowded = crowded
+
+    def _may_be_removed(self, capture: Place, now: float) -> bool:
+        return self.removals.being_removed(capture) or self.removals.may_be_removed_late(capture, now)
 
     def _not_understood(self, stopped: Collection[str]) -> Iterator[Oldest]:
         """Yield the oldest record of each lane whose payment is not known; its head or the one behind that.

@@ -480,7 +480,7 @@ class Pipeline:
             return Wait(_BUG_WAIT, why=waits.DEFECT)
 
     async def _permit(self, ticket: Ticket[Story], *, probe: bool) -> bool:
-        if self.graces.in_the_way(ticket):
+        if self.graces.in_the_way(ticket, self._clock()):
             return False
         if ticket.story.removes:
             self._look_at_removes()
@@ -505,7 +505,7 @@ class Pipeline:
                 ticket.story.waits_for = waits.GRACE
                 late = ticket.story.tries >= FIRST_TRIES
                 self.graces.step_aside(ticket, self._clock() + seconds, late=late)
-            case Stopped() if self.graces.in_the_way(ticket):
+            case Stopped() if self.graces.in_the_way(ticket, self._clock()):
                 ticket.story.waits_for = waits.REMOVE
                 self.lanes.park(ticket, self._clock() + _BEHIND_REMOVE)
             case Stopped():
@@ -527,7 +527,11 @@ class Pipeline:
         if ticket.released or self._stopping or not self._membership.holds():
             return False
         stopped = ticket.record.partition.topic in self._refusals.stopped and not ticket.story.probe
-        return not stopped and (probe or not self._traffic.gate.shut) and self.graces.may_send(ticket)
+        return (
+            not stopped
+            and (probe or not self._traffic.gate.shut)
+            and self.graces.may_send(ticket, self._clock())
+        )
 
     def _settle(self, ticket: Ticket[Story], settled: Settled) -> None:
         record = ticket.record

@@ -15,6 +15,8 @@ grace after the removal. So a payment that can't be read, or waits in line, is n
 
 A removal never races a capture of its payment: while one is unsettled here, it is not sent, and while it is
 on the wire, none begins. What is on the wire stays known until it lands, whoever has its partition by then.
+A removal with an unknown outcome may still be on its way: for some seconds more (``lateness``) no capture of
+its payment begins in its partition. In other partitions the removal is right to win.
 
 Where removals in their grace fill a partition to half of its bounds (it is *crowded*), waiting to be caught
 up could stop it for ever. There it is enough that everything is settled that was written until the grace
@@ -122,9 +124,13 @@ class Removals:
     Not thread-safe: one event loop owns it. No payment id leaves it.
     """
 
-    def __init__(self, grace: float = 0.0) -> None:
-        """``grace`` in seconds; 0 waits for nothing. :attr:`answering` has to hear of every call."""
+    def __init__(self, grace: float = 0.0, lateness: float = 0.0) -> None:
+        """``grace`` in seconds; 0 waits for nothing. :attr:`answering` has to hear of every call.
+
+        ``lateness``: for so many seconds a call may be acted on whose outcome is not known.
+        """
         self._grace: Final = grace
+        self._lateness: Final = lateness
         self.answering: Final = Answering()
         self._removals: Final[dict[Place, _Removal]] = {}
         self._waiting: Final[defaultdict[str, list[Place]]] = defaultdict(list)
@@ -134,6 +140,8 @@ class Removals:
         #: The calls that were sent and have not landed: captures, and removals with their payments.
         self._captures_on_wire: Final[set[Place]] = set()
         self._removals_on_wire: Final[dict[Place, str]] = {}
+        #: Until when a removal of a payment may still be acted on that came from a partition.
+        self._late: Final[dict[tuple[Partition, str], float]] = {}
         self._oldest = self._oldest_moving = inf
         #: What the clock of all answers showed when a record became the oldest of its lane.
         self._stands: dict[Place, float] = {}
@@ -166,6 +174,16 @@ class Removals:
     def being_removed(self, place: Place) -> bool:
         """Tell whether the capture there must not leave: a removal of its payment is on the wire."""
         return self._captures.get(place) in self._removals_on_wire.values()
+
+    def unknown(self, place: Place, payment_id: str, now: float) -> None:
+        """Note that the outcome of a removal is not known."""
+        if self._grace > 0:
+            self._late[place.partition, payment_id] = now + self._lateness
+
+    def may_be_removed_late(self, place: Place, now: float) -> bool:
+        """Tell whether the capture there has to wait: a removal of its partition may still be acted on."""
+        payment_id = self._captures.get(place)
+        return payment_id is not None and self._late.get((place.partition, payment_id), -inf) > now
 
     def left(self, place: Place, removed: str | None) -> None:
         """Note that a call is on the wire, until :meth:`landed`; ``removed`` is the payment it removes."""
@@ -272,6 +290,8 @@ class Removals:
         grace fill to half of their bounds. Returns the removals whose time is over: it is up to their next
         try. Each is returned once until then.
         """
+        for key in [key for key, until in self._late.items() if until <= now]:
+            del self._late[key]
         self._look_for_the_oldest(lanes, stuck=bool(crowded))
         self._horizon, self._crowded = now - self._grace, crowded
         over = []

@@ -16,7 +16,7 @@ from typing import Final, Literal, TypeAlias
 import pytest
 
 from consumer.core.api.removals import Answering, Ended, Removals
-from consumer.core.api.verdicts import Response
+from consumer.core.api.verdicts import Answer, Fault, FaultKind, Response
 from consumer.core.errors import Unavailable
 from consumer.core.partitions.lanes import Lanes
 from consumer.core.records import Partition
@@ -24,7 +24,7 @@ from consumer.flow.graces import Graces
 from tests.simulation.loop import VirtualLoop
 from tests.support.events import payment_event
 from tests.support.fakes import LedgerApi, Sent
-from tests.support.rig import RULES, Around, Rig
+from tests.support.rig import RULES, TIMEOUT, Around, Rig
 
 PAGE: Final = Path(__file__).parents[3] / "docs" / "refunds.md"
 
@@ -82,6 +82,20 @@ class Scene:
         """Let a process that this one knows nothing of send the payment."""
         body = {"user_id": "u", "payment_id": PAY, "amount": 499, "type": "DEFAULT", "status": _COMPLETED}
         self.api.act(Sent("/capture-payment", json.dumps(body).encode()))
+
+    def do_the_next_call_late(self) -> None:
+        """Let the next call get no answer in time, and be acted on 2 s after that."""
+        real = self.api.send
+
+        async def late(path: str, body: bytes) -> Answer | None:
+            vars(self.api)["send"] = real
+            call = Sent(path, body)
+            self.api.calls.append(call)
+            await asyncio.sleep(TIMEOUT)
+            asyncio.get_running_loop().call_later(2, self.api.act, call)
+            return Fault(FaultKind.TIMEOUT)
+
+        vars(self.api)["send"] = late
 
     @asynccontextmanager
     async def running(self, *partitions: Partition, crash: bool = False) -> AsyncIterator[Rig]:
@@ -204,6 +218,30 @@ async def refund_on_the_wire_in_one_lane(scene: Scene) -> None:
         assert scene.calls() == "RR"
         rig.api.let_go(PAY)
         assert await scene.settled() < 1
+        assert scene.calls() == "RRC"
+
+
+async def refund_is_done_late_in_one_lane(scene: Scene) -> None:
+    """The next try of the refund gets no answer in time, and is acted on 2 s later."""
+    async with scene.running() as rig:
+        scene.append(PAYMENTS, REFUND, KEY)
+        await scene.until(lambda: rig.pipeline.graces.waiting)
+        scene.do_the_next_call_late()
+        await scene.until(lambda: scene.calls() == "RR")
+        scene.append(PAYMENTS, PAYMENT, KEY)
+        assert await scene.settled() < 2 * TIMEOUT + 1
+        await asyncio.sleep(GRACE)
+        assert scene.calls() == "RRC"
+
+
+async def first_try_is_done_late_in_one_lane(scene: Scene) -> None:
+    """The same with the first try; the second one gets a 400 before that is acted on."""
+    async with scene.running():
+        scene.do_the_next_call_late()
+        scene.append(PAYMENTS, REFUND, KEY)
+        scene.append(PAYMENTS, PAYMENT, KEY)
+        assert await scene.settled() < 2 * TIMEOUT + 1
+        await asyncio.sleep(GRACE)
         assert scene.calls() == "RRC"
 
 
@@ -353,6 +391,20 @@ async def capture_on_the_wire(scene: Scene) -> None:
         rig.api.let_go(PAY)
         assert await scene.settled() < 1
         assert scene.calls() == "CR"
+
+
+async def refund_on_the_wire(scene: Scene) -> None:
+    """The payment comes while its refund is on the wire from another partition."""
+    async with scene.running() as rig:
+        rig.api.hold(PAY)
+        scene.append(REFUNDS, REFUND)
+        await scene.until(lambda: rig.api.on_wire)
+        scene.append(PAYMENTS, PAYMENT)
+        await asyncio.sleep(5)
+        assert scene.calls() == "R", "it waits and does not race"
+        rig.api.let_go(PAY)
+        assert await scene.settled() < 1
+        assert scene.calls() == "RCR"
 
 
 async def two_refunds(scene: Scene) -> None:
@@ -510,6 +562,18 @@ ROWS: Final = (
         Refund.NOTHING,
         refund_on_the_wire_in_one_lane,
     ),
+    Row(
+        "the same with a try that times out and is done 2 s later: the payment waits a timeout more",
+        Payment.COUNTED,
+        Refund.NOTHING,
+        refund_is_done_late_in_one_lane,
+    ),
+    Row(
+        "the same with the first try",
+        Payment.COUNTED,
+        Refund.NOTHING,
+        first_try_is_done_late_in_one_lane,
+    ),
     Row("refund elsewhere, payment within the grace", Payment.GONE, Refund.DELIVERED, within_the_grace),
     Row("refund elsewhere, payment after the grace", Payment.COUNTED, Refund.NOTHING, after_the_grace),
     Row(
@@ -581,6 +645,12 @@ ROWS: Final = (
         Payment.GONE,
         Refund.DELIVERED,
         capture_on_the_wire,
+    ),
+    Row(
+        "payment while its refund elsewhere is on the wire: the payment waits for its answer",
+        Payment.GONE,
+        Refund.DELIVERED,
+        refund_on_the_wire,
     ),
     Row(
         "refund and chargeback elsewhere, payment within their graces",
@@ -674,11 +744,18 @@ def test_an_interleaving_ends_as_the_table_says(row: Row) -> None:
             Graces, "in_the_way", lambda *_: False, refund_first_in_one_lane, id="a-late-remove-in-one-lane"
         ),
         pytest.param(
-            Graces,
-            "in_the_way",
+            Removals,
+            "being_removed",
             lambda *_: False,
-            refund_on_the_wire_in_one_lane,
+            refund_on_the_wire,
             id="a-remove-that-meets-its-capture",
+        ),
+        pytest.param(
+            Removals,
+            "may_be_removed_late",
+            lambda *_: False,
+            first_try_is_done_late_in_one_lane,
+            id="a-capture-that-does-not-wait-for-a-late-remove",
         ),
         pytest.param(
             Removals,
@@ -689,8 +766,8 @@ def test_an_interleaving_ends_as_the_table_says(row: Row) -> None:
         ),
         pytest.param(
             Removals,
-            "held_back",
-            lambda *_: None,
+            "pending",
+            lambda *_: False,
             capture_is_tried_again,
             id="a-remove-that-races-its-capture",
         ),
