@@ -511,11 +511,11 @@ async def capture_is_given_up_on_the_wire(scene: Scene) -> None:
         await scene.until(lambda: rig.api.on_wire)
         scene.append(REFUNDS, REFUND)
         await scene.until(lambda: rig.pipeline.graces.waiting)
-        async with asyncio.TaskGroup() as group:
-            group.create_task(scene.source.revoke(PAYMENTS, seconds=30))
-            await asyncio.sleep(20)
-            assert scene.calls() == "C", "it waits and does not race"
-            rig.api.let_go(PAY)
+        revocation = asyncio.create_task(scene.source.revoke(PAYMENTS, seconds=30))
+        await asyncio.sleep(20)
+        assert scene.calls() == "C", "it waits and does not race"
+        rig.api.let_go(PAY)
+        await revocation
         scene.source.assign(PAYMENTS)
         await scene.settled()
         assert scene.calls() == "CR"
