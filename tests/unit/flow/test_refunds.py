@@ -373,7 +373,7 @@ async def capture_is_tried_again(scene: Scene) -> None:
     async with scene.running():
         scene.api.deaf.add(PAY)
         scene.append(PAYMENTS, PAYMENT)
-        await scene.until(lambda: scene.calls() == "C" and not scene.api.on_wire)
+        await scene.until(lambda: scene.calls() and not scene.api.on_wire)
         scene.append(REFUNDS, REFUND)
         await scene.settled()
         assert scene.calls() == "CCR"
@@ -523,11 +523,15 @@ async def capture_is_given_up_on_the_wire(scene: Scene) -> None:
 
 async def capture_is_given_up_unknown(scene: Scene) -> None:
     """Its answer is lost, and its partition revoked before it is sent again: the next owner does that."""
-    async with scene.running():
+    async with scene.running() as rig:
         scene.api.deaf.add(PAY)
+        rig.api.hold(PAY)
         scene.append(PAYMENTS, PAYMENT)
-        await scene.until(lambda: scene.calls() == "C" and not scene.api.on_wire)
-        await scene.source.revoke(PAYMENTS)
+        await scene.until(lambda: rig.api.on_wire)
+        revocation = asyncio.create_task(scene.source.revoke(PAYMENTS))
+        await asyncio.sleep(1)
+        rig.api.let_go(PAY)
+        await revocation
         scene.append(REFUNDS, REFUND)
         await scene.settled(REFUNDS)
         scene.source.assign(PAYMENTS)
