@@ -43,7 +43,7 @@ class RemovalsMachine(RuleBasedStateMachine):
 
     def look(self) -> None:
         """Look at the process, whose oldest record that a hold keeps is always of the same age."""
-        place = Place(PAYMENTS, 0, self.next_offset)
+        place = Place(PAYMENTS, 0, 0)
         lanes = [] if self.age is None else [Oldest(place, self.now - self.age, kept=True)]
         if self.stuck:
             lanes.append(Oldest(Place(PAYMENTS, 0, -1), -1e9))
@@ -60,7 +60,7 @@ class RemovalsMachine(RuleBasedStateMachine):
         self.removals.answering.failed()
         self.broken = True
 
-    @rule(seconds=strategies.floats(0, 15), answered=strategies.booleans())
+    @rule(seconds=strategies.floats(0, 30), answered=strategies.booleans())
     def wait(self, seconds: float, answered: bool) -> None:
         """Time passes; it may count where it ends with an answer, as it began with one."""
         self.now += seconds
@@ -171,5 +171,5 @@ class RemovalsMachine(RuleBasedStateMachine):
         assert not self.ids
 
 
-RemovalsMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=50, deadline=None)
+RemovalsMachine.TestCase.settings = settings(max_examples=300, stateful_step_count=50, deadline=None)
 TestRemovals = RemovalsMachine.TestCase
