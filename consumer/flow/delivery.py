@@ -42,7 +42,7 @@ from consumer.core.api.verdicts import (
 from consumer.core.errors import TooLarge, Unavailable, Unreadable, Unwritable
 from consumer.core.letters import Copy, Letter, Sender, Stage
 from consumer.core.meaning.ecommerce import Rule
-from consumer.core.meaning.intents import Action, DeadLetterReason, Intent, Reject, Skip
+from consumer.core.meaning.intents import Action, Capture, DeadLetterReason, Intent, Reject, Skip
 from consumer.core.meaning.rates import RateTable
 from consumer.core.operations import waits
 from consumer.core.operations.logbook import Event, Log
@@ -121,6 +121,11 @@ class Story:
     def late(self) -> bool:
         """Whether its call has failed so often that the next try is a late one."""
         return self.failures >= FIRST_TRIES
+
+    @property
+    def understood(self) -> bool:
+        """Whether it is known what it does, so that a payment in it is known too."""
+        return self.planned is not None or self.lacking is not None
 
     @property
     def removes(self) -> bool:
@@ -263,6 +268,10 @@ class Storyteller(ABC):
             return aside
         return await self._send(story, story.planned, permit)
 
+    def _outcome_unknown(self, story: Story) -> None:
+        """Note that the API may have done the call, or may still do it."""
+        story.unknown = True
+
     @abstractmethod
     async def _understand(self, story: Story) -> Step | None:
         """Give the story its call or its letter, or return how it ends without either."""
@@ -313,7 +322,8 @@ class Storyteller(ABC):
                 story.letter = Letter(DeadLetterReason.REFUSED, detail, Stage.CALL, action, status)
                 return await self._give_up(story, story.letter)
             case Again():
-                story.unknown = story.unknown or verdict.unknown
+                if verdict.unknown:
+                    self._outcome_unknown(story)
                 return Stopped() if stopped else await self._failed(story, action, verdict)
             case Hold():
                 return Stopped()
@@ -476,21 +486,32 @@ class Delivery(Storyteller):
                     self._removals.capture(Place.of(story.record), plan.call.payment_id)
             case NeedsRates(detail):
                 story.lacking = rates
-                self._log(Event.RATE_MISSING, **where(story.record), error=detail)
-                return Wait(_RATES_WAIT, HoldCause.RATES)
+                return self._wait_for_rates(story, intent, detail)
             case _:
                 assert_never(plan)
         return None
 
+    def _wait_for_rates(self, story: Story, intent: Intent, why: str) -> Wait:
+        if isinstance(intent, Capture):
+            # Which payment it is does not depend on them.
+            self._removals.capture(Place.of(story.record), intent.payment_id)
+        self._log(Event.RATE_MISSING, **where(story.record), error=why)
+        return Wait(_RATES_WAIT, HoldCause.RATES)
+
     def _held_back(self, story: Story) -> Aside | None:
-        payment_id = _removed(story)
+        payment_id = removed(story)
         if payment_id is None:
             return None
         seconds = self._removals.held_back(Place.of(story.record), payment_id, story.written)
         return None if seconds is None else Aside(seconds)
 
+    def _outcome_unknown(self, story: Story) -> None:
+        super()._outcome_unknown(story)
+        if (payment_id := removed(story)) is not None:
+            self._removals.unknown(Place.of(story.record), payment_id, self._clock())
+
     async def _nothing_to_remove(self, story: Story, action: Action, status: int | None) -> Step:
-        payment_id = _removed(story)
+        payment_id = removed(story)
         assert payment_id is not None  # noqa: S101  (nothing else has this verdict)
         found = self._removals.found_nothing(
             Place.of(story.record), payment_id, story.written, echo=story.unknown
@@ -523,7 +544,7 @@ _REGISTRY_WAIT: Final = 3.0
 _RATES_WAIT: Final = 2.0
 
 
-def _removed(story: Story) -> str | None:
+def removed(story: Story) -> str | None:
     """Return the id of the payment that a story's call removes, None where it removes none."""
     call = story.planned.call if isinstance(story.planned, Planned) else None
     return call.payment_id if isinstance(call, RemovePayment) else None

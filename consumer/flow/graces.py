@@ -4,7 +4,7 @@ The rules are :class:`~consumer.core.api.removals.Removals`; here they are broug
 what stands aside is found again, woken and ended.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import chain
 from typing import Final
 
@@ -15,7 +15,7 @@ from consumer.core.outcomes import Outcome, Settled
 from consumer.core.partitions.intake import Held
 from consumer.core.partitions.lanes import Lanes, Ticket
 from consumer.core.records import Partition
-from consumer.flow.delivery import Story
+from consumer.flow.delivery import Story, removed
 
 #: How a remove ends that a capture of its own lane follows, whatever the policy: as a dead letter that is
 #: replayed it would remove what came after it.
@@ -51,14 +51,17 @@ class Graces:
         if not ticket.released:
             self._aside[Place.of(ticket.record)] = ticket
 
-    def in_the_way(self, ticket: Ticket[Story]) -> bool:
+    def in_the_way(self, ticket: Ticket[Story], now: float) -> bool:
         """Tell whether a remove that this capture has to follow is not done with. Log order wins.
 
         In one lane a remove must not meet what comes after it: one of the same payment ends before the
-        capture begins, with what the API has told already, else with its next answer.
+        capture begins, with what the API has told already, else with its next answer. In no lane a capture
+        begins while such a remove is on the wire, and in one partition none while it may still be acted on.
         """
         in_the_way = False
         capture = Place.of(ticket.record)
+        if self._may_be_removed(capture, now):
+            return True
         for place in self.removals.overtaken_by(capture):
             remove = self._aside.get(place)
             if remove is None or not remove.shares_lane(ticket):
@@ -72,6 +75,24 @@ class Graces:
         else:
             self.removals.come_forward(capture)
         return in_the_way
+
+    def may_send(self, ticket: Ticket[Story], now: float) -> bool:
+        """Tell whether no call about the payment stands against this one, as things are now.
+
+        That may have changed since it began to wait for its turn.
+        """
+        payment_id = removed(ticket.story)
+        if payment_id is None:
+            return not self._may_be_removed(Place.of(ticket.record), now)
+        return not self.removals.pending(payment_id)
+
+    def left(self, ticket: Ticket[Story]) -> None:
+        """Note that a call leaves now; to be called in the same step as :meth:`may_send`."""
+        self.removals.left(Place.of(ticket.record), removed(ticket.story))
+
+    def landed(self, ticket: Ticket[Story]) -> None:
+        """Note that nothing of a record is on the wire."""
+        self.removals.landed(Place.of(ticket.record))
 
     def settled(self, ticket: Ticket[Story]) -> None:
         """Let go of a record that is settled, and wake the removes that were held back by it."""
@@ -92,21 +113,46 @@ class Graces:
         size = sum(ticket.size for ticket in aside)
         return Held(0, 0, span if stopped else 0, 0, len(aside), size)
 
-    def look(self, now: float, crowded: frozenset[Partition], unread: Iterable[Oldest] = ()) -> None:
+    def look(
+        self,
+        now: float,
+        crowded: frozenset[Partition],
+        unread: Iterable[Oldest] = (),
+        stopped: Collection[str] = (),
+    ) -> None:
         """Let the clocks of the graces run; ``crowded`` are the partitions that removes fill by half.
 
-        ``unread`` stand for what has not come yet of its partition.
+        ``unread`` stand for what has not come yet of its partition. ``stopped`` topics keep their records.
         """
-        heads = (Oldest(Place.of(ticket.record), ticket.story.written) for ticket in self._lanes.heads())
-        oldest = min(chain(heads, unread), key=lambda head: head.written, default=None)
+        lanes = chain(self._not_understood(stopped), unread)
         # Many may be over at the same time: they leave the rate to first tries.
-        self._hasten(self.removals.look(now, oldest, crowded), late=True)
+        self._hasten(self.removals.look(now, lanes, crowded), late=True)
         for partition in sorted(crowded - self._crowded):
             count = len(self._lanes.aside(partition))
             self._log(Event.REMOVES_CROWD, topic=partition.topic, partition=partition.number, count=count)
         self._crowded = crowded
 
+    def _may_be_removed(self, capture: Place, now: float) -> bool:
+        return self.removals.being_removed(capture) or self.removals.may_be_removed_late(capture, now)
+
+    def _not_understood(self, stopped: Collection[str]) -> Iterator[Oldest]:
+        """Yield the oldest record of each lane whose payment is not known; its head or the one behind that.
+
+        Behind the head nothing is understood, because one record of a lane at a time is looked at.
+        """
+        for head, behind in self._lanes.heads():
+            ticket = behind if head.story.understood else head
+            if ticket is not None:
+                kept = head.record.partition.topic in stopped or not _fails(head)
+                yield Oldest(Place.of(ticket.record), ticket.story.written, kept)
+
     def _hasten(self, places: Collection[Place], *, late: bool = False) -> None:
         for place in places:
             if (remove := self._aside.get(place)) is not None:
                 self._lanes.hasten(remove, late=late)
+
+
+def _fails(ticket: Ticket[Story]) -> bool:
+    """Tell whether a record was tried and waits for a reason of its own: no hold, no letter, no turn."""
+    story = ticket.story
+    return bool(story.waits_for) and ticket.cause is None and story.letter is None

@@ -405,12 +405,15 @@ class Pipeline:
         marks = self.offsets.next_offsets()
         held = {p: self.graces.held(p, mark, self.offsets.span(p)) for p, mark in marks.items()}
         # What has not come was written behind what has; where nothing has, nobody knows when.
+        # It is stuck only behind what is here: where nothing is paused, Kafka is what is waited for.
         unread = [
-            Oldest(Place(p, 0, self.offsets.position(p) or 0), self._newest.get(p, -inf))
+            Oldest(
+                Place(p, 0, self.offsets.position(p) or 0), self._newest.get(p, -inf), p not in self._paused
+            )
             for p in marks
             if self.unread(p)
         ]
-        self.graces.look(now, self._intake.crowded(held), unread)
+        self.graces.look(now, self._intake.crowded(held), unread, self._refusals.stopped)
 
     def _tell_progress(self) -> None:
         seconds = self._clock() - self._told_at
@@ -482,18 +485,20 @@ class Pipeline:
             return Wait(_BUG_WAIT, why=waits.DEFECT)
 
     async def _permit(self, ticket: Ticket[Story], *, probe: bool) -> bool:
-        if self.graces.in_the_way(ticket):
+        if self.graces.in_the_way(ticket, self._clock()):
             return False
         if ticket.story.removes:
             self._look_at_removes()
         may_send = partial(self._may_send, ticket, probe=probe)
         allowed = await self._traffic.permit(ticket.record.partition, may_send=may_send)
         if allowed:
+            self.graces.left(ticket)
             self._rota.left(ticket, self._clock())
         return allowed
 
     def _landed(self, ticket: Ticket[Story], step: Step, *, probe: bool) -> None:
         self._rota.ended(ticket, self._clock())
+        self.graces.landed(ticket)
         match step:
             case Settled():
                 self._settle(ticket, step)
@@ -505,7 +510,7 @@ class Pipeline:
                 ticket.story.waits_for = waits.GRACE
                 late = ticket.story.tries >= FIRST_TRIES
                 self.graces.step_aside(ticket, self._clock() + seconds, late=late)
-            case Stopped() if self.graces.in_the_way(ticket):
+            case Stopped() if self.graces.in_the_way(ticket, self._clock()):
                 ticket.story.waits_for = waits.REMOVE
                 self.lanes.park(ticket, self._clock() + _BEHIND_REMOVE)
             case Stopped():
@@ -527,7 +532,11 @@ class Pipeline:
         if ticket.released or self._stopping or not self._membership.holds():
             return False
         stopped = ticket.record.partition.topic in self._refusals.stopped and not ticket.story.probe
-        return not stopped and (probe or not self._traffic.gate.shut)
+        return (
+            not stopped
+            and (probe or not self._traffic.gate.shut)
+            and self.graces.may_send(ticket, self._clock())
+        )
 
     def _settle(self, ticket: Ticket[Story], settled: Settled) -> None:
         record = ticket.record

@@ -116,7 +116,9 @@ class Service:
             address=settings.linkrunner.base_url,
             turns=turns(settings),
         )
-        self._traffic.removals = Removals(settings.delivery.nothing_to_remove_grace_seconds)
+        self._traffic.removals = Removals(
+            settings.delivery.nothing_to_remove_grace_seconds, settings.linkrunner.timeout_seconds
+        )
         rotation = Rotation(key, self._log)
         self._api: Final = Linkrunner(
             settings.linkrunner.base_url,

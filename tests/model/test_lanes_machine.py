@@ -236,8 +236,11 @@ class LanesMachine(RuleBasedStateMachine):
     @invariant()
     def heads_are_the_oldest_of_their_lanes(self) -> None:
         """Whoever asks how old the oldest record is hears of each lane, and of nothing that stands aside."""
-        heads = sorted(ticket.story for ticket in self.lanes.heads())
-        assert heads == sorted(queue[0] for queue in self.queues.values() if queue)
+        heads = sorted(
+            (head.story, None if behind is None else behind.story) for head, behind in self.lanes.heads()
+        )
+        queues = [[*queue, None] for queue in self.queues.values() if queue]
+        assert heads == sorted((queue[0], queue[1]) for queue in queues)
 
     def due(self) -> dict[int, tuple[Partition, bool]]:
         """Return what may start, by offset: its partition, and whether it is late."""

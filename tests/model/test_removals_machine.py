@@ -16,7 +16,8 @@ class RemovalsMachine(RuleBasedStateMachine):
     """Time passes in :meth:`wait` only, and is allowed to count if all was well throughout.
 
     ``allowed`` is for each open removal the time that its clock may have run, ``captures`` are the open
-    ones. ``broken``: since the last answer a call has failed.
+    ones. ``broken``: since the last answer a call has failed. ``crowded`` are the partitions that removals
+    fill; ``stood`` is for how long one of them has seen a record that is ``stuck``.
     """
 
     def __init__(self) -> None:
@@ -26,6 +27,9 @@ class RemovalsMachine(RuleBasedStateMachine):
         self.next_offset = 0
         self.broken = True
         self.age: float | None = None
+        self.crowded: tuple[Partition, ...] = ()
+        self.stuck = False
+        self.stood = 0.0
         self.written: dict[Place, float] = {}
         self.ids: dict[Place, str] = {}
         self.allowed: dict[Place, float] = {}
@@ -38,10 +42,12 @@ class RemovalsMachine(RuleBasedStateMachine):
         return Place(partition, 1, self.next_offset)
 
     def look(self) -> None:
-        """Look at the process, whose oldest record is always of the same age."""
-        place = Place(PAYMENTS, 0, self.next_offset)
-        oldest = None if self.age is None else Oldest(place, self.now - self.age)
-        self.removals.look(self.now, oldest, ())
+        """Look at the process, whose oldest record that a hold keeps is always of the same age."""
+        place = Place(PAYMENTS, 0, 0)
+        lanes = [] if self.age is None else [Oldest(place, self.now - self.age, kept=True)]
+        if self.stuck:
+            lanes.append(Oldest(Place(PAYMENTS, 0, -1), -1e9))
+        self.removals.look(self.now, lanes, self.crowded)
 
     def answer(self) -> None:
         """The API answers some call."""
@@ -54,17 +60,18 @@ class RemovalsMachine(RuleBasedStateMachine):
         self.removals.answering.failed()
         self.broken = True
 
-    @rule(seconds=strategies.floats(0, 15), answered=strategies.booleans())
+    @rule(seconds=strategies.floats(0, 30), answered=strategies.booleans())
     def wait(self, seconds: float, answered: bool) -> None:
         """Time passes; it may count where it ends with an answer, as it began with one."""
         self.now += seconds
         if not answered:
             self.fail()
-        elif not self.broken and not self.behind:
+        elif not self.broken:
             pending = set(self.captures.values())
             for place in self.allowed:
-                if self.ids[place] not in pending:
+                if self.ids[place] not in pending and (self.crowded or not self.behind):
                     self.allowed[place] += seconds
+            self.stood += seconds
         if answered:
             self.answer()
         self.look()
@@ -75,10 +82,18 @@ class RemovalsMachine(RuleBasedStateMachine):
         self.age = age
         self.look()
 
+    @rule(crowded=strategies.booleans(), stuck=strategies.booleans())
+    def crowd(self, crowded: bool, stuck: bool) -> None:
+        """Removals fill their partition, or do not; a record fails for ever, or does not."""
+        if not (crowded and self.crowded and stuck and self.stuck):
+            self.stood = 0.0
+        self.crowded, self.stuck = (REFUNDS,) if crowded else (), stuck
+        self.look()
+
     @property
     def behind(self) -> bool:
         """Whether the oldest record is older than the grace."""
-        return self.age is not None and self.age > GRACE
+        return self.stuck or (self.age is not None and self.age > GRACE)
 
     @rule(payment_id=strategies.sampled_from(IDS))
     def capture(self, payment_id: str) -> None:
@@ -122,7 +137,8 @@ class RemovalsMachine(RuleBasedStateMachine):
         pending = self.ids[place] in self.captures.values()
         if isinstance(found, Ended):
             assert not pending
-            assert not self.behind
+            assert self.crowded or not self.behind
+            assert not self.stuck or self.stood >= GRACE - 0.01
             assert found is Ended.ECHO or self.allowed[place] >= GRACE - 0.01
             end = self.written[place] + (0 if found is Ended.ECHO else GRACE)
             assert self.age is None or self.now - self.age >= end
@@ -145,6 +161,7 @@ class RemovalsMachine(RuleBasedStateMachine):
         while self.captures:
             self.settle()
         self.lag(1.0)
+        self.crowd(crowded=False, stuck=False)
         until = self.now + 2 * GRACE + 20
         self.wait(1, answered=True)
         while self.ids and self.now < until:
@@ -154,5 +171,5 @@ class RemovalsMachine(RuleBasedStateMachine):
         assert not self.ids
 
 
-RemovalsMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=50, deadline=None)
+RemovalsMachine.TestCase.settings = settings(max_examples=300, stateful_step_count=50, deadline=None)
 TestRemovals = RemovalsMachine.TestCase

@@ -123,7 +123,7 @@ class Process:
             clock,
             membership=membership,
         )
-        traffic.removals = Removals(setup.grace)
+        traffic.removals = Removals(setup.grace, TIMEOUT)
         refusals = Refusals(accept_until=inf if setup.accepts else None, limits=LIMITS)
         giving_up = GivingUp(Box(outside.letters, self), refusals, self._write, self._wake, clock)
         self._member: Final = setup.parts.member(

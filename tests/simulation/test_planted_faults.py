@@ -260,7 +260,7 @@ def wait_for_nothing(pipeline: Pipeline) -> None:
 
 def never_make_way(pipeline: Pipeline) -> None:
     """Let it send captures while a removal of the same payment waits beside their lane."""
-    vars(pipeline.graces)["in_the_way"] = lambda _: False
+    vars(pipeline.graces).update(in_the_way=lambda *_: False, may_send=lambda *_: True)
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,9 @@ ERASURES: Final = "erasures"
 #: Seconds that a proof of membership is good for.
 LEASE_SECONDS: Final = 60.0
 
+#: Seconds after which a call is over, answered or not.
+TIMEOUT: Final = 10.0
+
 #: Seconds between probes on the bench: a cure is found quickly.
 PROBE_PACE: Final = 0.05
 
@@ -132,7 +135,7 @@ class Rig:
             turns=turns,
         )
         self.traffic.gate.pace = PROBE_PACE
-        self.traffic.removals = Removals(around.grace)
+        self.traffic.removals = Removals(around.grace, TIMEOUT)
         self.refusals = Refusals(accept_until=inf if giving_up.accepts else None, pace=PROBE_PACE)
         self.giving_up = GivingUp(
             giving_up.box or self.box,

@@ -7,26 +7,31 @@ clock of its own, which runs only while all of this is so:
 - the API answers: time counts between two of its answers with no failure in between (:class:`Answering`);
 - no capture of the same payment is unsettled in this process. Which those are is known from the moment a
   record was understood. A record that still waits for that is covered by the next condition;
-- this process is caught up: its oldest unsettled record, removals in their grace aside, was written less than
-  a grace ago. Removals don't count, or two of them would stop each other's clocks.
+- this process is caught up: its oldest unsettled record that was not understood was written less than a
+  grace ago. What is understood is known to be about another payment, whatever it waits for.
 
 When the time is over, one thing more has to be so: everything is settled here that was written until the
 grace after the removal. So a payment that can't be read, or waits in line, is not missed.
 
-A removal never races a capture of its payment: while one is unsettled here, it is not sent.
+A removal never races a capture of its payment: while one is unsettled here, it is not sent, and while it is
+on the wire, none begins. What is on the wire stays known until it lands, whoever has its partition by then.
+A removal with an unknown outcome may still be on its way: for some seconds more (``lateness``) no capture of
+its payment begins in its partition. In other partitions the removal is right to win.
 
 Where removals in their grace fill a partition to half of its bounds (it is *crowded*), waiting to be caught
 up could stop it for ever. There it is enough that everything is settled that was written until the grace
-after the removal; or that the oldest record has stayed the same for the length of a grace, because a record
-that is stuck must not stop the partitions of others.
+after the removal; and a record that has been the oldest of its lane for the length of a grace is left out of
+that, because one that is *stuck* must not stop the partitions of others. What waits for a fault of ours is
+not stuck but *kept*: many payments may wait so, and their removals wait for them, even if a partition stops.
 
 Time is passed in (seconds of a steady clock). When a record was *written* is on the same clock.
 """
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import Enum, auto
+from math import inf
 from typing import Final, NamedTuple
 
 from consumer.core.records import Partition, Record
@@ -83,13 +88,15 @@ class Ended(Enum):
 
 
 class Oldest(NamedTuple):
-    """The oldest unsettled record of this process, removals in their grace aside.
+    """The oldest record of a lane that was not understood: any payment may be in it, or behind it.
 
-    It may stand for one that is known to be there and has not come.
+    It may stand for one that is known to be there and has not come. ``kept``: the lane waits for something
+    that is no matter of its own.
     """
 
     place: Place
     written: float
+    kept: bool = False
 
 
 @dataclass(slots=True)
@@ -117,17 +124,28 @@ class Removals:
     Not thread-safe: one event loop owns it. No payment id leaves it.
     """
 
-    def __init__(self, grace: float = 0.0) -> None:
-        """``grace`` in seconds; 0 waits for nothing. :attr:`answering` has to hear of every call."""
+    def __init__(self, grace: float = 0.0, lateness: float = 0.0) -> None:
+        """``grace`` in seconds; 0 waits for nothing. :attr:`answering` has to hear of every call.
+
+        ``lateness``: for so many seconds a call may be acted on whose outcome is not known.
+        """
         self._grace: Final = grace
+        self._lateness: Final = lateness
         self.answering: Final = Answering()
         self._removals: Final[dict[Place, _Removal]] = {}
         self._waiting: Final[defaultdict[str, list[Place]]] = defaultdict(list)
         self._captures: Final[dict[Place, str]] = {}
         self._pending: Final[defaultdict[str, set[Place]]] = defaultdict(set)
-        self._oldest: Oldest | None = None
-        self._stands_since = 0.0
-        self._horizon = float("inf")
+        #: When the oldest record was written, of all and of those that are not stuck.
+        #: The calls that were sent and have not landed: captures, and removals with their payments.
+        self._captures_on_wire: Final[set[Place]] = set()
+        self._removals_on_wire: Final[dict[Place, str]] = {}
+        #: Until when a removal of a payment may still be acted on that came from a partition.
+        self._late: Final[dict[tuple[Partition, str], float]] = {}
+        self._oldest = self._oldest_moving = inf
+        #: What the clock of all answers showed when a record became the oldest of its lane.
+        self._stands: dict[Place, float] = {}
+        self._horizon = inf
         self._crowded: Collection[Partition] = ()
 
     @property
@@ -138,7 +156,8 @@ class Removals:
     @property
     def empty(self) -> bool:
         """Whether nothing is known of any record."""
-        return not (self._removals or self._waiting or self._captures or self._pending)
+        known = (self._removals, self._waiting, self._captures, self._pending)
+        return not any((*known, self._captures_on_wire, self._removals_on_wire))
 
     # --- what becomes known of records ---
 
@@ -148,12 +167,42 @@ class Removals:
             self._captures[place] = payment_id
             self._pending[payment_id].add(place)
 
+    def pending(self, payment_id: str) -> bool:
+        """Tell whether a removal of this payment must not leave: a capture of it is unsettled."""
+        return payment_id in self._pending
+
+    def being_removed(self, place: Place) -> bool:
+        """Tell whether the capture there must not leave: a removal of its payment is on the wire."""
+        return self._captures.get(place) in self._removals_on_wire.values()
+
+    def unknown(self, place: Place, payment_id: str, now: float) -> None:
+        """Note that the outcome of a removal is not known."""
+        if self._grace > 0:
+            self._late[place.partition, payment_id] = now + self._lateness
+
+    def may_be_removed_late(self, place: Place, now: float) -> bool:
+        """Tell whether the capture there has to wait: a removal of its partition may still be acted on."""
+        payment_id = self._captures.get(place)
+        return payment_id is not None and self._late.get((place.partition, payment_id), -inf) > now
+
+    def left(self, place: Place, removed: str | None) -> None:
+        """Note that a call is on the wire, until :meth:`landed`; ``removed`` is the payment it removes."""
+        if removed is not None:
+            self._removals_on_wire[place] = removed
+        elif place in self._captures:
+            self._captures_on_wire.add(place)
+
+    def landed(self, place: Place) -> None:
+        """Note that nothing of this record is on the wire."""
+        self._captures_on_wire.discard(place)
+        self._removals_on_wire.pop(place, None)
+
     def held_back(self, place: Place, payment_id: str, written: float) -> float | None:
         """Return for how many seconds a removal must not be sent, None where it may be.
 
         Captures of its payment go first; the last of them to settle ends this (:meth:`settled`).
         """
-        if payment_id not in self._pending:
+        if not self.pending(payment_id):
             return None
         self._enter(place, payment_id, written)
         return _LONGEST_WAIT
@@ -224,21 +273,27 @@ class Removals:
         return [] if payment_id is None else self._no_longer_pending(place, payment_id)
 
     def forget(self, partitions: Collection[Partition]) -> None:
-        """Forget what is known of the records of partitions that are given up."""
+        """Forget what is known of the records of partitions that are given up, but of what is on the wire.
+
+        That is forgotten when it is said to be settled: a capture that is given up may still be recorded.
+        """
         for place in [p for p in (*self._removals, *self._captures) if p.partition in partitions]:
-            self.settled(place)
+            if place not in self._captures_on_wire:
+                self.settled(place)
 
     # --- the clocks ---
 
-    def look(self, now: float, oldest: Oldest | None, crowded: Collection[Partition]) -> list[Place]:
+    def look(self, now: float, lanes: Iterable[Oldest], crowded: Collection[Partition]) -> list[Place]:
         """Let the clocks run as the state of this process allows; to be called again and again.
 
-        ``crowded`` are the partitions that removals in their grace fill to half of their bounds. Returns the
-        removals whose time is over: it is up to their next try. Each is returned once until then.
+        ``lanes`` are the oldest records of all lanes. ``crowded`` are the partitions that removals in their
+        grace fill to half of their bounds. Returns the removals whose time is over: it is up to their next
+        try. Each is returned once until then.
         """
-        if oldest is None or self._oldest is None or oldest.place != self._oldest.place:
-            self._stands_since = self.answering.seconds
-        self._oldest, self._horizon, self._crowded = oldest, now - self._grace, crowded
+        for key in [key for key, until in self._late.items() if until <= now]:
+            del self._late[key]
+        self._look_for_the_oldest(lanes, stuck=bool(crowded))
+        self._horizon, self._crowded = now - self._grace, crowded
         over = []
         for place, removal in self._removals.items():
             self._count(place, removal)
@@ -246,6 +301,18 @@ class Removals:
                 removal.over = True
                 over.append(place)
         return over
+
+    def _look_for_the_oldest(self, lanes: Iterable[Oldest], *, stuck: bool) -> None:
+        """Find when the oldest record was written; ``stuck``: what is stuck matters to somebody."""
+        before, self._stands = self._stands, {}
+        self._oldest = self._oldest_moving = inf
+        for place, written, kept in lanes:
+            self._oldest = min(self._oldest, written)
+            since = self.answering.seconds
+            if stuck and not kept:
+                since = self._stands[place] = before.get(place, since)
+            if self.answering.seconds - since < self._grace:
+                self._oldest_moving = min(self._oldest_moving, written)
 
     def _enter(self, place: Place, payment_id: str, written: float) -> _Removal:
         removal = self._removals.get(place)
@@ -265,31 +332,26 @@ class Removals:
 
     def _count(self, place: Place, removal: _Removal) -> None:
         """Let a clock run up to now, where it ran and still may."""
-        runs = removal.payment_id not in self._pending and self._caught_up(place, removal)
+        runs = not self.pending(removal.payment_id) and self._caught_up(place, removal)
         if runs and removal.running:
             removal.elapsed += self.answering.seconds - removal.counted
         removal.counted = self.answering.seconds
         removal.running = runs
 
     def _caught_up(self, place: Place, removal: _Removal) -> bool:
-        oldest = self._oldest
-        if self._horizon == float("inf"):
+        if self._horizon == inf:
             return False  # nobody has looked yet
-        if oldest is None or oldest.written >= self._horizon:
+        if self._oldest >= self._horizon:
             return True
         return place.partition in self._crowded and self._unsettled_since(place, removal) <= 0
 
     def _unsettled_since(self, place: Place, removal: _Removal) -> float:
         """Return for how long before the end of a removal's grace nothing that was written is settled yet.
 
-        0 where everything is; and where a crowded partition does not wait for a record that is stuck.
+        0 where everything is. A crowded partition does not wait for what is stuck.
         """
-        if self._oldest is None:
-            return 0.0
-        stands_for = self.answering.seconds - self._stands_since
-        if place.partition in self._crowded and stands_for >= self._grace:
-            return 0.0
-        return max(0.0, removal.written + self._grace_of(removal) - self._oldest.written)
+        oldest = self._oldest_moving if place.partition in self._crowded else self._oldest
+        return max(0.0, removal.written + self._grace_of(removal) - oldest)
 
     def _no_longer_pending(self, place: Place, payment_id: str) -> list[Place]:
         pending = self._pending[payment_id]

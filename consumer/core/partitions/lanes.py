@@ -130,6 +130,12 @@ class _Lane(Generic[S]):
             return self.flight
         return self.waiting[0] if self.waiting else None
 
+    @property
+    def behind(self) -> Ticket[S] | None:
+        """The record behind that one."""
+        first = 0 if self.flight is not None and not self.flight.released else 1
+        return self.waiting[first] if len(self.waiting) > first else None
+
 
 class _Shard(Generic[S]):
     """The lanes of one partition, and what they hold."""
@@ -384,10 +390,10 @@ class Lanes(Generic[S]):
         shard = self._shards.get(partition)
         return [] if shard is None else [t for lane in shard.aside if (t := lane.ticket) is not None]
 
-    def heads(self) -> Iterator[Ticket[S]]:
-        """Yield the oldest unsettled record of each lane, those aside that have stepped aside."""
+    def heads(self) -> Iterator[tuple[Ticket[S], Ticket[S] | None]]:
+        """Yield the oldest unsettled record of each lane and the one behind it, but what stepped aside."""
         for shard in self._shards.values():
-            yield from (t for lane in shard.lanes.values() if (t := lane.ticket) is not None)
+            yield from ((t, lane.behind) for lane in shard.lanes.values() if (t := lane.ticket) is not None)
 
     def waiting_for(self, cause: HoldCause) -> int:
         """Return how many unsettled records last waited for this hold."""

@@ -175,7 +175,7 @@ def desk_with_grace(rules: Rules = RULES) -> Desk:
     """Return a desk where the record is a refund with a grace, and the API has nothing to remove."""
     desk = desk_with(kind="REFUND")
     desk.traffic.removals = Removals(60.0)
-    desk.traffic.removals.look(desk.now, None, ())
+    desk.traffic.removals.look(desk.now, (), ())
     desk.delivery = desk.deliver(rules)
     desk.api.answer = Response(400)
     return desk
@@ -200,7 +200,7 @@ def test_the_end_of_a_grace_is_chosen(policy: Literal["settle", "dead_letter"]) 
     story = desk.story()
     (first,) = steps(desk, story)
     desk.traffic.removals.answering.answered(desk.now + 60)
-    desk.traffic.removals.look(desk.now + 60, None, ())
+    desk.traffic.removals.look(desk.now + 60, (), ())
     (last,) = steps(desk, story)
 
     assert isinstance(first, Aside)

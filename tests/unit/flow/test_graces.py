@@ -1,17 +1,29 @@
 """Removes in their grace beside the lanes: many of them, behind one another, and at the end of a process."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Final
 
-from consumer.core.api.verdicts import Response
-from consumer.core.errors import Unavailable
+import pytest
+
+from consumer.core.api.calls import PlanRules
+from consumer.core.api.verdicts import Answer, Fault, FaultKind, HoldCause, Response
+from consumer.core.errors import Unavailable, Unreadable
+from consumer.core.meaning.intents import DeadLetterReason
+from consumer.core.meaning.rates import Growth, RateRows, RateTable
 from consumer.core.operations import waits
 from consumer.core.operations.logbook import Event
+from consumer.core.partitions.intake import Bounds, Intake
+from consumer.core.partitions.lanes import Ticket
 from consumer.core.records import Partition
+from consumer.flow.delivery import Rules, Story
 from tests.simulation.loop import VirtualLoop
-from tests.support.events import payment_event
-from tests.support.fakes import LedgerApi
-from tests.support.rig import ERASURES, Around, Rig, erasure
+from tests.support.events import money, payment_event
+from tests.support.fakes import LedgerApi, Sent
+from tests.support.rig import ERASURES, RULES, Around, Rig, erasure
 
 PAYMENTS, REFUNDS, OTHERS = Partition("payments", 0), Partition("refunds", 0), Partition("others", 0)
 GRACE = 60.0
@@ -21,13 +33,22 @@ class Bench:
     """A rig on virtual time, with an API that knows its payments."""
 
     def __init__(
-        self, *, rate: float = 100_000.0, max_in_flight: int = 8, erasures_per_second: float | None = None
+        self,
+        *,
+        rate: float = 100_000.0,
+        max_in_flight: int = 8,
+        erasures_per_second: float | None = None,
+        rules: Rules = RULES,
     ) -> None:
         self.clock = asyncio.get_running_loop().time
         self.api = LedgerApi()
         around = Around(clock=self.clock, wall=self.clock, api=self.api, grace=GRACE)
         self.rig = Rig(
-            around=around, rate=rate, max_in_flight=max_in_flight, erasures_per_second=erasures_per_second
+            around=around,
+            rate=rate,
+            max_in_flight=max_in_flight,
+            erasures_per_second=erasures_per_second,
+            rules=rules,
         )
         self.rig.source.poll_seconds = 1.0
 
@@ -71,21 +92,155 @@ def virtual(scene: Coroutine[object, object, None]) -> None:
 
 
 def test_removes_that_fill_a_partition_do_not_wait_for_what_is_stuck() -> None:
-    """One record is stuck elsewhere for ever: refunds that find nothing don't stop what comes behind them."""
+    """One call fails for ever, and its key with it: refunds that find nothing don't stop what is behind."""
 
     async def scene() -> None:
         bench = Bench()
-        bench.rig.decoder.trouble[b"stuck"] = Unavailable("the registry is away")
-        bench.pay(PAYMENTS, "stuck")
+        bench.api.always["stuck"] = Response(500)
+        bench.pay(PAYMENTS, "stuck", b"key")
+        bench.pay(PAYMENTS, "behind it", b"key")
         for number in range(600):
             bench.refund(REFUNDS, f"guest-{number}")
         bench.pay(REFUNDS, "pay")
         async with bench.rig.running():
             bench.rig.source.assign(PAYMENTS, REFUNDS)
-            assert await bench.until(bench.api.recorded, 3 * GRACE) > GRACE
+            assert await bench.until(bench.api.recorded, 10 * GRACE) > GRACE
             assert bench.settled("nothing_to_remove") >= 300
             (crowd, *_) = bench.rig.log.told(Event.REMOVES_CROWD)
             assert (crowd["topic"], crowd["partition"]) == ("refunds", 0)
+
+    virtual(scene())
+
+
+#: How many payments wait for a hold, and how many guests there are: their refunds fill a partition of
+#: these bounds.
+CROWD: Final = 16
+GUESTS: Final = 10
+BOUNDS: Final = Bounds(partition_records=40)
+_WHEN: Final = datetime(2026, 3, 20, 12, tzinfo=UTC)
+
+
+class Held:
+    """Payments in some lanes that wait for something of ours, which :attr:`cure` brings back."""
+
+    def __init__(self, cause: HoldCause, lanes: int = 4) -> None:
+        self._lanes: Final = lanes
+        self._table = _rates(10)
+        rules = replace(RULES, plan=PlanRules(reporting="INR"), rates=lambda: self._table)
+        self.bench: Final = Bench(rules=rules if cause is HoldCause.RATES else RULES)
+        self._names: Final = [f"pay-{number}" for number in range(CROWD)]
+        self.cure: Final = {
+            HoldCause.REGISTRY: self._registry,
+            HoldCause.RATES: self._rates,
+            HoldCause.DEAD_LETTERS: self._dead_letters,
+            HoldCause.REFUSALS: self._refusals,
+        }[cause]()
+
+    def refund_all(self) -> None:
+        """Append their refunds."""
+        for name in self._names:
+            self.bench.refund(REFUNDS, name)
+
+    def _registry(self) -> Callable[[], None]:
+        decoder = self.bench.rig.decoder
+        for name in self._names:
+            decoder.trouble[name.encode()] = Unavailable("the registry is away")
+            self.bench.pay(PAYMENTS, name)
+        return decoder.trouble.clear
+
+    def _rates(self) -> Callable[[], None]:
+        for name in self._names:
+            event = payment_event(payment_id=name, amount=money(1000, "USD"), occurred_at=_WHEN)
+            self.bench.rig.decoder.events[name.encode()] = event
+            self.bench.pay(PAYMENTS, name, b"key-%d" % (len(self.bench.rig.decoder.events) % self._lanes))
+
+        def cure() -> None:
+            self._table = _rates(10, 19)
+
+        return cure
+
+    def _dead_letters(self) -> Callable[[], None]:
+        """Few letters, and behind each of them many payments with its key."""
+        rig = self.bench.rig
+        rig.box.missing.add("payments")
+        for number in range(self._lanes):
+            bad = b"bad-%d" % number
+            rig.decoder.trouble[bad] = Unreadable(DeadLetterReason.UNDECODABLE, "bytes")
+            self.bench.pay(PAYMENTS, bad.decode(), b"key-%d" % number)
+        for number, name in enumerate(self._names):
+            self.bench.pay(PAYMENTS, name, b"key-%d" % (number % self._lanes))
+        return rig.box.missing.clear
+
+    def _refusals(self) -> Callable[[], None]:
+        """A mapping of ours that is wrong: nothing of the topic can be read."""
+        decoder = self.bench.rig.decoder
+        for number in range(30):
+            self.bench.pay(PAYMENTS, f"before-{number}")
+            decoder.trouble[b"before-%d" % number] = Unreadable(DeadLetterReason.UNDECODABLE, "bytes")
+        for name in self._names:
+            decoder.trouble[name.encode()] = Unreadable(DeadLetterReason.UNDECODABLE, "bytes")
+            self.bench.pay(PAYMENTS, name)
+        return decoder.trouble.clear
+
+
+def _rates(*days: int) -> RateTable:
+    rows = RateRows()
+    for number in days:
+        rows.add(date(2026, 3, number), "USD", Decimal(1))
+        rows.add(date(2026, 3, number), "INR", Decimal(88))
+    return rows.table("EUR", Growth.DAILY, 3)
+
+
+@pytest.mark.parametrize(
+    "cause", [HoldCause.REGISTRY, HoldCause.RATES, HoldCause.DEAD_LETTERS, HoldCause.REFUSALS]
+)
+def test_removes_that_fill_a_partition_wait_for_what_a_hold_of_ours_keeps(cause: HoldCause) -> None:
+    """Something of ours is away, and with it the payments of many refunds: none of them is given up.
+
+    Their partition is full meanwhile, and goes on by itself.
+    """
+
+    async def scene() -> None:
+        held = Held(cause)
+        bench = held.bench
+        vars(bench.rig.pipeline)["_intake"] = Intake(BOUNDS)
+        for number in range(GUESTS):
+            bench.refund(REFUNDS, f"guest-{number}")
+        held.refund_all()
+        bench.pay(REFUNDS, "other")
+        async with bench.rig.running():
+            bench.rig.source.assign(PAYMENTS, REFUNDS)
+            await asyncio.sleep(2.5 * GRACE)
+            assert cause in bench.rig.pipeline.holding()
+            assert bench.rig.pipeline.graces.waiting == CROWD + GUESTS
+            assert REFUNDS in bench.rig.source.paused
+            assert bench.settled("nothing_to_remove") == 0
+            held.cure()
+            assert await bench.committed(PAYMENTS, REFUNDS) < 6 * GRACE
+            assert bench.settled("nothing_to_remove") == GUESTS
+            assert not {name for name in bench.api.recorded() if name.startswith("pay-")}
+            await bench.until(lambda: REFUNDS not in bench.rig.source.paused)
+
+    virtual(scene())
+
+
+def test_a_payment_that_waits_for_its_rate_holds_its_refund_back() -> None:
+    """Which payment it is is known: its refund is not even sent, and guests' refunds end by their grace."""
+
+    async def scene() -> None:
+        held = Held(HoldCause.RATES, lanes=CROWD)
+        bench = held.bench
+        held.refund_all()
+        for number in range(GUESTS):
+            bench.refund(OTHERS, f"guest-{number}")
+        async with bench.rig.running():
+            bench.rig.source.assign(PAYMENTS, REFUNDS, OTHERS)
+            assert await bench.committed(OTHERS) < 2 * GRACE
+            assert not {name for name in bench.api.asked if name.startswith("pay-")}
+            assert bench.settled("nothing_to_remove") == 0
+            held.cure()
+            await bench.committed(PAYMENTS, REFUNDS)
+            assert bench.settled("delivered") == CROWD
 
     virtual(scene())
 
@@ -284,9 +439,158 @@ def test_a_remove_has_one_call_at_a_time() -> None:
             await bench.until(lambda: bench.api.on_wire)
             bench.pay(PAYMENTS, "pay")
             await asyncio.sleep(30)
-            assert [call.path for call in bench.api.calls][1:] == ["/remove-payment", "/capture-payment"]
+            assert [call.path for call in bench.api.calls][1:] == ["/remove-payment"]
             bench.api.let_go("pay")
             assert await bench.committed(REFUNDS, PAYMENTS) < 15
             assert bench.api.recorded() == []
+            assert not bench.api.overlapped
+
+    virtual(scene())
+
+
+def test_a_remove_does_not_leave_when_a_capture_has_come_up_while_it_waited_for_its_turn() -> None:
+    """A slow rate: the payment is sent before its refund's turn, recorded, and its answer gets lost.
+
+    If the refund were sent on its turn, the next try of the payment would bring it back.
+    """
+
+    async def scene() -> None:
+        bench = Bench(rate=1.0)
+        others = [f"other-{number}" for number in range(5)]
+        for name in others:
+            bench.pay(REFUNDS, name)
+        bench.refund(REFUNDS, "pay")
+        line = Lossy(bench, "pay", "/capture-payment")
+        async with bench.rig.running():
+            bench.rig.source.assign(REFUNDS, PAYMENTS)
+            await bench.until(lambda: b"refund of pay" in _under_way(bench))
+            bench.pay(PAYMENTS, "pay")
+            await bench.until(lambda: line.lost)
+            assert "/remove-payment" not in [call.path for call in bench.api.calls]
+            await bench.committed(REFUNDS, PAYMENTS)
+            assert bench.settled("delivered") == 1
+            assert bench.api.recorded() == others
+            paths = [call.path for call in bench.api.calls if call.payment_id == "pay"]
+            assert paths == ["/capture-payment", "/capture-payment", "/remove-payment"]
+            assert not line.met
+
+    virtual(scene())
+
+
+def test_a_capture_does_not_leave_while_a_remove_of_its_payment_is_on_the_wire_elsewhere() -> None:
+    """Nor when the remove is sent while the capture waits for its turn."""
+
+    async def scene() -> None:
+        bench = Bench(rate=1.0)
+        bench.api.hold("pay")
+        bench.refund(REFUNDS, "pay")
+        async with bench.rig.running():
+            bench.rig.source.assign(REFUNDS, PAYMENTS)
+            await bench.until(lambda: bench.api.on_wire)
+            bench.pay(PAYMENTS, "pay")
+            await asyncio.sleep(5)
+            assert [call.path for call in bench.api.calls] == ["/remove-payment"]
+            assert [ticket.story.waits_for for ticket, _ in bench.rig.pipeline.lanes.sleeping()] == ["remove"]
+            bench.api.let_go("pay")
+            await bench.committed(REFUNDS, PAYMENTS)
+            assert bench.api.recorded() == []
+            assert not bench.api.overlapped
+
+    virtual(scene())
+
+
+def test_removes_and_captures_of_one_payment_never_meet_and_never_wait_for_ever() -> None:
+    """Three lanes about one payment at a slow rate, with answers that get lost: all of them settle."""
+
+    async def scene() -> None:
+        bench = Bench(rate=2.0)
+        for partition in (PAYMENTS, REFUNDS, OTHERS):
+            for number in range(4):
+                bench.refund(partition, "pay", b"key-%d" % (number % 2))
+                bench.pay(partition, "pay", b"key-%d" % (number % 2))
+        line = Lossy(bench, "pay", "/remove-payment")
+        async with bench.rig.running():
+            bench.rig.source.assign(REFUNDS, PAYMENTS, OTHERS)
+            await bench.committed(REFUNDS, PAYMENTS, OTHERS)
+            assert line.lost
+            assert not line.met
+            assert bench.rig.pipeline.graces.removals.empty
+
+    virtual(scene())
+
+
+def _under_way(bench: Bench) -> list[bytes | None]:
+    """Return what is in flight, by its value."""
+    tasks: Mapping[Ticket[Story], object] = vars(vars(bench.rig.pipeline)["_flights"])["_tasks"]
+    return [ticket.record.value for ticket in tasks]
+
+
+class Lossy:
+    """An API's line: the answer to the first call of a kind about a payment gets lost, after 10 s.
+
+    ``lost`` once that is so; ``met``: a capture and a remove of one payment were under way together.
+    """
+
+    def __init__(self, bench: Bench, name: str, path: str) -> None:
+        self.lost = False
+        self.met = False
+        self._first: Final = (name, path)
+        self._begun = False
+        self._under_way: Final[list[tuple[str, str]]] = []
+        self._real: Final = bench.api.send
+        vars(bench.api)["send"] = self.send
+
+    async def send(self, path: str, body: bytes) -> Answer | None:
+        """Pass a call on."""
+        call = Sent(path, body).payment_id, path
+        self.met = self.met or any(name == call[0] and to != path for name, to in self._under_way)
+        first, self._begun = call == self._first and not self._begun, self._begun or call == self._first
+        self._under_way.append(call)
+        try:
+            answer = await self._real(path, body)
+            if not first:
+                return answer
+            await asyncio.sleep(10)
+            self.lost = True
+            return Fault(FaultKind.TIMEOUT)
+        finally:
+            self._under_way.remove(call)
+
+
+def test_a_key_that_fails_for_ever_stops_no_grace() -> None:
+    """Its payment is known, and nothing is behind it: a guest's refund elsewhere ends."""
+
+    async def scene() -> None:
+        bench = Bench()
+        bench.api.always["bad"] = Response(500)
+        bench.pay(PAYMENTS, "bad")
+        bench.refund(REFUNDS, "guest")
+        bench.refund(OTHERS, "bad")
+        async with bench.rig.running():
+            bench.rig.source.assign(PAYMENTS, REFUNDS, OTHERS)
+            assert await bench.committed(REFUNDS) > GRACE
+            assert bench.settled("nothing_to_remove") == 1
+            assert bench.rig.pipeline.graces.waiting == 1, "its own refund waits"
+
+    virtual(scene())
+
+
+def test_a_key_that_fails_for_ever_hides_what_is_behind_it() -> None:
+    """What comes behind it with its key may be the payment of a refund elsewhere."""
+
+    async def scene() -> None:
+        bench = Bench()
+        bench.api.always["bad"] = Response(500)
+        bench.pay(PAYMENTS, "bad", b"key")
+        bench.pay(PAYMENTS, "pay", b"key")
+        bench.refund(REFUNDS, "pay")
+        async with bench.rig.running():
+            bench.rig.source.assign(PAYMENTS, REFUNDS)
+            await asyncio.sleep(10 * GRACE)
+            assert bench.rig.pipeline.graces.waiting == 1
+            del bench.api.always["bad"]
+            await bench.committed(PAYMENTS, REFUNDS)
+            assert bench.api.recorded() == ["bad"]
+            assert bench.settled("delivered") == 1
 
     virtual(scene())

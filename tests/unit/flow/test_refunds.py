@@ -16,7 +16,7 @@ from typing import Final, Literal, TypeAlias
 import pytest
 
 from consumer.core.api.removals import Answering, Ended, Removals
-from consumer.core.api.verdicts import Response
+from consumer.core.api.verdicts import Answer, Fault, FaultKind, Response
 from consumer.core.errors import Unavailable
 from consumer.core.partitions.lanes import Lanes
 from consumer.core.records import Partition
@@ -24,7 +24,7 @@ from consumer.flow.graces import Graces
 from tests.simulation.loop import VirtualLoop
 from tests.support.events import payment_event
 from tests.support.fakes import LedgerApi, Sent
-from tests.support.rig import RULES, Around, Rig
+from tests.support.rig import RULES, TIMEOUT, Around, Rig
 
 PAGE: Final = Path(__file__).parents[3] / "docs" / "refunds.md"
 
@@ -82,6 +82,20 @@ class Scene:
         """Let a process that this one knows nothing of send the payment."""
         body = {"user_id": "u", "payment_id": PAY, "amount": 499, "type": "DEFAULT", "status": _COMPLETED}
         self.api.act(Sent("/capture-payment", json.dumps(body).encode()))
+
+    def do_the_next_call_late(self) -> None:
+        """Let the next call get no answer in time, and be acted on 2 s after that."""
+        real = self.api.send
+
+        async def late(path: str, body: bytes) -> Answer | None:
+            vars(self.api)["send"] = real
+            call = Sent(path, body)
+            self.api.calls.append(call)
+            await asyncio.sleep(TIMEOUT)
+            asyncio.get_running_loop().call_later(2, self.api.act, call)
+            return Fault(FaultKind.TIMEOUT)
+
+        vars(self.api)["send"] = late
 
     @asynccontextmanager
     async def running(self, *partitions: Partition, crash: bool = False) -> AsyncIterator[Rig]:
@@ -204,6 +218,30 @@ async def refund_on_the_wire_in_one_lane(scene: Scene) -> None:
         assert scene.calls() == "RR"
         rig.api.let_go(PAY)
         assert await scene.settled() < 1
+        assert scene.calls() == "RRC"
+
+
+async def refund_is_done_late_in_one_lane(scene: Scene) -> None:
+    """The next try of the refund gets no answer in time, and is acted on 2 s later."""
+    async with scene.running() as rig:
+        scene.append(PAYMENTS, REFUND, KEY)
+        await scene.until(lambda: rig.pipeline.graces.waiting)
+        scene.do_the_next_call_late()
+        await scene.until(lambda: scene.calls() == "RR")
+        scene.append(PAYMENTS, PAYMENT, KEY)
+        assert await scene.settled() < 2 * TIMEOUT + 1
+        await asyncio.sleep(GRACE)
+        assert scene.calls() == "RRC"
+
+
+async def first_try_is_done_late_in_one_lane(scene: Scene) -> None:
+    """The same with the first try; the second one gets a 400 before that is acted on."""
+    async with scene.running():
+        scene.do_the_next_call_late()
+        scene.append(PAYMENTS, REFUND, KEY)
+        scene.append(PAYMENTS, PAYMENT, KEY)
+        assert await scene.settled() < 2 * TIMEOUT + 1
+        await asyncio.sleep(GRACE)
         assert scene.calls() == "RRC"
 
 
@@ -335,7 +373,7 @@ async def capture_is_tried_again(scene: Scene) -> None:
     async with scene.running():
         scene.api.deaf.add(PAY)
         scene.append(PAYMENTS, PAYMENT)
-        await scene.until(lambda: scene.calls() == "C" and not scene.api.on_wire)
+        await scene.until(lambda: scene.calls() and not scene.api.on_wire)
         scene.append(REFUNDS, REFUND)
         await scene.settled()
         assert scene.calls() == "CCR"
@@ -353,6 +391,20 @@ async def capture_on_the_wire(scene: Scene) -> None:
         rig.api.let_go(PAY)
         assert await scene.settled() < 1
         assert scene.calls() == "CR"
+
+
+async def refund_on_the_wire(scene: Scene) -> None:
+    """The payment comes while its refund is on the wire from another partition."""
+    async with scene.running() as rig:
+        rig.api.hold(PAY)
+        scene.append(REFUNDS, REFUND)
+        await scene.until(lambda: rig.api.on_wire)
+        scene.append(PAYMENTS, PAYMENT)
+        await asyncio.sleep(5)
+        assert scene.calls() == "R", "it waits and does not race"
+        rig.api.let_go(PAY)
+        assert await scene.settled() < 1
+        assert scene.calls() == "RCR"
 
 
 async def two_refunds(scene: Scene) -> None:
@@ -451,9 +503,45 @@ async def crash_behind_both_in_one_lane(scene: Scene) -> None:
         assert scene.calls() == "CRCR"
 
 
+async def capture_is_given_up_on_the_wire(scene: Scene) -> None:
+    """The partition of the payment is revoked while it is on the wire; its refund is here and stays."""
+    async with scene.running() as rig:
+        rig.api.hold(PAY)
+        scene.append(PAYMENTS, PAYMENT)
+        await scene.until(lambda: rig.api.on_wire)
+        scene.append(REFUNDS, REFUND)
+        await scene.until(lambda: rig.pipeline.graces.waiting)
+        revocation = asyncio.create_task(scene.source.revoke(PAYMENTS, seconds=30))
+        await asyncio.sleep(20)
+        assert scene.calls() == "C", "it waits and does not race"
+        rig.api.let_go(PAY)
+        await revocation
+        scene.source.assign(PAYMENTS)
+        await scene.settled()
+        assert scene.calls() == "CR"
+
+
+async def capture_is_given_up_unknown(scene: Scene) -> None:
+    """Its answer is lost, and its partition revoked before it is sent again: the next owner does that."""
+    async with scene.running() as rig:
+        scene.api.deaf.add(PAY)
+        rig.api.hold(PAY)
+        scene.append(PAYMENTS, PAYMENT)
+        await scene.until(lambda: rig.api.on_wire)
+        revocation = asyncio.create_task(scene.source.revoke(PAYMENTS))
+        await asyncio.sleep(1)
+        rig.api.let_go(PAY)
+        await revocation
+        scene.append(REFUNDS, REFUND)
+        await scene.settled(REFUNDS)
+        scene.source.assign(PAYMENTS)
+        await scene.settled()
+        assert scene.calls() == "CRC"
+
+
 def _is_never_behind(removals: Removals, now: float, *_: object) -> None:
     """Stand in for a look at the process, and see nothing that is old."""
-    _LOOK(removals, now, None, ())
+    _LOOK(removals, now, (), ())
 
 
 _LOOK: Final = Removals.look
@@ -477,6 +565,18 @@ ROWS: Final = (
         Payment.COUNTED,
         Refund.NOTHING,
         refund_on_the_wire_in_one_lane,
+    ),
+    Row(
+        "the same with a try that times out and is done 2 s later: the payment waits a timeout more",
+        Payment.COUNTED,
+        Refund.NOTHING,
+        refund_is_done_late_in_one_lane,
+    ),
+    Row(
+        "the same with the first try",
+        Payment.COUNTED,
+        Refund.NOTHING,
+        first_try_is_done_late_in_one_lane,
     ),
     Row("refund elsewhere, payment within the grace", Payment.GONE, Refund.DELIVERED, within_the_grace),
     Row("refund elsewhere, payment after the grace", Payment.COUNTED, Refund.NOTHING, after_the_grace),
@@ -551,6 +651,12 @@ ROWS: Final = (
         capture_on_the_wire,
     ),
     Row(
+        "payment while its refund elsewhere is on the wire: the payment waits for its answer",
+        Payment.GONE,
+        Refund.DELIVERED,
+        refund_on_the_wire,
+    ),
+    Row(
         "refund and chargeback elsewhere, payment within their graces",
         Payment.GONE,
         Refund.BOTH,
@@ -598,6 +704,18 @@ ROWS: Final = (
         Refund.DELIVERED,
         crash_behind_both_in_one_lane,
     ),
+    Row(
+        "payment whose partition is revoked while it is on the wire, refund elsewhere: that waits",
+        Payment.GONE,
+        Refund.DELIVERED,
+        capture_is_given_up_on_the_wire,
+    ),
+    Row(
+        "payment whose answer is lost, its partition revoked before it is sent again, refund elsewhere stays",
+        Payment.COUNTED,
+        Refund.DELIVERED,
+        capture_is_given_up_unknown,
+    ),
 )
 
 
@@ -630,11 +748,18 @@ def test_an_interleaving_ends_as_the_table_says(row: Row) -> None:
             Graces, "in_the_way", lambda *_: False, refund_first_in_one_lane, id="a-late-remove-in-one-lane"
         ),
         pytest.param(
-            Graces,
-            "in_the_way",
+            Removals,
+            "being_removed",
             lambda *_: False,
-            refund_on_the_wire_in_one_lane,
+            refund_on_the_wire,
             id="a-remove-that-meets-its-capture",
+        ),
+        pytest.param(
+            Removals,
+            "may_be_removed_late",
+            lambda *_: False,
+            first_try_is_done_late_in_one_lane,
+            id="a-capture-that-does-not-wait-for-a-late-remove",
         ),
         pytest.param(
             Removals,
@@ -645,8 +770,8 @@ def test_an_interleaving_ends_as_the_table_says(row: Row) -> None:
         ),
         pytest.param(
             Removals,
-            "held_back",
-            lambda *_: None,
+            "pending",
+            lambda *_: False,
             capture_is_tried_again,
             id="a-remove-that-races-its-capture",
         ),
@@ -654,6 +779,13 @@ def test_an_interleaving_ends_as_the_table_says(row: Row) -> None:
             Removals, "look", _is_never_behind, lagging_partition, id="a-clock-that-runs-behind-a-backlog"
         ),
         pytest.param(Removals, "settled", lambda *_: [], within_the_grace, id="a-capture-that-wakes-nobody"),
+        pytest.param(
+            Removals,
+            "left",
+            lambda *_: None,
+            capture_is_given_up_on_the_wire,
+            id="a-capture-that-is-forgotten-on-the-wire",
+        ),
         pytest.param(Graces, "forget", lambda *_: None, revocation, id="a-grace-that-outlives-its-partition"),
     ],
 )

@@ -30,7 +30,7 @@ class Bench:
 
     def look(self, oldest: float | None = None, crowded: Collection[Partition] = ()) -> None:
         """Look at a process whose oldest record is of so many seconds ago; None: there is none."""
-        head = None if oldest is None else Oldest(at(PAYMENTS, 1), self.now - oldest)
+        head = [] if oldest is None else [Oldest(at(PAYMENTS, 1), self.now - oldest)]
         self.removals.look(self.now, head, crowded)
 
     def answer(self, seconds: float) -> None:
@@ -192,7 +192,7 @@ def test_a_crowded_partition_waits_for_what_was_written_by_the_end_of_the_grace(
     partitions = [REFUNDS] if crowded else []
 
     def reach(offset: int, seconds_before_the_end: float) -> None:
-        head = Oldest(at(PAYMENTS, offset), 999.0 + GRACE - seconds_before_the_end)
+        head = [Oldest(at(PAYMENTS, offset), 999.0 + GRACE - seconds_before_the_end)]
         bench.removals.look(bench.now, head, partitions)
 
     bench.now += 3600
@@ -212,7 +212,7 @@ def test_a_crowded_partition_does_not_wait_for_what_is_stuck(crowded: bool) -> N
     """The same record the oldest for a grace, and removals that fill a partition: they wait no longer."""
     bench = Bench()
     partitions = [REFUNDS] if crowded else []
-    stuck = Oldest(at(PAYMENTS, 1), -1e6)
+    stuck = [Oldest(at(PAYMENTS, 1), -1e6)]
     bench.removals.look(bench.now, stuck, partitions)
     bench.nothing()
     bench.answer(GRACE - 1)
@@ -222,6 +222,57 @@ def test_a_crowded_partition_does_not_wait_for_what_is_stuck(crowded: bool) -> N
     assert bench.waits()
     bench.answer(GRACE)
     assert bench.waits() is not crowded
+
+
+def test_a_crowded_partition_waits_for_what_a_hold_keeps() -> None:
+    """What is stuck is left out, and what waits for a fault of ours never, however long it stands."""
+    bench = Bench()
+    stuck, kept = Oldest(at(PAYMENTS, 1), -1e6), Oldest(at(PAYMENTS, 2), 900.0, kept=True)
+    bench.nothing()
+    for _ in range(20):
+        bench.removals.look(bench.now, [stuck, kept], [REFUNDS])
+        bench.answer(GRACE / 2)
+        assert bench.waits()
+    bench.removals.look(bench.now, [stuck], [REFUNDS])
+    bench.answer(GRACE)
+    assert not bench.waits()
+
+
+def test_a_capture_on_the_wire_stays_known_when_its_partition_is_given_up() -> None:
+    """Until it has landed and is settled, no removal of its payment is sent."""
+    bench = Bench()
+    bench.removals.capture(CAPTURE, "pay")
+    bench.removals.left(CAPTURE, None)
+    bench.removals.forget([PAYMENTS])
+    assert bench.removals.pending("pay")
+    bench.removals.landed(CAPTURE)
+    bench.removals.settled(CAPTURE)
+    assert bench.removals.empty
+
+
+def test_a_capture_does_not_leave_while_its_payment_is_being_removed() -> None:
+    """In whatever partition the removal is; one of another payment is no matter of its."""
+    bench = Bench()
+    bench.removals.capture(CAPTURE, "pay")
+    bench.removals.left(at(REFUNDS, 4), "other")
+    assert not bench.removals.being_removed(CAPTURE)
+    bench.removals.left(REMOVE, "pay")
+    assert bench.removals.being_removed(CAPTURE)
+    bench.removals.landed(REMOVE)
+    assert not bench.removals.being_removed(CAPTURE)
+    assert not bench.removals.being_removed(REMOVE)
+
+
+def test_a_removal_with_an_unknown_outcome_may_be_done_late() -> None:
+    """For some seconds, in its partition, and to its payment."""
+    removals = Removals(GRACE, 10.0)
+    for place, payment_id in ((at(REFUNDS, 9), "pay"), (at(REFUNDS, 10), "other"), (CAPTURE, "pay")):
+        removals.capture(place, payment_id)
+    removals.unknown(REMOVE, "pay", 100.0)
+    assert removals.may_be_removed_late(at(REFUNDS, 9), 109.9)
+    assert not removals.may_be_removed_late(at(REFUNDS, 9), 110.0)
+    assert not removals.may_be_removed_late(at(REFUNDS, 10), 101.0)
+    assert not removals.may_be_removed_late(CAPTURE, 101.0)
 
 
 def test_a_crowd_elsewhere_changes_nothing() -> None:
