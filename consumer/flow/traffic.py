@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final, assert_never
 
 from consumer.core.api.gates import Doubt, Gate
+from consumer.core.api.outliers import Outliers, Standing
 from consumer.core.api.pacing import OUTAGE_SECONDS, Turns
 from consumer.core.api.removals import Removals
 from consumer.core.api.shares import Allotment
@@ -74,6 +75,7 @@ class Traffic:
         self.auth_ok = True
         self._address: Final = address
         self._doubt: Final = Doubt()
+        self._outliers: Final = Outliers()
         self._metrics: Final = metrics
         self._log: Final = log
         self._on_open: Final = on_open
@@ -127,6 +129,13 @@ class Traffic:
         """Return for how many seconds more the host asked for silence, 0 where it did not."""
         return self.pacer.silence(self.clock())
 
+    def stands(self, standing: Standing | None, began: float) -> Standing | None:
+        """Return how a record stands whose call that ``began`` then had an answer that stops all calls.
+
+        ``standing`` is what was known of it before. Asked before :meth:`heard`.
+        """
+        return self._outliers.held(standing, self.clock()) if self.gate.trusts(began) else standing
+
     def heard(self, verdict: Verdict, began: float) -> bool:
         """Take note of the verdict on a call that ``began`` then; return whether the gate is shut by it.
 
@@ -137,7 +146,7 @@ class Traffic:
         match verdict:
             case Delivered() | NothingToRemove() | Refused():
                 if current:
-                    self._answered(now)
+                    self._answered(now, began)
                 return False
             case Hold(cause):
                 self.removals.answering.failed()
@@ -176,7 +185,8 @@ class Traffic:
                 seconds=round(seconds),
             )
 
-    def _answered(self, now: float) -> None:
+    def _answered(self, now: float, began: float) -> None:
+        self._outliers.answered(began)
         self.removals.answering.answered(now)
         self._doubt.answered()
         self.auth_ok = True
