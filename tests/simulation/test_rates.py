@@ -45,6 +45,20 @@ def test_one_percent_of_failing_keys_costs_the_others_less_than_five(seed: int) 
     assert log.delivered(60.0, 300.0) >= 240.0 * RATE * PACE * 0.95
 
 
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_key_that_a_firewall_refuses_costs_the_others_less_than_five_percent_after_a_minute(
+    status: int,
+) -> None:
+    """It gets what a wrong key or address gets: it stops all once, and is soon as late as any that fails."""
+    refused = failing(0, mood=Mood(Response(status)))
+    log = play(refused, 240.0, lambda stage: stage.produce(7000, keys=1000))
+
+    assert rates.too_fast(log, RATE) == []
+    assert log.delivered(0.0, 60.0) >= 50.0 * RATE * PACE * 0.95
+    assert log.delivered(60.0, 240.0) >= 180.0 * RATE * PACE * 0.95
+    assert sum(call.status == status and call.at >= 60.0 for call in log.calls) >= 5
+
+
 def test_failing_keys_that_hang_cost_the_others_less_than_five_percent() -> None:
     """Where places are short and not the rate: ten seconds of a place count as what they are."""
     bad, places, seconds = range(0, 500, 101), 8, 0.5
