@@ -298,7 +298,9 @@ class Storyteller(ABC):
         answer, began = tried
         verdict = self._judge(story, action, answer, began)
         stopped = self._traffic.heard(verdict, began)
-        self._giving_up.heard(story.record, verdict, probe=story.probe, stopped=stopped)
+        self._giving_up.heard(
+            story.record, verdict, first=story.tries == 1, probe=story.probe, stopped=stopped
+        )
         match verdict:
             case Delivered():
                 return Settled(action, Outcome.DELIVERED, status=_code(answer))
