@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import pytest
 
 from consumer.core.api.budget import RetryBudget
-from consumer.core.api.pacing import Meter, Pacer, Ramp, Second
+from consumer.core.api.outliers import Standing
+from consumer.core.api.pacing import PACE, Meter, Pacer, Ramp, Second
 from consumer.core.api.verdicts import Again, Fault, FaultKind, Response
 from consumer.flow.traffic import Traffic
 from tests.simulation import rates
@@ -32,6 +33,15 @@ class DeafTraffic(Traffic):
     def _slow_down(self, verdict: Again, now: float, began: float) -> None:
         if verdict.limited:
             self.pacer.limited(now, began)
+
+
+class CredulousTraffic(Traffic):
+    """Holds what one record gets to be said of all, however often others succeed."""
+
+    def stands(self, standing: Standing | None, began: float) -> Standing | None:
+        """Return that nothing is known of it."""
+        super().stands(standing, began)
+        return Standing.SUSPECT
 
 
 class SteepRamp(Ramp):
@@ -111,6 +121,13 @@ def failing_keys(parts: Parts) -> Log:
     return play(weather, 120.0, produce, parts=parts)
 
 
+def refused_key(parts: Parts) -> Log:
+    """Let a firewall refuse the first key for ever, and take all others."""
+    refused = Mood(Response(403))
+    weather: Weather = lambda _, name: refused if name.startswith("0-") else Mood()  # noqa: E731  (as above)
+    return play(weather, 90.0, lambda stage: stage.produce(3000, keys=1000), parts=parts)
+
+
 def silence(parts: Parts) -> Log:
     """Let the API ask for thirty seconds of silence."""
     asked = Mood(Response(429, retry_after="30"))
@@ -126,6 +143,12 @@ def costly(log: Log) -> list[str]:
     """Say where keys that fail for ever cost the others more than five per cent, beside their first tries."""
     late = sum(count - 3 for count in rates.tries(log).values() if count > 3)
     return [f"{late} of {len(log.calls)} calls were late"] if late > len(log.calls) * 0.05 else []
+
+
+def stands_for_all(log: Log) -> list[str]:
+    """Say where one refused key costs the others more than five per cent once it is known."""
+    part = log.delivered(30.0, 90.0) / (60.0 * RATE * PACE)
+    return [f"{part:.0%} of the calls that there were room for"] if part < 0.95 else []
 
 
 def returns_in_a_burst(log: Log) -> list[str]:
@@ -150,6 +173,7 @@ FAULTS = [
     pytest.param(silence, rates.too_early, Parts(traffic=DeafTraffic), id="retry-after-for-one-call-only"),
     pytest.param(outage, probes_in_a_storm, Parts(fit=with_ramp(SteepRamp)), id="a-storm-of-probes"),
     pytest.param(outage, returns_in_a_burst, Parts(fit=with_ramp(ShortRamp)), id="a-return-in-a-burst"),
+    pytest.param(refused_key, stands_for_all, Parts(traffic=CredulousTraffic), id="one-refused-key-for-all"),
     pytest.param(silence, too_fast, Parts(fit=hoard), id="idle-time-is-kept"),
 ]
 
