@@ -27,6 +27,7 @@ from consumer.core.api.calls import (
     RemovePayment,
 )
 from consumer.core.api.gates import Gate, Pass
+from consumer.core.api.outliers import Standing
 from consumer.core.api.refusals import Refusals
 from consumer.core.api.removals import Ended, Place, Removals
 from consumer.core.api.verdicts import (
@@ -38,6 +39,7 @@ from consumer.core.api.verdicts import (
     HoldCause,
     NothingToRemove,
     Refused,
+    Verdict,
 )
 from consumer.core.errors import TooLarge, Unavailable, Unreadable, Unwritable
 from consumer.core.letters import Copy, Letter, Sender, Stage
@@ -99,7 +101,8 @@ class Story:
     waits for others. ``unknown``: after one of its tries the API may have done it. ``probe`` while it finds
     out whether its stopped topic may go on; ``allowed_at``: its letter may be written, as long as its topic
     was not stopped more often than that. ``failed_at`` is how long calls had succeeded when its own first
-    failed. ``waits_for`` says in a word what it last waited for.
+    failed. ``standing`` is what is known of it by answers that stop all calls. ``waits_for`` says in a word
+    what it last waited for.
     """
 
     record: Record
@@ -115,6 +118,7 @@ class Story:
     probe: bool = False
     allowed_at: int | None = None
     failed_at: float | None = None
+    standing: Standing | None = None
     waits_for: str = ""
 
     @property
@@ -178,7 +182,10 @@ class Traffic(Protocol):
     def silence(self) -> float:
         """Return for how many seconds more the host asked for silence, 0 where it did not."""
 
-    def heard(self, verdict: verdicts.Verdict, began: float, *, late: bool) -> bool:
+    def stands(self, standing: Standing | None, began: float) -> Standing | None:
+        """Return how a record stands whose call had an answer that stops all calls."""
+
+    def heard(self, verdict: Verdict, began: float, *, late: bool) -> bool:
         """Take note of the verdict on a call; return whether calls are stopped now because of it.
 
         ``late``: its record had failed often before.
@@ -307,11 +314,11 @@ class Storyteller(ABC):
             return Stopped()
         action = planned.action
         answer, began = tried
-        verdict = verdicts.judge(
-            action, answer, now=datetime.now(UTC), retry_after_cap=self._call_rules.retry_after_cap
-        )
+        verdict = self._judge(story, action, answer, began)
         stopped = self._traffic.heard(verdict, began, late=story.late)
-        self._giving_up.heard(story.record, verdict, probe=story.probe, stopped=stopped)
+        self._giving_up.heard(
+            story.record, verdict, first=story.tries == 1, probe=story.probe, stopped=stopped
+        )
         match verdict:
             case Delivered():
                 return Settled(action, Outcome.DELIVERED, status=_code(answer))
@@ -329,6 +336,25 @@ class Storyteller(ABC):
                 return Stopped()
             case _:
                 assert_never(verdict)
+
+    def _judge(self, story: Story, action: Action, answer: Answer, began: float) -> Verdict:
+        """Return the verdict; that on a record which is alone in what would stop all calls is its own."""
+        verdict = verdicts.judge(
+            action, answer, now=datetime.now(UTC), retry_after_cap=self._call_rules.retry_after_cap
+        )
+        match verdict:
+            case Hold():
+                story.standing = self._traffic.stands(story.standing, began)
+                if story.standing is Standing.ALONE:
+                    return Again(_status(answer), retry_after=verdict.retry_after)
+                return verdict
+            case Delivered() | NothingToRemove() | Refused():
+                story.standing = None
+            case Again():
+                pass
+            case _:
+                assert_never(verdict)
+        return verdict
 
     async def _failed(self, story: Story, action: Action, verdict: Again) -> Step:
         if story.failed_at is None:

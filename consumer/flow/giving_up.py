@@ -109,18 +109,21 @@ class GivingUp:
         """Return how often the topic of a record was stopped."""
         return self.refusals.times_stopped(record.partition.topic)
 
-    def heard(self, record: Record, verdict: Verdict, *, probe: bool, stopped: bool) -> None:
-        """Take note of the verdict on a call; ``stopped``: calls are stopped now because of it."""
+    def heard(self, record: Record, verdict: Verdict, *, first: bool, probe: bool, stopped: bool) -> None:
+        """Take note of the verdict on a call, the ``first`` of its record or a later one.
+
+        ``stopped``: calls are stopped now because of it.
+        """
         if stopped:
             self._patience.interrupted()
         match verdict:
             case Delivered():
-                self._patience.succeeded(self._clock())
+                self._patience.succeeded(self._clock(), first=first)
                 self._delivered(record.partition.topic, probe=probe)
             case NothingToRemove():
-                self._patience.succeeded(self._clock())
+                self._patience.succeeded(self._clock(), first=first)
             case Again():
-                self._patience.failed((record.partition, record.offset))
+                self._patience.failed((record.partition, record.offset), first=first)
             case Refused() | Hold():
                 pass
             case _:
@@ -128,7 +131,7 @@ class GivingUp:
 
     def healthy(self) -> float:
         """Return the seconds in which calls succeeded, as a record notes them at its first failure."""
-        return self._patience.healthy
+        return self._patience.beginning
 
     def out_of_patience(self, began: float, verdict: Again) -> bool:
         """Return whether a record is given up that first failed at ``began`` (:meth:`healthy` then).

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final, assert_never
 
 from consumer.core.api.gates import Doubt, Gate
+from consumer.core.api.outliers import Outliers, Standing
 from consumer.core.api.pacing import OUTAGE_SECONDS, Turns
 from consumer.core.api.removals import Removals
 from consumer.core.api.shares import Allotment
@@ -76,6 +77,7 @@ class Traffic:
         self.auth_ok = True
         self._address: Final = address
         self._doubt: Final = Doubt()
+        self._outliers: Final = Outliers()
         self._metrics: Final = metrics
         self._log: Final = log
         self._on_open: Final = on_open
@@ -109,7 +111,8 @@ class Traffic:
     def way(self) -> Way:
         """Return what there is for calls now."""
         now = self.clock()
-        return Way(self.pacer.pace(now).per_second, None if self._waiting else self.pacer.due(now))
+        free_in = None if self._waiting else self.pacer.due(now)
+        return Way(self.pacer.pace(now).per_second, free_in, self.pacer.others_succeed)
 
     def holds(self, partitions: Collection[Partition]) -> None:
         """Take note of the partitions that are ours; those that are being handed over are not."""
@@ -129,6 +132,13 @@ class Traffic:
         """Return for how many seconds more the host asked for silence, 0 where it did not."""
         return self.pacer.silence(self.clock())
 
+    def stands(self, standing: Standing | None, began: float) -> Standing | None:
+        """Return how a record stands whose call that ``began`` then had an answer that stops all calls.
+
+        ``standing`` is what was known of it before. Asked before :meth:`heard`.
+        """
+        return self._outliers.held(standing, self.clock()) if self.gate.trusts(began) else standing
+
     def heard(self, verdict: Verdict, began: float, *, late: bool = False) -> bool:
         """Take note of the verdict on a call that ``began`` then; return whether the gate is shut by it.
 
@@ -140,7 +150,7 @@ class Traffic:
         match verdict:
             case Delivered() | NothingToRemove() | Refused():
                 if current:
-                    self._answered(now, late=late)
+                    self._answered(now, began, late=late)
                 return False
             case Hold(cause, wait):
                 self.removals.answering.failed()
@@ -190,7 +200,8 @@ class Traffic:
                 seconds=round(seconds),
             )
 
-    def _answered(self, now: float, *, late: bool) -> None:
+    def _answered(self, now: float, began: float, *, late: bool) -> None:
+        self._outliers.answered(began)
         self.removals.answering.answered(now)
         self._doubt.answered()
         self.auth_ok = True

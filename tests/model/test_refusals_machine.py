@@ -91,8 +91,11 @@ class RefusalsMachine(RuleBasedStateMachine):
         if account.probes is not None:
             assert ruling is Ruling.KEEP
             return
+        if self.until is not None and self.now < self.until:
+            assert ruling is Ruling.GIVE_UP, "the operator wants all of them, and holds nothing against it"
+            return
         account.judge(reason)
-        stops = account.too_many and not (self.until is not None and self.now < self.until)
+        stops = account.too_many
         assert ruling is (Ruling.STOPS if stops else Ruling.GIVE_UP)
         if stops:
             account.probes = []
@@ -154,9 +157,8 @@ class RefusalsMachine(RuleBasedStateMachine):
 
     @invariant()
     def a_start_writes_nineteen_letters_at_most(self) -> None:
-        """While nothing was good, unless the operator wants all of them."""
-        if self.until is None:
-            assert all(account.letters_before_any_good <= 19 for account in self.accounts.values())
+        """While nothing was good, those aside that the operator wants."""
+        assert all(account.letters_before_any_good <= 19 for account in self.accounts.values())
 
     @invariant()
     def a_stopped_topic_is_always_probed_in_the_end(self) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from consumer.core.api.budget import RetryBudget
 from consumer.core.api.gates import Gate
+from consumer.core.api.outliers import Standing
 from consumer.core.api.pacing import PACE, Meter, Ramp, Second
 from consumer.core.api.verdicts import Again, Fault, FaultKind, Response, Verdict
 from consumer.flow.traffic import Traffic
@@ -21,9 +22,9 @@ BACK = 100.0
 class BoundlessBudget(RetryBudget):
     """Lets late tries start like any other."""
 
-    def wait(self, now: float, per_second: float) -> float | None:
+    def wait(self, now: float, per_second: float, *, others_succeed: bool = True) -> float | None:
         """Return that it is due."""
-        super().wait(now, per_second)
+        super().wait(now, per_second, others_succeed=others_succeed)
         return 0.0
 
 
@@ -48,6 +49,15 @@ class DeafTraffic(Traffic):
     def _slow_down(self, verdict: Again, now: float, began: float, *, late: bool) -> None:
         if verdict.limited and self.pacer.concerns_all(late=late):
             self.pacer.limited(now, began)
+
+
+class AccusingTraffic(Traffic):
+    """Holds what one record gets to be said of all, however often others succeed."""
+
+    def stands(self, standing: Standing | None, began: float) -> Standing | None:
+        """Return that nothing is known of it."""
+        super().stands(standing, began)
+        return Standing.SUSPECT
 
 
 class SteepRamp(Ramp):
@@ -156,6 +166,13 @@ def told_to_slow_down(retry_after: str | None) -> Callable[[Parts], Log]:
     return lambda parts: play(weather, 120.0, lambda stage: stage.produce(4000, keys=100), parts=parts)
 
 
+def refused_key(parts: Parts) -> Log:
+    """Let a firewall refuse the first key for ever, and take all others."""
+    refused = Mood(Response(403))
+    weather: Weather = lambda _, name: refused if name.startswith("0-") else Mood()  # noqa: E731  (as above)
+    return play(weather, 90.0, lambda stage: stage.produce(3000, keys=1000), parts=parts)
+
+
 def silence(parts: Parts) -> Log:
     """Let the API ask for thirty seconds of silence."""
     asked = Mood(Response(429, retry_after="30"))
@@ -177,6 +194,12 @@ def slowed_down(log: Log) -> list[str]:
     """Say where one key costs the others more than five per cent."""
     delivered = log.delivered(40.0, 120.0) / 80.0
     return [f"{delivered:.1f} delivered a second"] if delivered < RATE * PACE * 0.95 else []
+
+
+def stands_for_all(log: Log) -> list[str]:
+    """Say where one refused key costs the others more than five per cent once it is known."""
+    part = log.delivered(30.0, 90.0) / (60.0 * RATE * PACE)
+    return [f"{part:.0%} of the calls that there were room for"] if part < 0.95 else []
 
 
 def returns_in_a_burst(log: Log) -> list[str]:
@@ -213,6 +236,7 @@ FAULTS = [
     pytest.param(hold, probes_in_a_storm, Parts(fit=without_patience), id="a-storm-of-probes"),
     pytest.param(outage, not_slowed_down, Parts(fit=with_ramp(SteepRamp)), id="an-outage-at-full-rate"),
     pytest.param(outage, returns_in_a_burst, Parts(fit=with_ramp(ShortRamp)), id="a-return-in-a-burst"),
+    pytest.param(refused_key, stands_for_all, Parts(traffic=AccusingTraffic), id="one-refused-key-for-all"),
     pytest.param(silence, too_fast, Parts(fit=hoard), id="idle-time-is-kept"),
 ]
 

@@ -75,6 +75,20 @@ def test_a_key_that_asks_for_long_silences_costs_the_others_less_than_five_perce
     assert log.delivered(200.0, 2500.0) >= 2300.0 * rate * PACE * 0.95
 
 
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_key_that_a_firewall_refuses_costs_the_others_less_than_five_percent_after_a_minute(
+    status: int,
+) -> None:
+    """It gets what a wrong key or address gets: it stops all once, and is soon as late as any that fails."""
+    refused = failing(0, mood=Mood(Response(status)))
+    log = play(refused, 240.0, lambda stage: stage.produce(7000, keys=1000))
+
+    assert rates.too_fast(log, RATE) == []
+    assert log.delivered(0.0, 60.0) >= 50.0 * RATE * PACE * 0.95
+    assert log.delivered(60.0, 240.0) >= 180.0 * RATE * PACE * 0.95
+    assert sum(call.status == status and call.at >= 60.0 for call in log.calls) >= 5
+
+
 def test_failing_keys_that_hang_cost_the_others_less_than_five_percent() -> None:
     """Where places are short and not the rate: ten seconds of a place count as what they are."""
     bad, places, seconds = range(0, 500, 101), 8, 0.5
@@ -357,6 +371,8 @@ ANSWERS: list[Answer] = [
     Fault(FaultKind.CONNECT, sent=False),
     Fault(FaultKind.TIMEOUT),
 ]
+#: Seconds, with the dice. One that only a late try heard has to be paid for before the next late try.
+LONGEST_SILENCE = 5.0
 LIMITED = Mood(Response(429), 0.01)
 MOODS = st.builds(Mood, st.sampled_from(ANSWERS), st.sampled_from([0.01, 0.2, 3.0]))
 
@@ -384,7 +400,7 @@ def test_in_any_weather_the_rate_is_kept_and_all_gets_done(
 
     log = play(
         weather,
-        max(ends, default=0.0) + 60.0 + 2 * 30 / min(rate, 10.0),
+        max(ends, default=0.0) + 60.0 + LONGEST_SILENCE / PART + 2 * 30 / min(rate, 10.0),
         lambda stage: stage.produce(30, keys=10),
         rate=rate,
         max_in_flight=places,

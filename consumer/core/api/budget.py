@@ -10,7 +10,8 @@ Nobody counts while nothing else waits; then half of the places are theirs, so t
 one. Of the retry budgets that are known, Finagle's bounds the tries and Envoy's the calls under way.
 
 A late try that is answered with Retry-After silences all others too. That is its most costly part by far:
-all the silences that late tries bring on take at most :data:`PART` of the time, whoever waits.
+all the silences that late tries bring on take at most :data:`PART` of the time, whoever waits. That holds
+as long as others do succeed: where none has since, it may concern all, and somebody has to find out.
 """
 
 from typing import Final
@@ -43,10 +44,11 @@ class RetryBudget:
         self._waiting = 0
         self._on_wire = 0
 
-    def wait(self, now: float, per_second: float) -> float | None:
+    def wait(self, now: float, per_second: float, *, others_succeed: bool = True) -> float | None:
         """Return the seconds until a late try may start though others wait, at this rate of all calls.
 
-        None: first one on the wire has to end.
+        None: first one on the wire has to end. ``others_succeed``: a call that was no late try has succeeded
+        since any was told to slow down.
         """
         self._pass(now, per_second)
         if self._on_wire >= self._most:
@@ -54,13 +56,13 @@ class RetryBudget:
         return max(
             self._calls.wait(per_second * PART),
             self._seconds.wait(self._places * PART),
-            self._silences.wait(PART),
+            self._silences.wait(PART) if others_succeed else 0.0,
         )
 
-    @property
-    def free(self) -> bool:
-        """Whether a late try may start while nothing else waits; one at a time waits to leave."""
-        return self._waiting == 0 and self._on_wire < self._most_free and self._silences.open
+    def free(self, *, others_succeed: bool = True) -> bool:
+        """Tell whether a late try may start while nothing else waits; one at a time waits to leave."""
+        quiet = self._silences.open or not others_succeed
+        return self._waiting == 0 and self._on_wire < self._most_free and quiet
 
     def started(self, now: float, per_second: float, *, paid: bool) -> None:
         """Note the start of a late try; it is ``paid`` for by the budget where others wait."""

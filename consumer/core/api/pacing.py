@@ -281,7 +281,7 @@ class Pacer:
         self._failing_since: float | None = None
         self._succeeded_at = -math.inf
         #: Whether a call that was no late try succeeded since one was last told to slow down.
-        self._others_succeed = False
+        self.others_succeed = False
 
     # --- leaving ---
 
@@ -345,7 +345,7 @@ class Pacer:
         What holds for all, first tries hear too. So a ``late`` one speaks of its own record alone where a
         call that was none has succeeded since anybody was last told so.
         """
-        alone, self._others_succeed = late and self._others_succeed, False
+        alone, self.others_succeed = late and self.others_succeed, False
         return not alone
 
     def stop(self, now: float, seconds: float, jitter: float = 0.0, *, rise: bool = True) -> float:
@@ -393,7 +393,7 @@ class Pacer:
 
         Then all may come back.
         """
-        self._others_succeed = self._others_succeed or not late
+        self.others_succeed = self.others_succeed or not late
         self._failing_since, self._succeeded_at = None, now
         if self._ramp.down:
             self._change(now)

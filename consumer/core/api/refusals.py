@@ -134,7 +134,10 @@ class Refusals:
     def __init__(
         self, *, accept_until: float | None = None, pace: float = PROBE_PACE, limits: Limits = LIMITS
     ) -> None:
-        """Nothing is stopped before ``accept_until``; ``pace`` are the seconds behind a bad probe."""
+        """Nothing is stopped before ``accept_until``, and no refusal until then counts later.
+
+        ``pace`` are the seconds behind a bad probe.
+        """
         self._limits: Final = limits
         self._accept_until: Final = accept_until
         self.pace = pace
@@ -155,8 +158,10 @@ class Refusals:
             if probe:
                 state.good_probes = 0
             return Ruling.KEEP
+        if self._accepts(now):
+            return Ruling.GIVE_UP  # and not noted: what was wanted is not held against the topic later
         state.note_refused(reason)
-        if not state.too_many() or self._accepts(now):
+        if not state.too_many():
             return Ruling.GIVE_UP
         state.since = now
         state.stops += 1

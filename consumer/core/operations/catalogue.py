@@ -164,8 +164,8 @@ _REASON: Final = Label(
 _STATUS: Final = Label("status", (*KNOWN_STATUSES, *_values(FaultKind)), "any other HTTP status, 100 to 599")
 _RETRY: Final = Label(
     "reason",
-    ("429", "500", "502", "503", "504", *_values(FaultKind), "html"),
-    "any other HTTP status, 100 to 599",
+    ("401", "403", "404", "429", "500", "502", "503", "504", *_values(FaultKind), "html"),
+    "any other HTTP status, 100 to 599; 401 to 407 and redirects of a record that is alone in them",
 )
 _CAUSE: Final = Label("cause", _values(HoldCause))
 _RULE: Final = Label("rule", _values(Rule), "; ".join(f"{rule}: {rule.meaning}" for rule in Rule))

@@ -191,8 +191,8 @@ def test_a_call_is_given_up_after_the_time_that_is_set(after_seconds: float | No
     def given_up_at(second: float) -> bool:
         nonlocal now
         now = second
-        patience.heard(other, Delivered(), probe=False, stopped=False)
-        patience.heard(failing, Again("500"), probe=False, stopped=False)
+        patience.heard(other, Delivered(), first=True, probe=False, stopped=False)
+        patience.heard(failing, Again("500"), first=False, probe=False, stopped=False)
         return patience.out_of_patience(0.0, Again("500"))
 
     first = next((second for second in range(600) if given_up_at(second)), None)

@@ -10,6 +10,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from consumer.core.api.gates import PROBE_PACE
+from consumer.core.api.outliers import Standing
 from consumer.core.api.refusals import Refusals
 from consumer.core.api.removals import Removals
 from consumer.core.api.verdicts import (
@@ -54,6 +55,13 @@ class FakeTraffic:
     verdicts: list[tuple[Verdict, float]] = field(default_factory=list)
     late: list[bool] = field(default_factory=list)
     removals: Removals = field(default_factory=Removals)
+    standing: Standing = Standing.SUSPECT
+    asked: list[tuple[Standing | None, float]] = field(default_factory=list)
+
+    def stands(self, standing: Standing | None, began: float) -> Standing | None:
+        """Note what was known, and return what the test wants."""
+        self.asked.append((standing, began))
+        return self.standing
 
     def heard(self, verdict: Verdict, began: float, *, late: bool) -> bool:
         """Note a verdict."""
@@ -361,6 +369,40 @@ def test_a_try_after_three_failures_is_told_as_a_late_one() -> None:
     steps(desk, *[desk.story()] * 5)
 
     assert desk.traffic.late == [False, False, False, True, True]
+
+
+@pytest.mark.parametrize("status", [302, 401, 403, 404])
+def test_what_only_one_record_gets_is_a_failure_of_its_own(status: int) -> None:
+    """Of a record that is alone in what would stop all calls: its verdict says so, and stops nobody."""
+    desk = Desk()
+    desk.api.always["pay-1"] = Response(status)
+    story = desk.story()
+
+    assert steps(desk, story) == [Stopped()]
+    assert (story.standing, story.failures) == (Standing.SUSPECT, 0)
+    desk.traffic.standing = Standing.ALONE
+    (step,) = steps(desk, story)
+    assert isinstance(step, Wait)
+    assert (step.why, step.backoff, story.failures, story.unknown) == (str(status), True, 1, False)
+    assert desk.traffic.asked == [(None, 1000.0), (Standing.SUSPECT, 1000.0)]
+    assert desk.traffic.verdicts[-1][0] == Again(str(status))
+    assert desk.metric("retries_total", reason=str(status)) == 1
+    assert desk.box.letters == []
+
+
+@pytest.mark.parametrize(("answer", "left"), [(201, None), (422, None), (500, Standing.ALONE)])
+def test_an_answer_of_the_api_itself_ends_what_is_known_of_a_record(
+    answer: int, left: Standing | None
+) -> None:
+    """A failure does not: it says nothing about key and address."""
+    desk = Desk()
+    desk.api.script["pay-1"].extend([Response(403), Response(answer)])
+    desk.traffic.standing = Standing.ALONE
+    story = desk.story()
+
+    steps(desk, story, story)
+
+    assert story.standing is left
 
 
 @pytest.mark.parametrize(

@@ -1,17 +1,23 @@
 """The pipeline in a hold: what stops, what goes on, and how the cure is found."""
 
 import asyncio
+from collections.abc import Callable, Coroutine
 
+import pytest
+
+from consumer.core.api.gates import PROBE_PACE as REAL_PACE
 from consumer.core.api.verdicts import HoldCause, Response
 from consumer.core.errors import Unavailable, Unreadable
 from consumer.core.meaning.intents import DeadLetterReason
 from consumer.core.operations.logbook import Event
 from consumer.core.records import Partition
+from tests.simulation.loop import VirtualLoop
 from tests.support.events import payment_event
-from tests.support.rig import PROBE_PACE, Resigning, Rig, all_committed, payments, produce, reached
+from tests.support.rig import PROBE_PACE, Around, Resigning, Rig, all_committed, payments, produce, reached
 
 HERE, THERE = Partition("payments", 0), Partition("payments", 1)
 NO_KEY = Response(401)
+FOR_EVER = Resigning()
 UNREADABLE = Unreadable(DeadLetterReason.UNDECODABLE, "bytes")
 
 
@@ -260,3 +266,123 @@ def test_the_pace_of_probes_is_kept() -> None:
             assert loop.time() - began >= 4 * PROBE_PACE
 
     asyncio.run(scene())
+
+
+# --- one record that always gets what a wrong key or address gets ---
+
+
+def on_virtual_time(scene: Callable[[], Coroutine[object, object, None]]) -> None:
+    """Run a scene in which hours take seconds."""
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        runner.run(scene())
+
+
+def rig_with_bad(status: int, *, others: int, giving_up: Resigning = FOR_EVER) -> Rig:
+    """Return a rig at 25 calls a second, on the pace of the service; its first payment gets this for ever."""
+    clock = asyncio.get_running_loop().time
+    around = Around(clock=clock, wall=clock)
+    rig = Rig(max_in_flight=32, rate=25.0, commit_seconds=1.0, giving_up=giving_up, around=around)
+    rig.traffic.gate.pace = REAL_PACE
+    rig.source.poll_seconds = 1.0
+    rig.api.always["bad"] = Response(status)
+    produce(rig, HERE, ["bad", *payments(others)])
+    return rig
+
+
+async def passes(condition: Callable[[], object], seconds: float) -> None:
+    """Let time pass until something is so; raises AssertionError where it takes longer."""
+    clock = asyncio.get_running_loop().time
+    until = clock() + seconds
+    while not condition():
+        assert clock() < until, "it does not happen"
+        await asyncio.sleep(0.1)
+
+
+@pytest.mark.parametrize("status", [301, 401, 403, 404])
+def test_one_record_that_is_always_refused_like_a_wrong_key_stops_the_others_once(status: int) -> None:
+    """A firewall refuses one payload for ever: it is tried again by itself, and all else goes on."""
+
+    async def scene() -> None:
+        rig = rig_with_bad(status, others=1600)
+        async with rig.running():
+            rig.source.assign(HERE)
+            await asyncio.sleep(60.0)
+            assert rig.settled("payments") >= 50 * 25 * 0.95
+            assert len(rig.log.told(Event.HOLD_STARTED)) == 1
+            assert rig.pipeline.holding() == frozenset()
+            assert rig.traffic.auth_ok
+            assert rig.source.committed(HERE) == 0
+            assert rig.box.letters == []
+            tries = rig.metric("retries_total", reason=str(status))
+            assert 3 <= tries <= rig.api.asked.count("bad") <= 20
+            oldest = rig.pipeline.lanes.oldest(HERE)
+            assert oldest is not None
+            assert oldest[0].story.waits_for == str(status)
+            del rig.api.always["bad"]
+            await passes(lambda: rig.source.committed(HERE) == 1601, 600.0)
+
+    on_virtual_time(scene)
+
+
+def test_a_record_alone_in_its_refusals_is_given_up_where_that_is_set() -> None:
+    """The time that others succeed beside it counts, and it becomes a dead letter like one at 500."""
+
+    async def scene() -> None:
+        rig = rig_with_bad(403, others=6000, giving_up=Resigning(after=60.0))
+        async with rig.running():
+            rig.source.assign(HERE)
+            await asyncio.sleep(60.0)
+            assert rig.box.letters == []
+            await passes(lambda: rig.box.reasons() == ["gave_up"], 120.0)
+
+    on_virtual_time(scene)
+
+
+def test_a_wrong_key_still_stops_all_where_one_record_is_known_to_be_alone() -> None:
+    """The next other record that gets it shuts the gate; what is alone stops nobody and opens nothing."""
+
+    async def scene() -> None:
+        rig = rig_with_bad(403, others=6000)
+        async with rig.running():
+            rig.source.assign(HERE)
+            await asyncio.sleep(30.0)
+            assert rig.pipeline.holding() == frozenset()
+            rig.api.answer = NO_KEY
+            before = len(rig.api.calls)
+            await asyncio.sleep(1.0)
+            assert rig.traffic.gate.shut
+            assert not rig.traffic.auth_ok
+            assert len(rig.api.calls) - before <= 2
+            await asyncio.sleep(120.0)
+            assert rig.pipeline.holding() == {HoldCause.CREDENTIALS}
+            assert len(rig.api.calls) - before <= 120 / REAL_PACE + 3
+            rig.api.answer = Response(201)
+            before = int(rig.settled("payments"))
+            await asyncio.sleep(10.0)
+            assert rig.pipeline.holding() == frozenset()
+            assert rig.settled("payments") - before >= 100
+
+    on_virtual_time(scene)
+
+
+def test_two_bad_records_in_quiet_traffic_stop_nobody_for_ever() -> None:
+    """One payment a minute, and two that are refused for ever: after some holds all is quiet."""
+
+    async def scene() -> None:
+        rig = rig_with_bad(403, others=0)
+        rig.api.always["worse"] = Response(404)
+        produce(rig, HERE, ["worse"])
+        async with rig.running():
+            rig.source.assign(HERE)
+            for name in payments(10):
+                await asyncio.sleep(60.0)
+                produce(rig, HERE, [name])
+            holds = len(rig.log.told(Event.HOLD_STARTED))
+            for name in payments(30, "later"):
+                await asyncio.sleep(60.0)
+                produce(rig, HERE, [name])
+            assert len(rig.log.told(Event.HOLD_STARTED)) == holds
+            assert rig.pipeline.holding() == frozenset()
+            assert rig.settled("payments") >= 39
+
+    on_virtual_time(scene)

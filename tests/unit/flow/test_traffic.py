@@ -9,6 +9,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from consumer.core.api.gates import DOUBT_LIMIT
+from consumer.core.api.outliers import Standing
 from consumer.core.api.pacing import PACE
 from consumer.core.api.shares import Allotment, Shares
 from consumer.core.api.verdicts import Again, Delivered, Hold, HoldCause, NothingToRemove, Refused, Verdict
@@ -123,6 +124,21 @@ def test_a_refusal_from_before_the_cure_does_not_shut() -> None:
 
     assert bench.cause() is None
     assert bench.traffic.auth_ok
+
+
+def test_a_record_stands_by_what_the_others_get() -> None:
+    """Only answers to calls from since the gate last shut or opened say anything, about it and the others."""
+    bench = Bench()
+    traffic = bench.traffic
+    assert traffic.stands(None, bench.now) is Standing.SUSPECT
+    bench.hear(NO_KEY)
+
+    assert traffic.stands(None, began=999.0) is None
+    bench.hear(Delivered(), began=999.0, at=1001.0)
+    assert traffic.stands(Standing.SUSPECT, began=1001.0) is Standing.SUSPECT
+    bench.hear(Refused(422), at=1003.0)
+    assert traffic.stands(Standing.SUSPECT, began=1002.0) is Standing.SUSPECT
+    assert traffic.stands(Standing.SUSPECT, began=1004.0) is Standing.ALONE
 
 
 def test_another_cause_takes_over() -> None:

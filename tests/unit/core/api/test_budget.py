@@ -69,7 +69,7 @@ def test_silences_get_their_part_of_the_time(seconds: float, rate: float) -> Non
         if wait == 0:
             budget.silenced(now, seconds)
             silent += seconds
-            assert not budget.free
+            assert not budget.free()
             now += seconds
         else:
             now += wait
@@ -82,14 +82,14 @@ def test_places_are_kept_for_others(places: int, most: int, free: int) -> None:
     """At most 4 % of them while others wait, at most half while nobody does; one in any case."""
     budget = RetryBudget(places)
     for n in range(free):
-        assert budget.free
+        assert budget.free()
         assert (budget.wait(START, 10_000.0) is None) is (n >= most)
         budget.started(START, 10_000.0, paid=False)
         budget.left()
 
-    assert not budget.free
+    assert not budget.free()
     budget.ended(START, START, paid=False)
-    assert budget.free
+    assert budget.free()
 
 
 def test_what_only_waits_to_leave_takes_no_place_on_the_wire() -> None:
@@ -97,11 +97,11 @@ def test_what_only_waits_to_leave_takes_no_place_on_the_wire() -> None:
     budget = RetryBudget(32)
     for _ in range(5):
         budget.started(START, 10_000.0, paid=False)
-        assert not budget.free
+        assert not budget.free()
     assert budget.wait(START, 10_000.0) == 0
     for _ in range(5):
         budget.ended(START + 60.0, None, paid=True)
-    assert budget.free
+    assert budget.free()
     assert budget.wait(START + 60.0, 10_000.0) == 0
 
 

@@ -185,13 +185,27 @@ def test_two_hundred_good_ones_earn_trust_again() -> None:
 
 
 def test_until_a_time_everything_is_given_up() -> None:
-    """The way out by hand: nothing is stopped before it; the first bad record behind it is judged."""
+    """The way out by hand: nothing is stopped before it; behind it all is judged as after a start."""
     bench = Bench(accept_until=2000.0)
 
     assert bench.refuse(500) == [Ruling.GIVE_UP] * 500
     bench.now = 1999.9
     assert bench.refuse() == [Ruling.GIVE_UP]
     bench.now = 2000.0
+    assert bench.refuse(LIMITS.in_a_row - 1) == [Ruling.GIVE_UP] * (LIMITS.in_a_row - 1)
+    assert bench.refuse() == [Ruling.STOPS]
+
+
+def test_what_was_accepted_by_hand_is_not_held_against_the_topic_later() -> None:
+    """Sixty bad records were set aside and a hundred were good: days later, one bad one stops nothing."""
+    bench = Bench(accept_until=2000.0)
+    bench.refuse(60)
+    bench.deliver(100)
+
+    bench.now = 300_000.0
+    assert bench.refuse() == [Ruling.GIVE_UP]
+    # The good ones count: 26 bad ones of 126 are more than a fifth.
+    assert bench.refuse(24) == [Ruling.GIVE_UP] * 24
     assert bench.refuse() == [Ruling.STOPS]
 
 
