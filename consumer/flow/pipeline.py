@@ -360,8 +360,7 @@ class Pipeline:
 
     def _recover(self) -> None:
         """Let all that failed while nothing got through come back: those failures were not its own."""
-        for story in self.lanes.pardon():
-            story.failures = 0
+        self.lanes.pardon()
         self._wake.set()
 
     def _silenced(self, seconds: float) -> None:

@@ -22,9 +22,9 @@ BACK = 100.0
 class BoundlessBudget(RetryBudget):
     """Lets late tries start like any other."""
 
-    def wait(self, now: float, per_second: float, *, others_succeed: bool = True) -> float | None:
+    def wait(self, now: float, per_second: float) -> float | None:
         """Return that it is due."""
-        super().wait(now, per_second, others_succeed=others_succeed)
+        super().wait(now, per_second)
         return 0.0
 
 

@@ -10,8 +10,9 @@ Nobody counts while nothing else waits; then half of the places are theirs, so t
 one. Of the retry budgets that are known, Finagle's bounds the tries and Envoy's the calls under way.
 
 A late try that is answered with Retry-After silences all others too. That is its most costly part by far:
-all the silences that late tries bring on take at most :data:`PART` of the time, whoever waits. That holds
-as long as others do succeed: where none has since, it may concern all, and somebody has to find out.
+all the silences that late tries bring on take at most :data:`PART` of the time, whoever waits. Only where
+nothing else does, and no other call has succeeded for some seconds behind it, a late try goes all the same:
+it may concern all, and somebody has to find out.
 """
 
 from typing import Final
@@ -24,6 +25,8 @@ FIRST_TRIES: Final = 3
 PART: Final = 0.04
 #: What part of the places they may have while nothing else waits.
 FREE_PART: Final = 0.5
+#: Seconds behind a silence that a late try brought on, in which others go first to see whether it is over.
+OTHERS_FIRST_SECONDS: Final = 5.0
 
 
 class RetryBudget:
@@ -40,15 +43,15 @@ class RetryBudget:
         self._calls: Final = Meter()
         self._seconds: Final = Meter()
         self._silences: Final = Meter()
+        self._silent_until = 0.0
         self._at = 0.0
         self._waiting = 0
         self._on_wire = 0
 
-    def wait(self, now: float, per_second: float, *, others_succeed: bool = True) -> float | None:
+    def wait(self, now: float, per_second: float) -> float | None:
         """Return the seconds until a late try may start though others wait, at this rate of all calls.
 
-        None: first one on the wire has to end. ``others_succeed``: a call that was no late try has succeeded
-        since any was told to slow down.
+        None: first one on the wire has to end.
         """
         self._pass(now, per_second)
         if self._on_wire >= self._most:
@@ -56,12 +59,16 @@ class RetryBudget:
         return max(
             self._calls.wait(per_second * PART),
             self._seconds.wait(self._places * PART),
-            self._silences.wait(PART) if others_succeed else 0.0,
+            self._silences.wait(PART),
         )
 
-    def free(self, *, others_succeed: bool = True) -> bool:
-        """Tell whether a late try may start while nothing else waits; one at a time waits to leave."""
-        quiet = self._silences.open or not others_succeed
+    def free(self, now: float, *, others_succeed: bool = True) -> bool:
+        """Tell whether a late try may start while nothing else waits; one at a time waits to leave.
+
+        ``others_succeed``: a call that was no late try has succeeded since any was told to slow down.
+        """
+        nobody_knows = not others_succeed and now >= self._silent_until + OTHERS_FIRST_SECONDS
+        quiet = self._silences.open or nobody_knows
         return self._waiting == 0 and self._on_wire < self._most_free and quiet
 
     def started(self, now: float, per_second: float, *, paid: bool) -> None:
@@ -89,6 +96,7 @@ class RetryBudget:
         """Note that a late try silences all others from ``now`` on, for so many seconds."""
         self._pass(now, 0.0)
         self._silences.take(seconds)
+        self._silent_until = now + seconds
 
     def _pass(self, now: float, per_second: float) -> None:
         seconds = max(0.0, now - self._at)

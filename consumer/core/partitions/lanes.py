@@ -341,26 +341,19 @@ class Lanes(Generic[S]):
                 del self._shards[partition]
         return flights
 
-    def pardon(self) -> list[S]:
-        """Let what is in backoff be due now, and nothing be late: the failures were not the records' own.
-
-        Return the stories of those records.
-        """
-        pardoned = []
+    def pardon(self) -> None:
+        """Let what is in backoff be due now, and nothing be late: the failures were not the records' own."""
         for shard in self._shards.values():
             for lane in shard.all_lanes():
                 if lane.state is _State.PARKED and lane.waiting[0].backoff:
                     lane.waiting[0].late = False
-                    pardoned.append(lane.waiting[0].story)
                     self._unpark(lane)
             for lane in shard.late:
                 lane.waiting[0].late = False
-                pardoned.append(lane.waiting[0].story)
                 shard.block(lane, -1)
                 self._make_ready(shard, lane)
             shard.late.clear()
         self._late_turns.clear()
-        return pardoned
 
     def has_late(self, now: float, resting: Collection[str] = ()) -> bool:
         """Tell whether a record that has failed often is due, those of ``resting`` topics aside."""

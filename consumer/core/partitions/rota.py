@@ -55,10 +55,10 @@ class Rota(Generic[S]):
         if not self._lanes.has_late(now, resting):
             return self._noted(self._lanes.take(now, resting=resting), now)
         way = look()
-        if self._wait(now, way) == 0:
+        if self._budget.wait(now, way.per_second) == 0:
             return self._take_late(now, way, resting, paid=True)
         ticket = self._noted(self._lanes.take(now, resting=resting), now)
-        if ticket is None and way.free_in == 0 and self._free(way):
+        if ticket is None and way.free_in == 0 and self._free(now, way):
             return self._take_late(now, way, resting, paid=False)
         return ticket
 
@@ -100,15 +100,12 @@ class Rota(Generic[S]):
         moments = [self._lanes.next_wake(), self._turns.next_turn(now)]
         if self._lanes.has_late(now, self._resting(now, stopped)):
             way = look()
-            waits = (self._wait(now, way), way.free_in if self._free(way) else None)
+            waits = (self._budget.wait(now, way.per_second), way.free_in if self._free(now, way) else None)
             moments += [None if wait is None else now + wait for wait in waits]
         return min((moment for moment in moments if moment is not None), default=None)
 
-    def _wait(self, now: float, way: Way) -> float | None:
-        return self._budget.wait(now, way.per_second, others_succeed=way.others_succeed)
-
-    def _free(self, way: Way) -> bool:
-        return self._budget.free(others_succeed=way.others_succeed)
+    def _free(self, now: float, way: Way) -> bool:
+        return self._budget.free(now, others_succeed=way.others_succeed)
 
     def _resting(self, now: float, stopped: frozenset[str]) -> frozenset[str]:
         resting = self._turns.resting(now)

@@ -441,7 +441,7 @@ def test_the_way_is_free_where_nobody_waits_and_a_call_is_due() -> None:
 
     async def scene() -> None:
         waiting = Waiting(1.0)
-        assert waiting.traffic.way() == Way(1.0, 0.0)
+        assert waiting.traffic.way() == Way(1.0, 0.0, others_succeed=False)
         assert await waiting.permit()
         free_in = waiting.traffic.way().free_in
         assert free_in is not None

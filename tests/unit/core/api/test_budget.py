@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer.core.api.budget import PART, RetryBudget
+from consumer.core.api.budget import OTHERS_FIRST_SECONDS, PART, RetryBudget
 
 START = 1000.0
 
@@ -69,7 +69,7 @@ def test_silences_get_their_part_of_the_time(seconds: float, rate: float) -> Non
         if wait == 0:
             budget.silenced(now, seconds)
             silent += seconds
-            assert not budget.free()
+            assert not budget.free(START)
             now += seconds
         else:
             now += wait
@@ -77,19 +77,30 @@ def test_silences_get_their_part_of_the_time(seconds: float, rate: float) -> Non
     assert 100 * seconds * PART * 0.99 <= silent <= 100 * seconds * PART + 1.01 * seconds
 
 
+def test_a_silence_that_nobody_else_can_judge_is_asked_about_again() -> None:
+    """Where no other call has succeeded since, it may concern all; others go first for some seconds."""
+    budget = RetryBudget(32)
+    budget.silenced(START, 30.0)
+    others_first = START + 30.0 + OTHERS_FIRST_SECONDS
+    assert not budget.free(others_first - 0.1, others_succeed=False)
+    assert not budget.free(others_first, others_succeed=True)
+    assert budget.free(others_first, others_succeed=False)
+    assert budget.wait(others_first, 25.0) != 0
+
+
 @pytest.mark.parametrize(("places", "most", "free"), [(1, 1, 1), (4, 1, 2), (32, 1, 16), (100, 4, 50)])
 def test_places_are_kept_for_others(places: int, most: int, free: int) -> None:
     """At most 4 % of them while others wait, at most half while nobody does; one in any case."""
     budget = RetryBudget(places)
     for n in range(free):
-        assert budget.free()
+        assert budget.free(START)
         assert (budget.wait(START, 10_000.0) is None) is (n >= most)
         budget.started(START, 10_000.0, paid=False)
         budget.left()
 
-    assert not budget.free()
+    assert not budget.free(START)
     budget.ended(START, START, paid=False)
-    assert budget.free()
+    assert budget.free(START)
 
 
 def test_what_only_waits_to_leave_takes_no_place_on_the_wire() -> None:
@@ -97,11 +108,11 @@ def test_what_only_waits_to_leave_takes_no_place_on_the_wire() -> None:
     budget = RetryBudget(32)
     for _ in range(5):
         budget.started(START, 10_000.0, paid=False)
-        assert not budget.free()
+        assert not budget.free(START)
     assert budget.wait(START, 10_000.0) == 0
     for _ in range(5):
         budget.ended(START + 60.0, None, paid=True)
-    assert budget.free()
+    assert budget.free(START)
     assert budget.wait(START + 60.0, 10_000.0) == 0
 
 
