@@ -99,8 +99,17 @@ _SILENCE: Final = "silence for as long as it is asked for"
 _REPEATED: Final = "tries again; the API knows the payment and counts it once"
 
 
+#: Names of RFC 9110 that Python has not always had.
+_PHRASES: Final = {413: "Content Too Large", 422: "Unprocessable Content"}
+
+
+def _phrase(status: int) -> str:
+    known = HTTPStatus(status).phrase if status in set(HTTPStatus) else ""
+    return _PHRASES.get(status, known)
+
+
 def _again(status: int, fault: str = "", script: str = "", reason: str = "", does: str = _AGAIN) -> Case:
-    name = HTTPStatus(status).phrase if status in set(HTTPStatus) else ""
+    name = _phrase(status)
     return Case(
         name=(script or str(status)).replace(" ", "-"),
         group=Group.STATUS,
@@ -115,7 +124,7 @@ def _refused(status: int) -> Case:
     return Case(
         name=str(status),
         group=Group.STATUS,
-        fault=f"{status} {HTTPStatus(status).phrase}, for three payments",
+        fault=f"{status} {_phrase(status)}, for three payments",
         does=_LETTER,
         script=f"{status} first=3",
         expect=Expect(letters=(3, 3)),
@@ -126,7 +135,7 @@ def _held(status: int, cause: str, script: str = "") -> Case:
     return Case(
         name=script or str(status),
         group=Group.STATUS,
-        fault=f"{status} {HTTPStatus(status).phrase}",
+        fault=f"{status} {_phrase(status)}",
         does=f"holds all calls (`{cause}`), one probe each two seconds",
         script=script or str(status),
         expect=Expect(holds=(cause,), ready=False),
