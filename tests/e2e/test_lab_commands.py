@@ -19,11 +19,20 @@ COMMAND = (sys.executable, "-m", "consumer")
 PARTITIONS = 6
 
 
+def hear_ctrl_c() -> None:
+    """Let a Ctrl-C be heard also where a shell has started the tests in its background, which ignores it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @contextmanager
 def running(*arguments: str) -> Iterator[subprocess.Popen[str]]:
     """Run a command; whatever is left of it at the end of the block is killed."""
     process = subprocess.Popen(
-        (*COMMAND, *arguments), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        (*COMMAND, *arguments),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        preexec_fn=hear_ctrl_c,  # noqa: PLW1509  (no other thread runs here that could hold a lock)
     )
     with process:
         try:
