@@ -149,8 +149,15 @@ class Story:
 
     @property
     def doubtful(self) -> bool:
-        """Whether a try may have been done before its first answer: a 400 is taken for an echo of that."""
-        return any(request.arrived < self.settled and not is_final(request) for request in self.requests)
+        """Whether a process may have done it before its own first answer: it takes a 400 for an echo of that.
+
+        What a process before it has heard, it does not know.
+        """
+        return any(map(self._in_doubt, {request.sender for request in self.requests}))
+
+    def _in_doubt(self, sender: str) -> bool:
+        tries = [request for request in self.requests if request.sender == sender]
+        return any(is_final(later) and not is_final(tries[0]) for later in tries)
 
     @property
     def done(self) -> float:

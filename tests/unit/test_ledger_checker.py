@@ -21,7 +21,7 @@ from tests.support.history import (
     Recorded,
     Request,
 )
-from tests.support.ledger import Law, canonical, check
+from tests.support.ledger import Law, Story, canonical, check
 
 Change: TypeAlias = Callable[[History], History]
 
@@ -372,6 +372,20 @@ def test_the_answer_that_was_given_first_settles() -> None:
 def test_a_success_is_one_however_its_body_ends() -> None:
     """The status decides, where the API had done what it says."""
     assert check(_with_request(7, fault="endless-body")(_clean())) == []
+
+
+@pytest.mark.parametrize(
+    ("senders", "doubtful"), [(("one", "one", "one"), False), (("one", "two", "two"), True)]
+)
+def test_each_process_has_doubts_of_its_own(senders: Sequence[str], *, doubtful: bool) -> None:
+    """Behind a 400 of its own it knows that nothing was done; that of another process it does not know."""
+    removal = _removal("pay-x")
+    (produced,) = _produced(P0, [(b"key", removal)])
+    tries = [
+        replace(_request(n, removal, float(n), status), sender=sender)
+        for n, (sender, status) in enumerate(zip(senders, (400, 500, 400), strict=True))
+    ]
+    assert Story(produced, tries).doubtful is doubtful
 
 
 def test_repeats_within_the_allowance_pass() -> None:
