@@ -78,6 +78,8 @@ INCIDENTS: Final = (
         "it stays away",
         faults.group_restless,
         tells=("RebalanceStorm",),
+        # No commit is confirmed while partitions change hands: on a busy machine that may outlast the lease.
+        may=("HoldingLease",),
     ),
     Incident(
         "api-slow",
@@ -147,8 +149,9 @@ INCIDENTS: Final = (
         faults.broker_frozen,
         tells=("CommitFailing", "HoldingLease"),
         # While the broker is silent, nobody knows where a partition ends; a record that was seen and had not
-        # come when it froze gets old.
-        may=("PartitionsSilent", "FreshnessHigh"),
+        # come when it froze gets old. Minutes are seconds here, so what a lease that is over keeps silent can
+        # fire before this lease of 27 s is.
+        may=("PartitionsSilent", "FreshnessHigh", "Stalled"),
         setting=Setting(over={"kafka": {"properties": {"session.timeout.ms": 45_000}}}),
         own_broker=True,
     ),
