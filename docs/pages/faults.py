@@ -30,9 +30,9 @@ What is behind it: [the answers](../README.md#answers-of-the-api), [the holds](h
 """
 
 _TAIL: Final = """
-Measured on {machine}. To play it: `python -m benchmarks.faults`, or with the names of rows behind it (they
-are in `benchmarks/faults/cases.py`). To record it anew: `python -m benchmarks.faults --record`, then
-`make docs`.
+Measured on {machine}; a whole test run went on beside it.
+To play it: `python -m benchmarks.faults`, or with the names of rows behind it (they are in
+`benchmarks/faults/cases.py`). To record it anew: `python -m benchmarks.faults --record`, then `make docs`.
 """
 
 _COLUMNS: Final = ("Fault", "What the service does", "Calls", "Back", "All", "Lost", "Twice", "Dead letters")

@@ -136,12 +136,12 @@ class Removals:
         self._waiting: Final[defaultdict[str, list[Place]]] = defaultdict(list)
         self._captures: Final[dict[Place, str]] = {}
         self._pending: Final[defaultdict[str, set[Place]]] = defaultdict(set)
-        #: When the oldest record was written, of all and of those that are not stuck.
         #: The calls that were sent and have not landed: captures, and removals with their payments.
         self._captures_on_wire: Final[set[Place]] = set()
         self._removals_on_wire: Final[dict[Place, str]] = {}
         #: Until when a removal of a payment may still be acted on that came from a partition.
         self._late: Final[dict[tuple[Partition, str], float]] = {}
+        #: When the oldest record was written, of all and of those that are not stuck.
         self._oldest = self._oldest_moving = inf
         #: What the clock of all answers showed when a record became the oldest of its lane.
         self._stands: dict[Place, float] = {}

@@ -379,32 +379,30 @@ async def capture_is_tried_again(scene: Scene) -> None:
         assert scene.calls() == "CCR"
 
 
-async def capture_on_the_wire(scene: Scene) -> None:
-    """The refund comes while its payment is on the wire from another partition."""
+async def one_on_the_wire(
+    scene: Scene, first: tuple[Partition, bytes], second: tuple[Partition, bytes], calls: str
+) -> None:
+    """Let the second record come while the first is on the wire, and see which calls there are in the end."""
     async with scene.running() as rig:
         rig.api.hold(PAY)
-        scene.append(PAYMENTS, PAYMENT)
+        scene.append(*first)
         await scene.until(lambda: rig.api.on_wire)
-        scene.append(REFUNDS, REFUND)
+        scene.append(*second)
         await asyncio.sleep(5)
-        assert scene.calls() == "C", "it waits and does not race"
+        assert scene.calls() == calls[0], "it waits and does not race"
         rig.api.let_go(PAY)
         assert await scene.settled() < 1
-        assert scene.calls() == "CR"
+        assert scene.calls() == calls
+
+
+async def capture_on_the_wire(scene: Scene) -> None:
+    """The refund comes while its payment is on the wire from another partition."""
+    await one_on_the_wire(scene, (PAYMENTS, PAYMENT), (REFUNDS, REFUND), "CR")
 
 
 async def refund_on_the_wire(scene: Scene) -> None:
     """The payment comes while its refund is on the wire from another partition."""
-    async with scene.running() as rig:
-        rig.api.hold(PAY)
-        scene.append(REFUNDS, REFUND)
-        await scene.until(lambda: rig.api.on_wire)
-        scene.append(PAYMENTS, PAYMENT)
-        await asyncio.sleep(5)
-        assert scene.calls() == "R", "it waits and does not race"
-        rig.api.let_go(PAY)
-        assert await scene.settled() < 1
-        assert scene.calls() == "RCR"
+    await one_on_the_wire(scene, (REFUNDS, REFUND), (PAYMENTS, PAYMENT), "RCR")
 
 
 async def two_refunds(scene: Scene) -> None:
